@@ -1,0 +1,135 @@
+package fleet
+
+import (
+	"time"
+
+	"borgfleet/shared/job"
+)
+
+// JobView is a job as people see it: what is stored, and what is known of its
+// agent at this moment.
+type JobView struct {
+	job.Job
+	AgentName         string
+	AgentOnline       bool
+	LastContactAt     time.Time // zero: never
+	WaitingFor        string    // empty unless pending
+	MaintenanceStatus string    // of a backup; empty: null
+	ParentID          int64     // 0: none
+	LogLines          uint64    // lines stored so far
+}
+
+// CancelResult says what came of a cancel within the time the caller waited.
+type CancelResult struct {
+	Ended             bool // the job has ended
+	ProcessTerminated bool // a borg was running and is confirmed gone
+}
+
+// LogLine is one line as REST shows it.
+type LogLine struct {
+	Number uint64
+	Text   string
+}
+
+// LogPage is a part of a job's log.
+type LogPage struct {
+	Job     job.Job
+	Lines   []LogLine
+	Total   uint64 // lines that exist now
+	HasMore bool   // beyond this page, now
+}
+
+// AgentView is an agent as people see it.
+type AgentView struct {
+	ID                   string
+	Name                 string
+	Hostname             string
+	Online               bool
+	LastContactAt        time.Time
+	EnrolledAt           time.Time
+	Labels               map[string]string
+	Version              string
+	Borg                 []BorgBinary
+	CertificateExpiresAt time.Time
+	Running              int
+	Waiting              int
+	Paused               bool
+	Revoked              bool
+	MaxParallel          int
+	AgeRecipient         string // what a client seals passphrases to
+}
+
+// BorgBinary is a borg found on a host.
+type BorgBinary struct {
+	Path    string
+	Version string
+	Problem string // empty, or why the agent cannot use it
+}
+
+// RepositoryView is a registered repository.
+type RepositoryView struct {
+	job.Repository
+	AgentID        string
+	AgentName      string
+	Status         string // pending, ready, failed
+	ErrorCode      string
+	ErrorMessage   string
+	AlreadyExisted bool
+	CreatedAt      time.Time
+	InitJob        int64 // the job that made or adopted it
+}
+
+// StartRequest asks for a backup.
+type StartRequest struct {
+	Repository     string // exact path, else name, else id
+	Agent          string // id or name; only needed where Repository is ambiguous
+	IdempotencyKey string
+	By             string // who asks, for log and audit
+}
+
+// RepositoryRequest registers a repository. Exactly one of Passphrase and
+// PassphraseSealed may be set; a plain one is sealed at once and forgotten.
+type RepositoryRequest struct {
+	Agent            string // id or name; may be empty when the fleet has one agent
+	Definition       job.Repository
+	Passphrase       string
+	PassphraseSealed []byte
+	By               string
+}
+
+// JoinTokenRequest asks for a token that lets hosts enrol.
+type JoinTokenRequest struct {
+	Name   string // the agent's name; empty: the host's
+	Labels map[string]string
+	TTL    time.Duration // 0: one hour
+	Uses   int           // 0: one
+	By     string
+}
+
+// JoinToken is shown once.
+type JoinToken struct {
+	Token     string
+	ExpiresAt time.Time
+}
+
+// JobQuery selects jobs, newest first by CreatedAt, then ID. Empty fields
+// select everything.
+type JobQuery struct {
+	Agent         string // id or name
+	Repository    string // path, name or id
+	Label         string // key=value
+	Statuses      []job.Status
+	Kinds         []job.Kind
+	ScheduleID    int64
+	ScheduledOnly bool
+	ManualOnly    bool
+	Since, Until  time.Time // on CreatedAt; Until is exclusive
+	Cursor        string
+	Limit         int
+}
+
+// JobPage is one page of jobs.
+type JobPage struct {
+	Jobs       []JobView
+	NextCursor string // empty: the end
+}

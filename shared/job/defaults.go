@@ -1,0 +1,17 @@
+package job
+
+import "time"
+
+// Every default that both sides must agree on, in one place. The documentation
+// quotes this list.
+const (
+	DefaultStartDeadline = 24 * time.Hour    // a manual job that cannot start by then fails
+	LostAfter            = 24 * time.Hour    // of the controller's uptime since the last contact
+	ContactLost          = 60 * time.Second  // then a silent agent's jobs stop holding their location
+	OwnAuthority         = 30 * time.Second  // then an agent starts announced jobs by itself
+	DefaultLockWait      = 600 * time.Second // borg --lock-wait
+	CancelGrace          = 30 * time.Second  // between SIGTERM and SIGKILL
+	DirectoryKeepAfter   = 24 * time.Hour    // past a job's start deadline, before its directory may go
+	AgentKeepsJobs       = 50                // finished jobs on the agent, or
+	AgentKeepsFor        = 7 * 24 * time.Hour
+)

@@ -1,0 +1,58 @@
+package job
+
+import "time"
+
+// Job is a job as the controller keeps it. Only Next changes one.
+type Job struct {
+	ID              int64
+	Key             Key
+	Agent           string // agent id
+	Spec            Spec
+	Status          Status
+	Sent            bool // the order was made part of the agent's desired state
+	CancelRequested bool
+	CancelledBy     string
+	Register        Register // the agent's newest word
+	Verdict         *Verdict // nil until the job has ended
+	Ours            bool     // Verdict is the controller's own; the agent's replaces it
+	LogNext         uint64   // first journal number that is not stored; starts at 1
+}
+
+// New makes a pending job.
+func New(id int64, key Key, agent string, spec Spec) Job {
+	return Job{ID: id, Key: key, Agent: agent, Spec: spec, Status: Pending, LogNext: 1}
+}
+
+// StartedAt is zero while the job has not started.
+func (j Job) StartedAt() time.Time {
+	if j.Verdict != nil && !j.Verdict.StartedAt.IsZero() {
+		return j.Verdict.StartedAt
+	}
+	if j.Status == Pending {
+		return time.Time{} // given back: whatever ran before was not this job's work
+	}
+	return j.Register.StartedAt
+}
+
+// Progress is the job's best figures so far.
+func (j Job) Progress() Progress {
+	if j.Verdict != nil && !j.Ours {
+		return j.Verdict.Progress
+	}
+	return j.Register.Progress
+}
+
+// LogComplete says whether every journal record is stored.
+func (j Job) LogComplete() bool {
+	return j.Verdict != nil && !j.Ours && j.LogNext > j.Verdict.JournalEnd
+}
+
+// OnAgent says whether the agent has the job on its disk, as far as is known.
+func (j Job) OnAgent() bool { return j.Register.Phase != PhaseNone }
+
+// Wanted says whether the job belongs in its agent's desired state: an order
+// stays there, repeated in every snapshot, until the agent's own verdict is
+// stored or the job is given up.
+func (j Job) Wanted() bool {
+	return j.Verdict == nil && (j.Sent || j.OnAgent())
+}

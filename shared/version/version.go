@@ -1,0 +1,21 @@
+// Package version says which build this is and which protocol it speaks.
+package version
+
+// Protocol is the version of the link. An agent and a controller work together
+// when their numbers are equal; the controller refuses others and says which
+// side to upgrade.
+//
+//	1  2026-11-23  Enroll, Hello, Watch, Report
+const Protocol = 1
+
+// Store is the version of the controller's data directory. A controller
+// refuses to open a newer one: it would drop what it does not know.
+//
+//	1  2026-11-23  jobs, agents, repositories, join tokens, users, log chunks
+const Store = 1
+
+// version is set by the linker: -X borgfleet/shared/version.version=…
+var version = "0.1.0-dev"
+
+// String is the build's version, a semantic version without the v.
+func String() string { return version }
