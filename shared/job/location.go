@@ -47,8 +47,11 @@ func NormalPath(repository string) (normal string, local bool) {
 		p = "/" + path.Clean(p)
 	case strings.HasPrefix(p, "/"):
 		p = path.Clean(p)
-	default:
-		p = "/./" + path.Clean(p) // "..", if it leads, is kept: it leaves the login directory
+	default: // a leading ".." stays: it leaves the login directory
+		if p = path.Clean(p); p == "." {
+			p = ""
+		}
+		p = "/./" + p
 	}
 	return "ssh://" + normalAuthority(host) + p, false
 }

@@ -1,0 +1,212 @@
+// Package daemon looks after an agent's jobs: it makes their directories,
+// starts their job processes, and notices what becomes of them. It holds no
+// job state in memory that is not on disk: after a restart, or a crash, it
+// reads the directories and goes on.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"sync"
+	"time"
+
+	"borgfleet/agent/internal/jobdir"
+	"borgfleet/agent/internal/state"
+	"borgfleet/shared/job"
+)
+
+// Options is what a Daemon needs.
+type Options struct {
+	State       state.Dir
+	MaxParallel int // the host's own limit, for jobs started on its own authority
+	Logger      *slog.Logger
+	Now         func() time.Time
+	// Spawn makes the command of a job's process; it is handed the job's lock.
+	Spawn func(d *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd
+	// OwnAuthority is how long the controller must have been out of contact
+	// before announced jobs start without its word.
+	OwnAuthority time.Duration
+}
+
+// Daemon is one host's jobs.
+type Daemon struct {
+	o   Options
+	log *slog.Logger
+
+	wg sync.WaitGroup
+
+	mu      sync.Mutex
+	ctx     context.Context      // of Run; guarded by mu
+	jobs    map[job.Key]*tended  // guarded by mu
+	desired *definitions         // guarded by mu
+	changed map[job.Key]struct{} // told to the link; guarded by mu
+	linked  bool                 // a Report stream is open; guarded by mu
+	lostAt  time.Time            // when it last was not; guarded by mu
+
+	wake     chan struct{} // the link should look at changed
+	contacts chan struct{} // closed and replaced when linked changes; guarded by mu
+}
+
+// New opens the agent's jobs. Nothing starts before Run.
+func New(o Options) (*Daemon, error) {
+	d := &Daemon{
+		o: o, log: o.Logger,
+		jobs: map[job.Key]*tended{}, changed: map[job.Key]struct{}{},
+		wake: make(chan struct{}, 1), contacts: make(chan struct{}),
+		lostAt: o.Now(),
+	}
+	var err error
+	if d.desired, err = openDefinitions(o.State.Desired()); err != nil {
+		return nil, err
+	}
+	dirs, damaged, err := jobdir.List(o.State.Jobs())
+	if err != nil {
+		return nil, fmt.Errorf("read jobs: %w", err)
+	}
+	for _, bad := range damaged {
+		// One damaged directory must not keep the host from being backed up.
+		d.log.Error("damaged job directory left alone", "path", bad.Path, "err", bad.Err)
+	}
+	for _, dir := range dirs {
+		d.jobs[dir.Key()] = newTended(dir)
+	}
+	return d, nil
+}
+
+// Run tends every job until ctx ends. Job processes go on after that: they are
+// in sessions of their own, and the next daemon finds them.
+func (d *Daemon) Run(ctx context.Context) error {
+	d.mu.Lock()
+	d.ctx = ctx
+	all := make([]*tended, 0, len(d.jobs))
+	for _, t := range d.jobs {
+		all = append(all, t)
+	}
+	d.mu.Unlock()
+	for _, t := range all {
+		d.tend(ctx, t)
+	}
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			d.wg.Wait()
+			return nil
+		case <-tick.C:
+			d.tidy()
+		}
+	}
+}
+
+// add makes a new directory known and tended.
+func (d *Daemon) add(dir *jobdir.Dir) *tended {
+	d.mu.Lock()
+	t := newTended(dir)
+	d.jobs[dir.Key()] = t
+	ctx := d.ctx
+	d.mu.Unlock()
+	d.touch(dir.Key())
+	if ctx != nil {
+		d.tend(ctx, t)
+	}
+	return t
+}
+
+func (d *Daemon) get(key job.Key) (*tended, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t, ok := d.jobs[key]
+	return t, ok
+}
+
+// touch tells the link that there is something new about a job.
+func (d *Daemon) touch(key job.Key) {
+	d.mu.Lock()
+	d.changed[key] = struct{}{}
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Wake receives when TakeChanged has something.
+func (d *Daemon) Wake() <-chan struct{} { return d.wake }
+
+// TakeChanged gives the jobs that changed since the last call.
+func (d *Daemon) TakeChanged() []job.Key {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	keys := make([]job.Key, 0, len(d.changed))
+	for k := range d.changed {
+		keys = append(keys, k)
+	}
+	clear(d.changed)
+	return keys
+}
+
+// SetLinked tells whether the controller is in contact.
+func (d *Daemon) SetLinked(linked bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.linked == linked {
+		return
+	}
+	d.linked = linked
+	if !linked {
+		d.lostAt = d.o.Now()
+	}
+	close(d.contacts)
+	d.contacts = make(chan struct{})
+}
+
+// contact says whether the controller is in contact, since when it is not, and
+// gives a channel that closes when that changes.
+func (d *Daemon) contact() (linked bool, lostAt time.Time, changed <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.linked, d.lostAt, d.contacts
+}
+
+// Linked says whether the controller is in contact, and since when it is not.
+func (d *Daemon) Linked() (bool, time.Time) {
+	linked, at, _ := d.contact()
+	return linked, at
+}
+
+// Dirs gives every job directory.
+func (d *Daemon) Dirs() []*jobdir.Dir {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make([]*jobdir.Dir, 0, len(d.jobs))
+	for _, t := range d.jobs {
+		out = append(out, t.dir)
+	}
+	return out
+}
+
+// Dir gives one job's directory.
+func (d *Daemon) Dir(key job.Key) (*jobdir.Dir, bool) {
+	t, ok := d.get(key)
+	if !ok {
+		return nil, false
+	}
+	return t.dir, true
+}
+
+// hostFree says whether one more job fits on the host.
+func (d *Daemon) hostFree() bool {
+	busy := 0
+	for _, dir := range d.Dirs() {
+		if !dir.Ended() && dir.Spec().Kind.NeedsHostSlot() && dir.Locked() {
+			busy++
+		}
+	}
+	return busy < d.o.MaxParallel
+}
+
+var errNoSuchJob = errors.New("no such job on this host")

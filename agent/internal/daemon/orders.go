@@ -1,0 +1,172 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+
+	"borgfleet/agent/internal/jobdir"
+	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/wire"
+)
+
+// Apply takes a piece of the desired state and returns when it is on disk: only
+// then is its revision confirmed.
+func (d *Daemon) Apply(m *fleetv1.WatchResponse) error {
+	d.mu.Lock()
+	kept, err := d.desired.apply(m)
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if len(kept) > 0 {
+		d.log.Warn("the controller's store is another one and lacks repositories; they are kept here until an administrator decides", "repositories", kept)
+	}
+	for _, o := range m.Orders {
+		if err := d.order(o); errors.Is(err, errBadOrder) {
+			// Nothing that a repeat could mend: the others must not wait for it.
+			d.log.Error("order left alone", "err", err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errBadOrder marks an order that can never be taken.
+var errBadOrder = errors.New("bad order")
+
+func (d *Daemon) order(o *fleetv1.Order) error {
+	key, err := job.KeyFromBytes(o.Key)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errBadOrder, err)
+	}
+	t, held := d.get(key)
+	if !held {
+		if t, err = d.take(key, o); err != nil {
+			return fmt.Errorf("order %s: %w", key, err)
+		}
+	}
+	return d.obey(t, o.Id, o.Desired)
+}
+
+// take makes the directory of an order that is new here. From this moment the
+// key is used up: whatever happens, it will not be executed a second time.
+func (d *Daemon) take(key job.Key, o *fleetv1.Order) (*tended, error) {
+	spec, err := wire.ToSpec(o.Spec)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errBadOrder, err)
+	}
+	now := d.o.Now().UTC()
+	var dir *jobdir.Dir
+	switch {
+	case o.Desired == fleetv1.Order_DESIRED_CANCEL:
+		dir, err = jobdir.CreateEnded(d.o.State.Jobs(), key, spec, job.Verdict{
+			Status: job.Cancelled, EndedAt: now, ErrorCode: job.CodeCancelled,
+			ErrorMessage: "cancelled before it reached its host",
+		})
+	case !now.Before(spec.StartDeadline):
+		dir, err = jobdir.CreateEnded(d.o.State.Jobs(), key, spec, job.Verdict{
+			Status: job.Failed, EndedAt: now, ErrorCode: job.CodeDeadline,
+			ErrorMessage: "the order reached its host after its start deadline " + spec.StartDeadline.Format("2006-01-02T15:04:05Z"),
+		})
+	default:
+		dir, err = jobdir.Create(d.o.State.Jobs(), key, spec, job.PhaseAccepted)
+	}
+	if errors.Is(err, jobdir.ErrExists) {
+		return nil, fmt.Errorf("%w: its directory could not be read when this agent started", errBadOrder)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.log.Info("order taken", "job", key, "id", o.Id, "kind", spec.Kind, "repository", spec.Repository.Path)
+	return d.add(dir), nil
+}
+
+func (d *Daemon) obey(t *tended, id int64, want fleetv1.Order_Desired) error {
+	if err := d.learnID(t.dir, id); err != nil {
+		return err
+	}
+	if t.dir.Ended() {
+		d.touch(t.dir.Key()) // said again: the verdict may not have arrived
+		return nil
+	}
+	switch want {
+	case fleetv1.Order_DESIRED_CANCEL:
+		if err := t.dir.SetDesired(jobdir.Cancel); err != nil {
+			return err
+		}
+		t.release() // an announced job ends through its job process, like every other
+	case fleetv1.Order_DESIRED_RUN:
+		t.release()
+	}
+	return nil
+}
+
+func (d *Daemon) learnID(dir *jobdir.Dir, id int64) error {
+	if id == 0 {
+		return nil
+	}
+	known, err := dir.ID()
+	if err != nil || known == id {
+		return err
+	}
+	return dir.SetID(id)
+}
+
+// Answer takes the controller's newest word on a job.
+func (d *Daemon) Answer(a *fleetv1.JobAnswer) error {
+	key, err := job.KeyFromBytes(a.Key)
+	if err != nil {
+		return fmt.Errorf("answer: %w", err)
+	}
+	t, ok := d.get(key)
+	if !ok {
+		return nil // removed meanwhile
+	}
+	if err := t.dir.SetAcked(a.Next); err != nil {
+		return err
+	}
+	want := fleetv1.Order_DESIRED_UNSPECIFIED
+	switch a.Action {
+	case fleetv1.JobAnswer_ACTION_CANCEL:
+		want = fleetv1.Order_DESIRED_CANCEL
+	case fleetv1.JobAnswer_ACTION_FORGET:
+		if err := t.dir.SetReplicated(); err != nil {
+			return err
+		}
+	}
+	if err := d.learnID(t.dir, a.Id); err != nil || want == fleetv1.Order_DESIRED_UNSPECIFIED {
+		return err
+	}
+	return d.obey(t, a.Id, want)
+}
+
+// Start makes a job for a person on this host. It takes its place in the
+// controller's queue like every other; see awaitWord for when that is away.
+func (d *Daemon) Start(repo job.Repository, by string) (*jobdir.Dir, error) {
+	key, err := job.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	now := d.o.Now().UTC()
+	dir, err := jobdir.Create(d.o.State.Jobs(), key, job.Spec{
+		Kind: job.Backup, Repository: repo, CreatedAt: now,
+		StartDeadline: now.Add(job.DefaultStartDeadline),
+		TriggeredBy:   job.ByAgent, RequestedBy: by,
+	}, job.PhaseAnnounced)
+	if err != nil {
+		return nil, err
+	}
+	d.add(dir)
+	return dir, nil
+}
+
+// Cancel asks for the end of a job that is on this host.
+func (d *Daemon) Cancel(key job.Key) error {
+	t, ok := d.get(key)
+	if !ok {
+		return errNoSuchJob
+	}
+	return d.obey(t, 0, fleetv1.Order_DESIRED_CANCEL)
+}

@@ -1,0 +1,225 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"borgfleet/agent/internal/jobdir"
+	"borgfleet/shared/job"
+)
+
+// respawnAfter is the shortest pause before a job process that died without a
+// verdict is started again; it doubles up to respawnAtMost, so that one that
+// cannot live does not eat the host.
+const (
+	respawnAfter  = 50 * time.Millisecond
+	respawnAtMost = time.Minute
+)
+
+// tended is one job directory that the daemon looks after.
+type tended struct {
+	dir  *jobdir.Dir
+	word chan struct{} // the controller's or a person's word on an announced job
+	once sync.Once
+}
+
+func newTended(dir *jobdir.Dir) *tended {
+	return &tended{dir: dir, word: make(chan struct{})}
+}
+
+// go lets an announced job start.
+func (t *tended) release() { t.once.Do(func() { close(t.word) }) }
+
+// tend looks after a job until it has a verdict. Daemon restart, crash of the
+// job process and a fresh order all come down to the same loop: whoever finds
+// the lock free and no verdict starts a job process, and that process finds
+// out from the directory what there is to do.
+func (d *Daemon) tend(ctx context.Context, t *tended) {
+	d.wg.Go(func() {
+		if t.dir.Ended() {
+			d.touch(t.dir.Key())
+			return
+		}
+		stop := d.watchDir(ctx, t.dir)
+		defer stop()
+		if !d.awaitWord(ctx, t) {
+			return
+		}
+		pause := respawnAfter
+		for ctx.Err() == nil && !t.dir.Ended() {
+			started := time.Now()
+			if err := d.runProcess(ctx, t.dir); err != nil && ctx.Err() == nil {
+				d.log.Error("job process", "job", t.dir.Key(), "err", err)
+			}
+			if t.dir.Ended() || ctx.Err() != nil {
+				break
+			}
+			if time.Since(started) > respawnAtMost {
+				pause = respawnAfter
+			}
+			d.log.Warn("job process ended without a verdict; starting another", "job", t.dir.Key(), "in", pause)
+			wait(ctx, pause/2+rand.N(pause))
+			pause = min(2*pause, respawnAtMost)
+		}
+		d.touch(t.dir.Key())
+	})
+}
+
+// runProcess starts the job's process, or finds one that an earlier daemon
+// started, and waits until it is gone.
+func (d *Daemon) runProcess(ctx context.Context, dir *jobdir.Dir) error {
+	lock, err := dir.TryLock()
+	if errors.Is(err, jobdir.ErrLocked) {
+		return dir.WaitUnlocked(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	cmd := d.o.Spawn(dir, lock)
+	err = cmd.Start()
+	// The process has its own copy: the lock stays held until that one closes.
+	lock.Close()
+	if err != nil {
+		return err
+	}
+	exited := make(chan struct{})
+	go func() { // also reaps it when this daemon is told to end meanwhile
+		cmd.Wait()
+		close(exited)
+	}()
+	select {
+	case <-exited:
+		return nil
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// watchDir tells the link of every change in the directory.
+func (d *Daemon) watchDir(ctx context.Context, dir *jobdir.Dir) (stop func()) {
+	w, err := dir.Watch()
+	if err != nil {
+		// Without inotify (a limit of the host's) changes are looked for.
+		d.log.Warn("cannot watch job directory; looking every second instead", "job", dir.Key(), "err", err)
+		return d.poll(ctx, dir)
+	}
+	done := make(chan struct{})
+	d.wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			case _, ok := <-w.C():
+				if !ok {
+					return
+				}
+				d.touch(dir.Key())
+			}
+		}
+	})
+	return func() {
+		close(done)
+		w.Close()
+	}
+}
+
+func (d *Daemon) poll(ctx context.Context, dir *jobdir.Dir) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	d.wg.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				d.touch(dir.Key())
+			}
+		}
+	})
+	return cancel
+}
+
+// awaitWord holds an announced job back until the controller gives its word,
+// or has been out of contact for so long that the host decides by itself.
+func (d *Daemon) awaitWord(ctx context.Context, t *tended) bool {
+	reg, err := t.dir.Register()
+	if err != nil {
+		d.log.Error("read register", "job", t.dir.Key(), "err", err)
+		return false
+	}
+	if reg.Phase != job.PhaseAnnounced {
+		return true
+	}
+	for !d.mayDecide() {
+		if !d.waitForWord(ctx, t) {
+			return false
+		}
+		if t.released() {
+			break
+		}
+	}
+	return d.accept(t.dir)
+}
+
+func (t *tended) released() bool {
+	select {
+	case <-t.word:
+		return true
+	default:
+		return false
+	}
+}
+
+// mayDecide: no contact for so long, and room on the host.
+func (d *Daemon) mayDecide() bool {
+	linked, lostAt, _ := d.contact()
+	return !linked && d.o.Now().Sub(lostAt) >= d.o.OwnAuthority && d.hostFree()
+}
+
+// waitForWord waits for anything that may change the decision.
+func (d *Daemon) waitForWord(ctx context.Context, t *tended) bool {
+	linked, lostAt, changed := d.contact()
+	var timer <-chan time.Time
+	if !linked {
+		left := max(d.o.OwnAuthority-d.o.Now().Sub(lostAt), time.Second)
+		tm := time.NewTimer(left)
+		defer tm.Stop()
+		timer = tm.C
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.word:
+	case <-changed:
+	case <-timer:
+	}
+	return true
+}
+
+// accept writes down that the job may start now.
+func (d *Daemon) accept(dir *jobdir.Dir) bool {
+	lock, err := dir.TryLock()
+	if err != nil {
+		return errors.Is(err, jobdir.ErrLocked) // a job process has it already
+	}
+	defer lock.Close()
+	err = dir.Update(func(r *job.Register) { r.Phase, r.Reason = job.PhaseAccepted, "" })
+	if err != nil {
+		d.log.Error("accept job", "job", dir.Key(), "err", err)
+		return false
+	}
+	return true
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,181 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/proto/fleet/v1/fleetv1connect"
+)
+
+// holdLines is how long log lines wait for company, unless somebody reads
+// along; a message carries up to batchBytes of them.
+const (
+	holdLines  = time.Second
+	batchBytes = 256 << 10
+)
+
+// connection is one epoch.
+type connection struct {
+	l      *Link
+	client fleetv1connect.FleetServiceClient
+	hello  *greeting
+	stream *connect.BidiStreamForClientSimple[fleetv1.ReportRequest, fleetv1.ReportResponse]
+	opened chan struct{} // closed when stream is set
+
+	applied     chan struct{} // a revision was applied
+	mu          sync.Mutex
+	revision    uint64                         // applied; guarded by mu
+	answers     map[job.Key]*fleetv1.JobAnswer // heard, not yet looked at by the sender; guarded by mu
+	answersWake chan struct{}
+}
+
+func newConnection(l *Link, client fleetv1connect.FleetServiceClient, hello *greeting) *connection {
+	return &connection{
+		l: l, client: client, hello: hello,
+		opened: make(chan struct{}), applied: make(chan struct{}, 1),
+		answers: map[job.Key]*fleetv1.JobAnswer{}, answersWake: make(chan struct{}, 1),
+	}
+}
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// watch applies the desired state as it comes, and confirms what is on disk.
+func (c *connection) watch(ctx context.Context) error {
+	stream, err := c.client.Watch(ctx, &fleetv1.WatchRequest{Epoch: c.hello.heard.Epoch})
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	for stream.Receive() {
+		m := stream.Msg()
+		if err := c.l.o.Jobs.Apply(m); err != nil {
+			return fmt.Errorf("apply desired state: %w", err)
+		}
+		c.mu.Lock()
+		c.revision = m.Revision
+		c.mu.Unlock()
+		signal(c.applied)
+	}
+	return stream.Err()
+}
+
+// receive takes the controller's answers in.
+func (c *connection) receive(ctx context.Context) error {
+	select {
+	case <-c.opened:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for {
+		m, err := c.stream.Receive()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, a := range m.Jobs {
+			if err := c.l.o.Jobs.Answer(a); err != nil {
+				return fmt.Errorf("take answer: %w", err)
+			}
+			if key, err := job.KeyFromBytes(a.Key); err == nil {
+				c.mu.Lock()
+				c.answers[key] = a
+				c.mu.Unlock()
+			}
+		}
+		signal(c.answersWake)
+	}
+}
+
+// send opens the Report stream and says whatever is new.
+func (c *connection) send(ctx context.Context) error {
+	stream, err := c.client.Report(ctx)
+	if err != nil {
+		return err
+	}
+	c.stream = stream
+	defer c.end(ctx)
+	out := newOutbox(c)
+	defer out.close()
+	if err := out.begin(); err != nil {
+		return err
+	}
+	// The first message carries the epoch, also when there is nothing to report.
+	if err := stream.Send(&fleetv1.ReportRequest{Epoch: c.hello.heard.Epoch}); err != nil {
+		return c.sendError(err)
+	}
+	close(c.opened)
+	c.l.status.Store(nil)
+	c.l.o.Jobs.SetLinked(true)
+	c.l.log.Info("connected to the controller", "controller", c.l.o.Identity.ControllerURL)
+	for {
+		m, more, err := out.next()
+		if err != nil {
+			return err
+		}
+		if m != nil {
+			if err := stream.Send(m); err != nil {
+				return c.sendError(err)
+			}
+		}
+		if more {
+			continue
+		}
+		if err := c.idle(ctx, out.holdUntil); err != nil {
+			return err
+		}
+	}
+}
+
+// idle waits for something to say.
+func (c *connection) idle(ctx context.Context, until time.Time) error {
+	var hold <-chan time.Time
+	if !until.IsZero() {
+		t := time.NewTimer(time.Until(until))
+		defer t.Stop()
+		hold = t.C
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.l.o.Jobs.Wake():
+	case <-c.applied:
+	case <-c.answersWake:
+	case <-hold:
+	}
+	return nil
+}
+
+// sendError: io.EOF from Send only says that the other side ended; why is what
+// Receive tells, and receive is already listening once opened is closed.
+func (c *connection) sendError(err error) error {
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	select {
+	case <-c.opened:
+		return errEnded
+	default:
+		_, err := c.stream.Receive()
+		return err
+	}
+}
+
+// end half-closes, so that the controller sees an end and not a cut.
+func (c *connection) end(context.Context) {
+	_ = c.stream.CloseRequest() // broken or not: nothing more is said on it
+}

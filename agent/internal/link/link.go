@@ -1,0 +1,249 @@
+// Package link is the agent's connection to the controller: one HTTP/2
+// connection, dialled out, over which it says Hello, watches its desired state
+// and reports its jobs. Everything it says is read from the job directories
+// and is safe to repeat, so a broken connection needs no care: the next one
+// begins with what the controller says it has.
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"borgfleet/agent/internal/jobdir"
+	"borgfleet/agent/internal/state"
+	"borgfleet/certs"
+	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/proto/fleet/v1/fleetv1connect"
+	"borgfleet/shared/version"
+	"borgfleet/shared/wire"
+)
+
+// Jobs is what the link replicates; *daemon.Daemon is one.
+type Jobs interface {
+	Dirs() []*jobdir.Dir
+	Dir(job.Key) (*jobdir.Dir, bool)
+	Wake() <-chan struct{}
+	TakeChanged() []job.Key
+	Apply(*fleetv1.WatchResponse) error
+	Answer(*fleetv1.JobAnswer) error
+	SetLinked(bool)
+}
+
+// Options is what a Link needs.
+type Options struct {
+	Identity   state.Identity
+	Credential *certs.Credential
+	Jobs       Jobs
+	Borg       func(context.Context) []*fleetv1.BorgBinary // looked up for each Hello
+	Logger     *slog.Logger
+	Now        func() time.Time
+	Backoff    Backoff
+}
+
+// Backoff is how the link comes back: full jitter between nothing and a ceiling
+// that doubles from Min to Max, so that a fleet does not return in step.
+type Backoff struct {
+	Min, Max time.Duration
+	Reset    time.Duration // a connection that lasted this long starts over at Min
+	Refused  time.Duration // after an answer that another try will not change
+}
+
+// DefaultBackoff is the documented one.
+func DefaultBackoff() Backoff {
+	return Backoff{Min: time.Second, Max: 30 * time.Second, Reset: time.Minute, Refused: 5 * time.Minute}
+}
+
+// Link keeps the connection up.
+type Link struct {
+	o      Options
+	log    *slog.Logger
+	status atomic.Pointer[string] // why it is down; nil: it is up
+}
+
+// New makes a link; Run dials.
+func New(o Options) *Link {
+	l := &Link{o: o, log: o.Logger}
+	why := "not tried yet"
+	l.status.Store(&why)
+	return l
+}
+
+// Status is empty while the link is up, else why it is not.
+func (l *Link) Status() string {
+	if s := l.status.Load(); s != nil {
+		return *s
+	}
+	return ""
+}
+
+// Run dials until ctx ends.
+func (l *Link) Run(ctx context.Context) {
+	ceiling := l.o.Backoff.Min
+	for ctx.Err() == nil {
+		began := l.o.Now()
+		err := l.connect(ctx)
+		l.o.Jobs.SetLinked(false)
+		if ctx.Err() != nil {
+			return
+		}
+		why := reason(err)
+		if old := l.status.Swap(&why); old == nil || *old != why {
+			l.log.Warn("not connected to the controller", "controller", l.o.Identity.ControllerURL, "err", why)
+		}
+		pause := l.o.Backoff.Refused
+		if !refused(err) {
+			if l.o.Now().Sub(began) >= l.o.Backoff.Reset {
+				ceiling = l.o.Backoff.Min
+			}
+			pause, ceiling = rand.N(ceiling), min(2*ceiling, l.o.Backoff.Max)
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-t.C:
+		}
+		t.Stop()
+	}
+}
+
+// refused tells answers that the same question will get again.
+func refused(err error) bool {
+	switch connect.CodeOf(err) {
+	case connect.CodeUnauthenticated, connect.CodePermissionDenied, connect.CodeUnimplemented, connect.CodeFailedPrecondition:
+		e, ok := errors.AsType[*connect.Error](err)
+		return ok && connect.IsWireError(e)
+	}
+	return false
+}
+
+func reason(err error) string {
+	if err == nil {
+		return "the controller ended the connection"
+	}
+	if e, ok := errors.AsType[*connect.Error](err); ok {
+		return e.Message()
+	}
+	return err.Error()
+}
+
+// connect lives as long as one connection does.
+func (l *Link) connect(ctx context.Context) error {
+	transport := l.transport()
+	defer transport.CloseIdleConnections()
+	client := fleetv1connect.NewFleetServiceClient(&http.Client{Transport: transport}, l.o.Identity.ControllerURL)
+
+	hello, err := l.hello(ctx, client)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c := newConnection(l, client, hello)
+	done := make(chan struct{}, 3)
+	for _, part := range []func(context.Context) error{c.watch, c.send, c.receive} {
+		go func() {
+			err := part(ctx)
+			if err == nil {
+				err = errEnded
+			}
+			cancel(err)
+			done <- struct{}{}
+		}()
+	}
+	for range cap(done) {
+		<-done
+	}
+	return context.Cause(ctx)
+}
+
+var errEnded = errors.New("the controller ended the connection")
+
+const (
+	pingAfter   = 15 * time.Second // of silence
+	pingTimeout = 15 * time.Second
+	dialTimeout = 15 * time.Second
+	callTimeout = 30 * time.Second
+)
+
+// transport speaks HTTP/2 and nothing else, over one connection. Pings end a
+// half-open one: without them a cut cable looks like a quiet controller.
+func (l *Link) transport() *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP2(true)
+	return &http.Transport{
+		TLSClientConfig:     l.o.Credential.ClientTLS(l.o.Now),
+		TLSHandshakeTimeout: dialTimeout,
+		Proxy:               http.ProxyFromEnvironment,
+		Protocols:           protocols,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: pingAfter, PingTimeout: pingTimeout,
+			WriteByteTimeout: pingAfter + pingTimeout,
+			// A Report that the controller is slow to read must leave room for
+			// Watch on the same connection.
+			MaxReceiveBufferPerConnection: 4 << 20,
+			MaxReceiveBufferPerStream:     1 << 20,
+		},
+	}
+}
+
+func (l *Link) hello(ctx context.Context, client fleetv1connect.FleetServiceClient) (*greeting, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("ask for the host's name: %w", err)
+	}
+	req := &fleetv1.HelloRequest{
+		Protocol: version.Protocol, Version: version.String(),
+		StateId: l.o.Identity.StateID, Now: timestamppb.New(l.o.Now()),
+		Hostname: host, Borg: l.o.Borg(ctx),
+	}
+	l.o.Jobs.TakeChanged() // the Hello says all of it
+	for _, d := range l.o.Jobs.Dirs() {
+		js, err := stateOf(d)
+		if err != nil {
+			l.log.Error("job left out of Hello", "job", d.Key(), "err", err)
+			continue
+		}
+		req.Jobs = append(req.Jobs, js)
+	}
+	resp, err := client.Hello(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return &greeting{said: req, heard: resp}, nil
+}
+
+// greeting is a Hello and its answer.
+type greeting struct {
+	said  *fleetv1.HelloRequest
+	heard *fleetv1.HelloResponse
+}
+
+func stateOf(d *jobdir.Dir) (*fleetv1.JobState, error) {
+	reg, err := d.Register()
+	if err != nil {
+		return nil, err
+	}
+	next, err := d.JournalNext()
+	if err != nil {
+		return nil, err
+	}
+	id, err := d.ID()
+	if err != nil {
+		return nil, err
+	}
+	key := d.Key()
+	return &fleetv1.JobState{Key: key[:], Id: id, Register: wire.FromRegister(reg), Next: next}, nil
+}

@@ -1,0 +1,231 @@
+package link
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"borgfleet/agent/internal/jobdir"
+	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/wire"
+)
+
+// outbox decides what the next Report says. Its cursors are this connection's
+// alone: a new one begins where the controller's Hello says it stands.
+type outbox struct {
+	c         *connection
+	cursors   map[job.Key]*cursor
+	dirty     map[job.Key]struct{} // may have something new
+	confirmed uint64               // revision that was last confirmed
+	holdUntil time.Time            // when the oldest held lines are due; zero: none are
+}
+
+// cursor is how much of one job has been said.
+type cursor struct {
+	dir    *jobdir.Dir
+	reader *jobdir.Reader
+	next   uint64       // journal number to send next
+	said   job.Register // register that was sent last
+	spec   bool         // the controller does not know the job: send its spec
+	follow bool         // somebody reads along
+	held   time.Time    // since when lines wait for company; zero: none do
+}
+
+func newOutbox(c *connection) *outbox {
+	return &outbox{c: c, cursors: map[job.Key]*cursor{}, dirty: map[job.Key]struct{}{}}
+}
+
+func (o *outbox) close() {
+	for _, cu := range o.cursors {
+		cu.reader.Close()
+	}
+}
+
+// begin takes over what Hello said and heard.
+func (o *outbox) begin() error {
+	for _, js := range o.c.hello.said.Jobs {
+		key := job.Key(js.Key)
+		dir, ok := o.c.l.o.Jobs.Dir(key)
+		if !ok {
+			continue
+		}
+		reg, err := wire.ToRegister(js.Register)
+		if err != nil {
+			return fmt.Errorf("job %s: %w", key, err)
+		}
+		o.cursors[key] = &cursor{dir: dir, reader: dir.NewReader(), next: 1, said: reg}
+	}
+	for _, a := range o.c.hello.heard.Jobs {
+		if err := o.c.l.o.Jobs.Answer(a); err != nil {
+			return fmt.Errorf("take answer: %w", err)
+		}
+		key, err := job.KeyFromBytes(a.Key)
+		if err != nil {
+			return fmt.Errorf("answer: %w", err)
+		}
+		cu := o.cursors[key]
+		if cu == nil {
+			continue
+		}
+		cu.next, cu.follow = max(a.Next, 1), a.Follow
+		if a.SpecWanted {
+			cu.spec, cu.said = true, job.Register{}
+		}
+		if a.Action != fleetv1.JobAnswer_ACTION_FORGET {
+			o.dirty[key] = struct{}{}
+		}
+	}
+	return nil
+}
+
+// next makes the next message, nil if there is nothing to say. more says that
+// there is something behind it already.
+func (o *outbox) next() (m *fleetv1.ReportRequest, more bool, err error) {
+	o.hear()
+	for _, key := range o.c.l.o.Jobs.TakeChanged() {
+		o.dirty[key] = struct{}{}
+	}
+	o.c.mu.Lock()
+	revision := o.c.revision
+	o.c.mu.Unlock()
+
+	m = &fleetv1.ReportRequest{AppliedRevision: revision}
+	o.holdUntil = time.Time{}
+	budget := batchBytes
+	for _, key := range slices.Collect(maps.Keys(o.dirty)) {
+		if budget <= 0 {
+			more = true
+			break
+		}
+		report, rest, err := o.report(key, budget)
+		if err != nil {
+			// One unreadable directory must not silence the others.
+			o.c.l.log.Error("report job", "job", key, "err", err)
+		}
+		if !rest {
+			delete(o.dirty, key)
+		}
+		if report != nil {
+			m.Jobs = append(m.Jobs, report)
+			budget -= proto.Size(report)
+		}
+		if cu := o.cursors[key]; cu != nil && !cu.held.IsZero() {
+			o.dirty[key] = struct{}{}
+			if due := cu.held.Add(holdLines); o.holdUntil.IsZero() || due.Before(o.holdUntil) {
+				o.holdUntil = due
+			}
+		} else {
+			more = more || rest
+		}
+	}
+	if len(m.Jobs) == 0 && revision == o.confirmed {
+		return nil, false, nil
+	}
+	o.confirmed = revision
+	return m, more, nil
+}
+
+// hear takes over what the answers mean for what is said next.
+func (o *outbox) hear() {
+	o.c.mu.Lock()
+	answers := o.c.answers
+	o.c.answers = map[job.Key]*fleetv1.JobAnswer{}
+	o.c.mu.Unlock()
+	for key, a := range answers {
+		cu := o.cursors[key]
+		if cu == nil {
+			continue
+		}
+		cu.follow = a.Follow
+		if a.SpecWanted {
+			cu.spec, cu.said, cu.next = true, job.Register{}, 1
+		}
+		if a.SpecWanted || a.Follow {
+			o.dirty[key] = struct{}{}
+		}
+	}
+}
+
+// report says what is new of one job; rest: there is more than fits.
+func (o *outbox) report(key job.Key, budget int) (*fleetv1.JobReport, bool, error) {
+	cu, err := o.cursor(key)
+	if err != nil || cu == nil {
+		return nil, false, err
+	}
+	reg, err := cu.dir.Register()
+	if err != nil {
+		return nil, false, err
+	}
+	r := &fleetv1.JobReport{Key: key[:], First: cu.next}
+	if cu.spec || reg.Newer(cu.said) {
+		r.Register = wire.FromRegister(reg)
+	}
+	if cu.spec {
+		r.Spec = wire.FromSpec(cu.dir.Spec())
+	}
+	records, next, err := cu.reader.Read(cu.next, budget)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(records) > 0 && r.Register == nil && o.hold(cu, records) {
+		return nil, false, nil
+	}
+	cu.held = time.Time{}
+	if len(records) == 0 && r.Register == nil && r.Spec == nil {
+		return nil, false, nil
+	}
+	r.Records = records
+	cu.next, cu.spec = next, false
+	if r.Register != nil {
+		cu.said = reg
+	}
+	end, err := cu.dir.JournalNext()
+	rest := err == nil && cu.next < end
+	if reg.Verdict != nil && !rest {
+		cu.reader.Close() // nothing more will come: give the descriptor back
+	}
+	return r, rest, err
+}
+
+// hold says whether lines should wait a moment for more: a second costs nobody
+// anything but the one who reads along.
+func (o *outbox) hold(cu *cursor, records []*fleetv1.Record) bool {
+	if cu.follow {
+		return false
+	}
+	now := time.Now()
+	if cu.held.IsZero() {
+		cu.held = now
+	}
+	if now.Sub(cu.held) >= holdLines {
+		return false
+	}
+	size := 0
+	for _, r := range records {
+		size += len(r.Text)
+	}
+	return size < batchBytes/2
+}
+
+// cursor finds a job's cursor, or begins one for a job that is newer than the
+// Hello. Without an id the controller may not know it: then its spec goes along.
+func (o *outbox) cursor(key job.Key) (*cursor, error) {
+	if cu := o.cursors[key]; cu != nil {
+		return cu, nil
+	}
+	dir, ok := o.c.l.o.Jobs.Dir(key)
+	if !ok {
+		return nil, nil
+	}
+	id, err := dir.ID()
+	if err != nil {
+		return nil, err
+	}
+	cu := &cursor{dir: dir, reader: dir.NewReader(), next: 1, spec: id == 0}
+	o.cursors[key] = cu
+	return cu, nil
+}

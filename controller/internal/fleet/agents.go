@@ -1,0 +1,76 @@
+package fleet
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"borgfleet/controller/internal/fault"
+	"borgfleet/controller/internal/store"
+	"borgfleet/shared/job"
+)
+
+// Agents lists the fleet by name.
+func (s *Service) Agents(context.Context) []AgentView {
+	all := s.store.Agents()
+	out := make([]AgentView, 0, len(all))
+	for _, a := range all {
+		out = append(out, s.agentView(a))
+	}
+	slices.SortFunc(out, func(a, b AgentView) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// Agent answers for one agent, by id or name.
+func (s *Service) Agent(_ context.Context, ref string) (AgentView, error) {
+	a, err := s.findAgent(ref)
+	if err != nil {
+		return AgentView{}, err
+	}
+	return s.agentView(a), nil
+}
+
+func (s *Service) agentView(a store.Agent) AgentView {
+	v := AgentView{
+		ID: a.ID, Name: a.Name, Hostname: a.Hostname, Online: s.online(a.ID),
+		LastContactAt: a.LastContactAt, EnrolledAt: a.EnrolledAt, Labels: a.Labels,
+		Version: a.Version, CertificateExpiresAt: a.CertificateExpiresAt,
+		Paused: a.Paused, Revoked: a.Revoked, MaxParallel: a.MaxParallel, AgeRecipient: a.AgeRecipient,
+	}
+	if v.MaxParallel == 0 {
+		v.MaxParallel = s.set.MaxParallel
+	}
+	if v.Online {
+		v.LastContactAt = s.now()
+	}
+	for _, b := range a.Borg {
+		v.Borg = append(v.Borg, BorgBinary(b))
+	}
+	for _, j := range s.store.Active(a.ID) {
+		if j.Status == job.Running {
+			v.Running++
+		} else {
+			v.Waiting++
+		}
+	}
+	return v
+}
+
+func (s *Service) findAgent(ref string) (store.Agent, error) {
+	if a, ok := s.store.Agent(ref); ok {
+		return a, nil
+	}
+	for _, a := range s.store.Agents() {
+		if a.Name == ref {
+			return a, nil
+		}
+	}
+	return store.Agent{}, fault.New(fault.NotFound, "agent_not_found", "no agent %q is enrolled", ref)
+}
+
+func (s *Service) agentName(id string) string {
+	if a, ok := s.store.Agent(id); ok {
+		return a.Name
+	}
+	return id
+}

@@ -1,0 +1,68 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"borgfleet/controller/internal/fault"
+	"borgfleet/controller/internal/store"
+	"borgfleet/shared/job"
+)
+
+// Cancel asks for the end of a job and waits for it, within
+// Settings.CancelWait. A job that was never sent ends at once; of every other
+// only its agent knows what came of it.
+func (s *Service) Cancel(ctx context.Context, id int64, by string) (CancelResult, error) {
+	changed, stop := s.watch.on(id)
+	defer stop()
+	j, err := s.wishCancel(ctx, id, by)
+	if err != nil {
+		return CancelResult{}, err
+	}
+	limit := time.NewTimer(s.set.CancelWait)
+	defer limit.Stop()
+	for j.Verdict == nil {
+		select {
+		case <-changed:
+		case <-limit.C:
+			return CancelResult{}, nil
+		case <-ctx.Done():
+			return CancelResult{}, ctx.Err()
+		}
+		if j, err = s.load(id); err != nil {
+			return CancelResult{}, err
+		}
+	}
+	return CancelResult{Ended: true, ProcessTerminated: j.Verdict.ProcessTerminated}, nil
+}
+
+func (s *Service) wishCancel(ctx context.Context, id int64, by string) (job.Job, error) {
+	var out job.Job
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		j, ok, err := tx.Job(id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return noSuchJob(id)
+		}
+		next, fx, err := s.change(tx, j, job.CancelWished{By: by, At: s.now().UTC()})
+		if errors.Is(err, job.ErrEnded) {
+			return fault.New(fault.BadState, "job_ended", "job %d has already ended: %s", id, j.Status)
+		}
+		if err != nil {
+			return err
+		}
+		out = next
+		if fx.Ended {
+			return s.dispatchAfter(tx, next)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func noSuchJob(id int64) error {
+	return fault.New(fault.NotFound, "job_not_found", "there is no job %d", id)
+}

@@ -1,0 +1,129 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"borgfleet/certs"
+	"borgfleet/controller/internal/fault"
+	"borgfleet/controller/internal/store"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+)
+
+const maxAgentName = 64
+
+// enrol turns a join token into a certificate. The token's use and the agent's
+// record are one commit; a repeat with the same key finds the agent that the
+// first try made, so a lost answer costs nothing.
+func (s *Service) enrol(ctx context.Context, req *fleetv1.EnrollRequest) (*fleetv1.EnrollResponse, error) {
+	parsed, err := certs.ParseJoinToken(req.Token)
+	if err != nil {
+		return nil, fault.New(fault.Malformed, "join_token_malformed", "%s", err)
+	}
+	hash := certs.HashSecret(parsed.Secret)
+	key, err := certs.RequestKeySHA256(req.Csr)
+	if err != nil {
+		return nil, fault.New(fault.Malformed, "csr_refused", "%s", err)
+	}
+
+	var out *fleetv1.EnrollResponse
+	err = s.store.Update(ctx, func(tx *store.Tx) error {
+		token, agent, err := s.admitNew(tx, hash, key, req)
+		if err != nil {
+			return err
+		}
+		chain, cert, err := s.authority.SignAgent(req.Csr, agent.ID, s.now())
+		if err != nil {
+			return fault.Wrap(err, fault.Invalid, "csr_refused", "the certificate request is refused")
+		}
+		agent.CertificateExpiresAt = cert.NotAfter
+		out = &fleetv1.EnrollResponse{
+			AgentId: agent.ID, Name: agent.Name, FleetId: s.authority.FleetID(),
+			Chain: chain, Root: s.authority.Root(),
+		}
+		if err := tx.PutJoinToken(token); err != nil {
+			return err
+		}
+		return tx.PutAgent(agent)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.log.Info("agent enrolled", "agent", out.AgentId, "name", out.Name)
+	return out, nil
+}
+
+// admitNew checks the token and finds or makes the agent that uses it.
+func (s *Service) admitNew(tx *store.Tx, hash, key []byte, req *fleetv1.EnrollRequest) (store.JoinToken, store.Agent, error) {
+	token, ok := tx.JoinToken(hash)
+	if !ok {
+		return token, store.Agent{}, fault.New(fault.Unauthenticated, "join_token_unknown",
+			"this controller did not make this join token, or has forgotten it; make a new one with borgfleet-controller join-token create")
+	}
+	for _, use := range token.Uses {
+		if bytes.Equal(use.PublicKeySHA256, key) {
+			a, ok := tx.Agent(use.Agent)
+			if !ok || a.Revoked {
+				return token, a, fault.New(fault.Forbidden, "agent_revoked", "the agent that enrolled with this key has been removed")
+			}
+			return token, a, nil
+		}
+	}
+	if !s.now().Before(token.ExpiresAt) {
+		return token, store.Agent{}, fault.New(fault.Unauthenticated, "join_token_expired",
+			"this join token expired at %s; make a new one with borgfleet-controller join-token create", token.ExpiresAt.UTC().Format("2006-01-02 15:04:05Z"))
+	}
+	if token.UsesLeft < 1 {
+		return token, store.Agent{}, fault.New(fault.Unauthenticated, "join_token_used",
+			"this join token has already been used; make a new one with borgfleet-controller join-token create")
+	}
+	agent, err := s.newAgent(tx, token, key, req)
+	if err != nil {
+		return token, agent, err
+	}
+	token.UsesLeft--
+	token.Uses = append(token.Uses, store.JoinTokenUse{PublicKeySHA256: key, Agent: agent.ID})
+	return token, agent, nil
+}
+
+func (s *Service) newAgent(tx *store.Tx, token store.JoinToken, key []byte, req *fleetv1.EnrollRequest) (store.Agent, error) {
+	name := token.Name
+	for _, other := range []string{req.Name, req.Hostname} {
+		if name == "" {
+			name = other
+		}
+	}
+	if err := checkAgentName(name); err != nil {
+		return store.Agent{}, fault.New(fault.Invalid, "agent_name_invalid", "agent name %q: %s; choose another with --name", name, err)
+	}
+	if other, taken := tx.AgentByName(name); taken {
+		return store.Agent{}, fault.New(fault.Conflict, "agent_name_taken",
+			"an agent named %q is already enrolled (id %s, host %s); choose another name with --name", name, other.ID, other.Hostname)
+	}
+	if !strings.HasPrefix(req.AgeRecipient, "age1") {
+		return store.Agent{}, fault.New(fault.Malformed, "age_recipient_malformed", "the agent's sealing key is missing; upgrade the agent")
+	}
+	now := s.now().UTC()
+	return store.Agent{
+		ID: uuid.NewString(), Name: name, Hostname: req.Hostname, Labels: token.Labels,
+		Version: req.Version, AgeRecipient: req.AgeRecipient, EnrolledAt: now, PublicKeySHA256: key,
+	}, nil
+}
+
+// checkAgentName keeps names fit for paths, archive names and command lines.
+func checkAgentName(name string) error {
+	if name == "" || len(name) > maxAgentName {
+		return errors.New("a name has 1 to 64 characters")
+	}
+	for i, r := range name {
+		ok := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || (i > 0 && (r == '-' || r == '_' || r == '.'))
+		if !ok {
+			return errors.New("a name has letters, digits, '-', '_' and '.', and begins with a letter or digit")
+		}
+	}
+	return nil
+}

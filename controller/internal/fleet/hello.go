@@ -1,0 +1,163 @@
+package fleet
+
+import (
+	"context"
+	"slices"
+
+	"borgfleet/controller/internal/fault"
+	"borgfleet/controller/internal/store"
+	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/version"
+	"borgfleet/shared/wire"
+)
+
+// hello opens an epoch. The agent tells every job directory it holds; what it
+// tells is applied like any report, what it does not tell is gone.
+func (s *Service) hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv1.HelloResponse, error) {
+	id, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if req.Protocol != version.Protocol {
+		return nil, fault.New(fault.Conflict, "protocol_mismatch",
+			"the agent speaks protocol %d, this controller (version %s) speaks %d: upgrade the older of the two", req.Protocol, version.String(), version.Protocol)
+	}
+	if req.StateId == "" {
+		return nil, fault.New(fault.Malformed, "state_id_missing", "the Hello names no state")
+	}
+	if old := s.session(id.AgentID); old != nil && old.stateID != req.StateId && old.online() {
+		s.log.Warn("second machine with one identity refused", "agent", id.AgentID, "host", req.Hostname)
+		return nil, fault.New(fault.Conflict, "agent_cloned",
+			"another machine with this agent's identity is connected right now; if this one is a copy, enrol it as a new agent")
+	}
+
+	se := newSession(id.AgentID, req.StateId, s.now())
+	out := &fleetv1.HelloResponse{Epoch: se.epoch}
+	err = s.store.Update(ctx, func(tx *store.Tx) error {
+		out.Jobs = out.Jobs[:0]
+		before, err := s.meet(tx, id.AgentID, req)
+		if err != nil {
+			return err
+		}
+		held := make(map[job.Key]bool, len(req.Jobs))
+		for _, js := range req.Jobs {
+			a, err := s.takeState(tx, id.AgentID, js)
+			if err != nil {
+				return err
+			}
+			held[job.Key(js.Key)] = true
+			out.Jobs = append(out.Jobs, a)
+		}
+		sameState := before.StateID == "" || before.StateID == req.StateId
+		return s.giveUpMissing(tx, id.AgentID, held, sameState)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.begin(se)
+	s.log.Info("agent connected", "agent", id.AgentID, "version", req.Version, "host", req.Hostname, "jobs", len(req.Jobs))
+	return out, nil
+}
+
+// meet writes down who is there, and gives what was known before.
+func (s *Service) meet(tx *store.Tx, agent string, req *fleetv1.HelloRequest) (store.Agent, error) {
+	a, ok := tx.Agent(agent)
+	if !ok {
+		return a, fault.New(fault.Unauthenticated, "agent_unknown", "agent %s is not enrolled", agent)
+	}
+	before := a
+	a.StateID, a.Version, a.Hostname, a.LastContactAt = req.StateId, req.Version, req.Hostname, s.now().UTC()
+	a.Borg = a.Borg[:0:0]
+	for _, b := range req.Borg {
+		a.Borg = append(a.Borg, store.BorgBinary{Path: b.Path, Version: b.Version, Problem: b.Problem})
+	}
+	return before, tx.PutAgent(a)
+}
+
+func (s *Service) takeState(tx *store.Tx, agent string, js *fleetv1.JobState) (*fleetv1.JobAnswer, error) {
+	key, err := job.KeyFromBytes(js.Key)
+	if err != nil {
+		return nil, fault.New(fault.Malformed, "job_key_malformed", "%s", err)
+	}
+	reg, err := wire.ToRegister(js.Register)
+	if err != nil {
+		return nil, fault.New(fault.Malformed, "register_malformed", "job %s: %s", key, err)
+	}
+	j, known, err := s.ownJob(tx, agent, key)
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		return &fleetv1.JobAnswer{Key: key[:], Action: fleetv1.JobAnswer_ACTION_KEEP, Next: 1, SpecWanted: true}, nil
+	}
+	if j, err = s.takeRegister(tx, j, reg); err != nil {
+		return nil, err
+	}
+	return s.answerFor(j), nil
+}
+
+// ownJob finds a job by its key and refuses it to every agent but its own.
+func (s *Service) ownJob(tx *store.Tx, agent string, key job.Key) (job.Job, bool, error) {
+	id, ok, err := tx.JobByKey(key)
+	if err != nil || !ok {
+		return job.Job{}, false, err
+	}
+	j, ok, err := tx.Job(id)
+	if err != nil || !ok {
+		return job.Job{}, false, err
+	}
+	if j.Agent != agent {
+		s.log.Warn("agent named another agent's job", "agent", agent, "job", id)
+		return job.Job{}, false, fault.New(fault.Forbidden, "not_your_job", "job %s belongs to another agent", key)
+	}
+	return j, true, nil
+}
+
+func (s *Service) takeRegister(tx *store.Tx, j job.Job, reg job.Register) (job.Job, error) {
+	next, fx, err := s.change(tx, j, job.Reported{Register: reg})
+	if err != nil || !fx.Changed {
+		return j, err
+	}
+	// A job that ended, or that gave its host slot back, may let others start.
+	if fx.Ended || next.Register.Phase != j.Register.Phase {
+		return next, s.dispatchAfter(tx, next)
+	}
+	return next, nil
+}
+
+// giveUpMissing fails the jobs that the agent once had and has no more. An
+// order that the same state never received is simply sent again; another state
+// cannot say whether the old one had received and run it, so it is given up too.
+func (s *Service) giveUpMissing(tx *store.Tx, agent string, held map[job.Key]bool, sameState bool) error {
+	for _, j := range slices.Clone(tx.Active(agent)) {
+		mayHaveRun := j.OnAgent() || (j.Sent && !sameState)
+		if held[j.Key] || !mayHaveRun {
+			continue
+		}
+		ev := job.GivenUp{At: s.now().UTC(), Reason: "the agent came back without it: its state directory was lost or replaced"}
+		next, _, err := s.change(tx, j, ev)
+		if err != nil {
+			return err
+		}
+		if err := s.dispatchAfter(tx, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answerFor is our newest word on a job.
+func (s *Service) answerFor(j job.Job) *fleetv1.JobAnswer {
+	a := &fleetv1.JobAnswer{
+		Key: j.Key[:], Id: j.ID, Next: j.LogNext,
+		Action: fleetv1.JobAnswer_ACTION_KEEP, Follow: s.followers.has(j.ID),
+	}
+	switch {
+	case j.Verdict == nil && j.CancelRequested:
+		a.Action = fleetv1.JobAnswer_ACTION_CANCEL
+	case j.LogComplete():
+		a.Action = fleetv1.JobAnswer_ACTION_FORGET
+	}
+	return a
+}

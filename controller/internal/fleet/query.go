@@ -1,0 +1,159 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"borgfleet/controller/internal/fault"
+	"borgfleet/controller/internal/history"
+	"borgfleet/shared/job"
+)
+
+// Job answers for one job of any kind.
+func (s *Service) Job(_ context.Context, id int64) (JobView, error) {
+	j, err := s.load(id)
+	if err != nil {
+		return JobView{}, err
+	}
+	return s.view(j)
+}
+
+func (s *Service) load(id int64) (job.Job, error) {
+	j, ok, err := s.store.Job(id)
+	if err != nil {
+		return job.Job{}, err
+	}
+	if !ok {
+		return job.Job{}, noSuchJob(id)
+	}
+	return j, nil
+}
+
+func (s *Service) view(j job.Job) (JobView, error) {
+	a, _ := s.store.Agent(j.Agent)
+	online := s.online(j.Agent)
+	v := JobView{
+		Job:           j,
+		AgentName:     a.Name,
+		AgentOnline:   online,
+		LastContactAt: a.LastContactAt,
+		WaitingFor:    s.waitingFor(j),
+		LogLines:      j.LogNext - 1,
+	}
+	if online {
+		v.LastContactAt = s.now()
+	}
+	if !j.Spec.Parent.IsZero() {
+		id, _, err := s.store.JobByKey(j.Spec.Parent)
+		if err != nil {
+			return JobView{}, err
+		}
+		v.ParentID = id
+	}
+	return v, nil
+}
+
+// Jobs answers one page of the history, newest first.
+func (s *Service) Jobs(_ context.Context, q JobQuery) (JobPage, error) {
+	f, any, err := s.filter(q)
+	if err != nil {
+		return JobPage{}, err
+	}
+	if !any {
+		return JobPage{}, nil
+	}
+	jobs, next, err := s.store.Query(f, q.Cursor, q.Limit)
+	if err != nil {
+		return JobPage{}, err
+	}
+	page := JobPage{NextCursor: next, Jobs: make([]JobView, 0, len(jobs))}
+	for _, j := range jobs {
+		v, err := s.view(j)
+		if err != nil {
+			return JobPage{}, err
+		}
+		page.Jobs = append(page.Jobs, v)
+	}
+	return page, nil
+}
+
+// filter turns names into ids. A name that nothing answers to selects nothing;
+// it is no error, for a dashboard may ask for a host that is not enrolled yet.
+func (s *Service) filter(q JobQuery) (history.Filter, bool, error) {
+	f := history.Filter{
+		Statuses: q.Statuses, Kinds: q.Kinds, Schedule: q.ScheduleID,
+		ScheduledOnly: q.ScheduledOnly, ManualOnly: q.ManualOnly,
+		Since: q.Since, Until: q.Until, Scope: scope(q),
+	}
+	if q.Agent != "" {
+		for _, a := range s.store.Agents() {
+			if a.ID == q.Agent || a.Name == q.Agent {
+				f.Agents = append(f.Agents, a.ID)
+			}
+		}
+		if len(f.Agents) == 0 {
+			return f, false, nil
+		}
+	}
+	if q.Label != "" {
+		agents, err := s.labelled(q.Label, f.Agents)
+		if err != nil || len(agents) == 0 {
+			return f, false, err
+		}
+		f.Agents = agents
+	}
+	if q.Repository != "" {
+		f.Repositories = s.repositoryIDs(q.Repository)
+		if len(f.Repositories) == 0 {
+			return f, false, nil
+		}
+	}
+	return f, true, nil
+}
+
+// scope names the question as it was asked: a cursor of it stays good when a
+// label or a name comes to mean other agents.
+func scope(q JobQuery) string {
+	q.Cursor, q.Limit = "", 0
+	return fmt.Sprintf("%+v", q)
+}
+
+func (s *Service) labelled(label string, among []string) ([]string, error) {
+	key, value, ok := strings.Cut(label, "=")
+	if !ok || key == "" {
+		return nil, fault.InvalidField("query.label", "write it as key=value")
+	}
+	var out []string
+	for _, a := range s.store.Agents() {
+		if a.Labels[key] == value && (len(among) == 0 || contains(among, a.ID)) {
+			out = append(out, a.ID)
+		}
+	}
+	return out, nil
+}
+
+func (s *Service) repositoryIDs(ref string) []int64 {
+	all := s.store.Repositories()
+	for _, match := range repositoryMatchers(ref) {
+		var ids []int64
+		for _, r := range all {
+			if match(r) {
+				ids = append(ids, r.ID)
+			}
+		}
+		if len(ids) > 0 {
+			return ids
+		}
+	}
+	return nil
+}
+
+func contains(all []string, s string) bool {
+	for _, a := range all {
+		if a == s {
+			return true
+		}
+	}
+	return false
+}

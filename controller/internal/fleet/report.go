@@ -1,0 +1,252 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"borgfleet/certs"
+	"borgfleet/controller/internal/fault"
+	"borgfleet/controller/internal/store"
+	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/wire"
+)
+
+type reportStream = connect.BidiStream[fleetv1.ReportRequest, fleetv1.ReportResponse]
+
+// serveReport replicates registers and journals. Receiving and sending run
+// apart: answers are a latest-value map that the sender empties.
+func (s *Service) serveReport(ctx context.Context, stream *reportStream) error {
+	id, err := caller(ctx)
+	if err != nil {
+		return err
+	}
+	first, err := stream.Receive()
+	if err != nil {
+		return ended(err)
+	}
+	se, err := s.current(id.AgentID, first.Epoch)
+	if err != nil {
+		return err
+	}
+	if !se.open(&se.reporting) {
+		return errNewEpoch
+	}
+	defer s.left(se)
+	s.arrived(ctx, se)
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(se.ctx, func() { cancel(context.Cause(se.ctx)) })
+	defer stop()
+	sent := make(chan error, 1)
+	go func() {
+		err := s.sendAnswers(ctx, se, stream)
+		cancel(err)
+		sent <- err
+	}()
+	received := make(chan error, 1)
+	go func() { received <- s.receiveReports(ctx, id, se, stream, first) }()
+
+	// The receiver ends when the agent half-closes or the handler returns; the
+	// sender ends with ctx. Waiting for the sender keeps it off a dead stream.
+	select {
+	case err = <-received:
+		cancel(err)
+		<-sent
+	case err = <-sent:
+	}
+	if cause := context.Cause(se.ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return ended(err)
+}
+
+func (s *Service) receiveReports(ctx context.Context, id certs.Identity, se *session, stream *reportStream, first *fleetv1.ReportRequest) error {
+	for m := first; ; {
+		if err := s.admit(id); err != nil {
+			return err
+		}
+		if err := s.takeReport(ctx, se, m); err != nil {
+			return err
+		}
+		next, err := stream.Receive()
+		if err != nil {
+			return err
+		}
+		m = next
+	}
+}
+
+func (s *Service) sendAnswers(ctx context.Context, se *session, stream *reportStream) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-se.answerWake:
+		}
+		if answers := se.takeAnswers(); len(answers) > 0 {
+			if err := stream.Send(&fleetv1.ReportResponse{Jobs: answers}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// arrived: the agent is online from here on, so its waiting jobs may start.
+func (s *Service) arrived(ctx context.Context, se *session) {
+	err := s.store.Update(ctx, func(tx *store.Tx) error { return s.dispatch(tx, se.agent) })
+	if err != nil && ctx.Err() == nil {
+		s.log.Error("dispatch to arrived agent", "agent", se.agent, "err", err) // the sweep tries again
+	}
+	for _, j := range s.store.Active(se.agent) {
+		s.watch.wake(j.ID)
+	}
+}
+
+// left: the agent is offline; when it was last there goes to disk, so that a
+// restarted controller still shows it.
+func (s *Service) left(se *session) {
+	s.finish(se, errNewEpoch)
+	at := s.now().UTC()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		a, ok := tx.Agent(se.agent)
+		if !ok || !at.After(a.LastContactAt) {
+			return nil
+		}
+		a.LastContactAt = at
+		return tx.PutAgent(a)
+	})
+	if err != nil {
+		s.log.Debug("note last contact", "agent", se.agent, "err", err) // the store closes before the last agent has left
+	}
+	s.log.Info("agent disconnected", "agent", se.agent)
+}
+
+// takeReport commits one message, then answers for each of its jobs.
+func (s *Service) takeReport(ctx context.Context, se *session, m *fleetv1.ReportRequest) error {
+	se.confirm(m.AppliedRevision)
+	if len(m.Jobs) == 0 {
+		return nil
+	}
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		for _, r := range m.Jobs {
+			if err := s.takeJobReport(tx, se, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Service) takeJobReport(tx *store.Tx, se *session, r *fleetv1.JobReport) error {
+	key, err := job.KeyFromBytes(r.Key)
+	if err != nil {
+		return fault.New(fault.Malformed, "job_key_malformed", "%s", err)
+	}
+	j, known, err := s.ownJob(tx, se.agent, key)
+	if err != nil {
+		return err
+	}
+	if !known {
+		if r.Spec == nil {
+			se.answer(&fleetv1.JobAnswer{Key: key[:], Action: fleetv1.JobAnswer_ACTION_KEEP, Next: 1, SpecWanted: true})
+			return nil
+		}
+		if j, err = s.adopt(tx, se.agent, key, r.Spec); err != nil {
+			return err
+		}
+	}
+	if j, err = s.takeRecords(tx, j, r); err != nil {
+		return err
+	}
+	if r.Register != nil {
+		reg, err := wire.ToRegister(r.Register)
+		if err != nil {
+			return fault.New(fault.Malformed, "register_malformed", "job %s: %s", key, err)
+		}
+		if j, err = s.takeRegister(tx, j, reg); err != nil {
+			return err
+		}
+	}
+	if !known {
+		if err := s.dispatch(tx, se.agent); err != nil {
+			return err
+		}
+		if j, _, err = tx.Job(j.ID); err != nil {
+			return err
+		}
+	}
+	answer := s.answerFor(j)
+	tx.OnCommit(func() { se.answer(answer) })
+	return nil
+}
+
+// adopt takes in a job that its agent made: on the host's command line, or
+// before this store was restored from a backup.
+func (s *Service) adopt(tx *store.Tx, agent string, key job.Key, p *fleetv1.JobSpec) (job.Job, error) {
+	spec, err := wire.ToSpec(p)
+	if err != nil {
+		return job.Job{}, fault.New(fault.Malformed, "spec_malformed", "job %s: %s", key, err)
+	}
+	repo, ok := tx.Repository(spec.Repository.ID)
+	if ok && repo.Agent != agent {
+		return job.Job{}, fault.New(fault.Forbidden, "not_your_repository", "repository %d belongs to another agent", spec.Repository.ID)
+	}
+	j := job.New(tx.NewJobID(), key, agent, spec)
+	if err := tx.PutJob(j); err != nil {
+		return j, err
+	}
+	tx.OnCommit(func() { s.orderChanged(j) })
+	s.log.Info("job taken in from its agent", "job", j.ID, "agent", agent, "kind", spec.Kind)
+	return j, nil
+}
+
+// takeRecords stores the journal by number: what is known already is skipped,
+// what leaves a hole is refused with the number that is expected.
+func (s *Service) takeRecords(tx *store.Tx, j job.Job, r *fleetv1.JobReport) (job.Job, error) {
+	if len(r.Records) == 0 {
+		return j, nil
+	}
+	if r.First > j.LogNext {
+		// Aborted: the agent says Hello again and goes on from our number.
+		return j, connect.NewError(connect.CodeAborted, fmt.Errorf("job %d: journal number %d is expected, not %d", j.ID, j.LogNext, r.First))
+	}
+	records := make([]job.Record, 0, len(r.Records))
+	for i, p := range r.Records {
+		want := r.First + uint64(i)
+		if p.Number != want {
+			return j, fault.New(fault.Malformed, "journal_disorder", "job %d: record %d has number %d", j.ID, want, p.Number)
+		}
+		if want >= j.LogNext {
+			records = append(records, wire.ToRecord(p))
+		}
+	}
+	if len(records) == 0 {
+		return j, nil
+	}
+	if err := tx.AppendLog(j.ID, j.LogNext, records); err != nil {
+		return j, err
+	}
+	j.LogNext += uint64(len(records))
+	if err := tx.PutJob(j); err != nil {
+		return j, err
+	}
+	tx.OnCommit(func() { s.watch.wake(j.ID) })
+	return j, nil
+}
+
+// ended: a stream that ends is no failure.
+func ended(err error) error {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}

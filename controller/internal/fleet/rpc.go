@@ -1,0 +1,53 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+
+	"connectrpc.com/connect"
+
+	"borgfleet/controller/internal/fault"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/proto/fleet/v1/fleetv1connect"
+)
+
+// rpc is the wire edge of Service: it maps errors, and logs those that are ours.
+type rpc struct{ s *Service }
+
+func (s *Service) rpc() fleetv1connect.FleetServiceHandler { return rpc{s} }
+
+func (r rpc) Enroll(ctx context.Context, req *fleetv1.EnrollRequest) (*fleetv1.EnrollResponse, error) {
+	out, err := r.s.enrol(ctx, req)
+	return out, r.told("enrol", err)
+}
+
+func (r rpc) Hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv1.HelloResponse, error) {
+	out, err := r.s.hello(ctx, req)
+	return out, r.told("hello", err)
+}
+
+func (r rpc) Watch(ctx context.Context, req *fleetv1.WatchRequest, out *connect.ServerStream[fleetv1.WatchResponse]) error {
+	return r.told("watch", r.s.serveWatch(ctx, req, out))
+}
+
+func (r rpc) Report(ctx context.Context, stream *connect.BidiStream[fleetv1.ReportRequest, fleetv1.ReportResponse]) error {
+	return r.told("report", r.s.serveReport(ctx, stream))
+}
+
+// told maps an error through the one table; what is already a Connect error
+// (a cut stream, an ended epoch) passes.
+func (r rpc) told(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*connect.Error](err); ok {
+		return err
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return connect.NewError(connect.CodeCanceled, err)
+	}
+	if fault.Of(err).Kind == fault.Internal {
+		r.s.log.Error(what, "err", err)
+	}
+	return fault.Connect(err)
+}

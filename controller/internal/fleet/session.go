@@ -1,0 +1,228 @@
+package fleet
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/google/uuid"
+
+	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+)
+
+// session is one epoch of one agent: from a Hello to the next, or to the end
+// of its Report stream. It holds no truth, only what must still be said.
+type session struct {
+	agent   string
+	epoch   string
+	stateID string
+	began   time.Time
+
+	ctx context.Context // ends with the epoch, and ends the streams with it
+	end context.CancelCauseFunc
+
+	watchWake  chan struct{}
+	answerWake chan struct{}
+
+	mu          sync.Mutex
+	reporting   bool                           // a Report stream is open
+	watching    bool                           // a Watch stream is open
+	orders      map[int64]struct{}             // jobs whose order changed since the last message
+	repos       map[int64]struct{}             // repositories changed since the last message
+	resnapshot  bool                           // say everything again
+	revision    uint64                         // newest revision sent
+	applied     uint64                         // newest revision the agent has on disk
+	unconfirmed time.Time                      // since when revision > applied; zero: it is not
+	answers     map[job.Key]*fleetv1.JobAnswer // newest answer for each job, not yet sent
+}
+
+var errNewEpoch = connect.NewError(connect.CodeAborted, errString("this epoch has ended: say Hello again"))
+
+type errString string
+
+func (e errString) Error() string { return string(e) }
+
+func newSession(agent, stateID string, now time.Time) *session {
+	ctx, end := context.WithCancelCause(context.Background())
+	return &session{
+		agent: agent, stateID: stateID, began: now, epoch: uuid.NewString(),
+		ctx: ctx, end: end,
+		watchWake:  make(chan struct{}, 1),
+		answerWake: make(chan struct{}, 1),
+		orders:     map[int64]struct{}{},
+		repos:      map[int64]struct{}{},
+		answers:    map[job.Key]*fleetv1.JobAnswer{},
+	}
+}
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+func (se *session) orderChanged(id int64) {
+	se.mu.Lock()
+	se.orders[id] = struct{}{}
+	se.mu.Unlock()
+	signal(se.watchWake)
+}
+
+func (se *session) repositoryChanged(id int64) {
+	se.mu.Lock()
+	se.repos[id] = struct{}{}
+	se.mu.Unlock()
+	signal(se.watchWake)
+}
+
+// answer replaces what is still to be said about a job: acknowledgements are a
+// latest-value map, so a slow agent costs one entry a job, never a queue.
+func (se *session) answer(a *fleetv1.JobAnswer) {
+	key, err := job.KeyFromBytes(a.Key)
+	if err != nil {
+		return
+	}
+	se.mu.Lock()
+	se.answers[key] = a
+	se.mu.Unlock()
+	signal(se.answerWake)
+}
+
+func (se *session) takeAnswers() []*fleetv1.JobAnswer {
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	out := make([]*fleetv1.JobAnswer, 0, len(se.answers))
+	for _, a := range se.answers {
+		out = append(out, a)
+	}
+	clear(se.answers)
+	return out
+}
+
+// confirm takes the revision that the agent says is on its disk.
+func (se *session) confirm(applied uint64) {
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	if applied > se.revision || applied <= se.applied {
+		return
+	}
+	se.applied = applied
+	if se.applied == se.revision {
+		se.unconfirmed = time.Time{}
+	}
+}
+
+// overdue asks for a fresh snapshot if a revision has waited too long for its
+// confirmation: whatever was lost on the way is said again.
+func (se *session) overdue(now time.Time, limit time.Duration) {
+	se.mu.Lock()
+	late := !se.unconfirmed.IsZero() && now.Sub(se.unconfirmed) > limit
+	if late {
+		se.resnapshot = true
+		se.unconfirmed = now
+	}
+	se.mu.Unlock()
+	if late {
+		signal(se.watchWake)
+	}
+}
+
+// open claims one of the epoch's two streams; a second one is refused, so that
+// two half-dead connections cannot interleave.
+func (se *session) open(flag *bool) bool {
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	if *flag || se.ctx.Err() != nil {
+		return false
+	}
+	*flag = true
+	return true
+}
+
+func (se *session) online() bool {
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	return se.reporting && se.ctx.Err() == nil
+}
+
+// begin opens a new epoch and ends the agent's older one.
+func (s *Service) begin(se *session) {
+	s.mu.Lock()
+	old := s.sessions[se.agent]
+	s.sessions[se.agent] = se
+	s.mu.Unlock()
+	if old != nil {
+		old.end(errNewEpoch)
+	}
+}
+
+// current finds the session of an epoch, or says why there is none.
+func (s *Service) current(agent, epoch string) (*session, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	se := s.sessions[agent]
+	if se == nil || se.epoch != epoch || se.ctx.Err() != nil {
+		return nil, errNewEpoch
+	}
+	return se, nil
+}
+
+func (s *Service) session(agent string) *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[agent]
+}
+
+// finish ends an epoch from our side or because its Report stream broke.
+func (s *Service) finish(se *session, why error) {
+	se.end(why)
+	s.mu.Lock()
+	if s.sessions[se.agent] == se {
+		delete(s.sessions, se.agent)
+		s.silent[se.agent] = s.now()
+	}
+	s.mu.Unlock()
+}
+
+func (s *Service) endSessions() {
+	s.mu.Lock()
+	all := make([]*session, 0, len(s.sessions))
+	for _, se := range s.sessions {
+		all = append(all, se)
+	}
+	s.mu.Unlock()
+	for _, se := range all {
+		s.finish(se, connect.NewError(connect.CodeUnavailable, errString("the controller is stopping")))
+	}
+}
+
+func (s *Service) online(agent string) bool {
+	se := s.session(agent)
+	return se != nil && se.online()
+}
+
+// silentFor says how long an agent has been away, counted in this controller's
+// uptime: what happened while we were not there is not the agent's silence.
+func (s *Service) silentFor(agent string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if se := s.sessions[agent]; se != nil && se.online() {
+		return 0
+	}
+	since, known := s.silent[agent]
+	if !known {
+		since = s.born
+	}
+	return s.now().Sub(since)
+}
+
+// orderChanged tells the job's agent, if it is there, that its desired state
+// for this job is another one.
+func (s *Service) orderChanged(j job.Job) {
+	if se := s.session(j.Agent); se != nil {
+		se.orderChanged(j.ID)
+	}
+}

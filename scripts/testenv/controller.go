@@ -1,0 +1,115 @@
+package testenv
+
+import (
+	"fmt"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// AdminPassword is the first user's, in every test environment.
+const AdminPassword = "a-password-for-tests-only"
+
+// Controller is the fleet's controller process.
+type Controller struct {
+	env     *Env
+	proc    *process
+	DataDir string
+	URL     string // of REST
+	agents  string // host:port of the agent listener
+}
+
+func startController(e *Env) (*Controller, error) {
+	c := &Controller{env: e, DataDir: filepath.Join(e.Dir, "controller")}
+	return c, c.Start()
+}
+
+// Start starts the controller, after the first time on the same ports.
+func (c *Controller) Start() error {
+	api, agents := "127.0.0.1:0", "127.0.0.1:0"
+	if c.URL != "" {
+		api, agents = strings.TrimPrefix(c.URL, "http://"), c.agents
+	}
+	args := append([]string{
+		"serve", "--data-dir", c.DataDir, "--api-listen", api, "--agent-listen", agents,
+		"--agent-url", "https://" + c.env.Proxy.Addr(),
+	}, c.env.Fleet.Controller...)
+	cmd := exec.Command(filepath.Join(c.env.Bin, "borgfleet-controller"), args...)
+	cmd.Env = c.env.environ("BORGFLEET_ADMIN_PASSWORD=" + AdminPassword)
+	p, err := c.env.start("controller", cmd)
+	if err != nil {
+		return err
+	}
+	c.proc = p
+	return c.env.Await("the controller serves", func() (bool, error) {
+		if p.ended() {
+			return true, nil
+		}
+		c.URL, c.agents = addresses(p.out.String())
+		return c.URL != "" && c.agents != "", nil
+	})
+}
+
+// addresses reads where the doors are from what serve prints.
+func addresses(out string) (api, agents string) {
+	for line := range strings.Lines(out) {
+		if !strings.HasSuffix(line, "\n") {
+			break // still being written
+		}
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			continue
+		}
+		u, err := url.Parse(fields[len(fields)-1])
+		if err != nil {
+			continue
+		}
+		switch {
+		case strings.HasPrefix(line, "REST API"):
+			api = u.Scheme + "://" + u.Host
+		case strings.HasPrefix(line, "Agent listener"):
+			agents = u.Host
+		}
+	}
+	return api, agents
+}
+
+// Stop ends the controller as an administrator does.
+func (c *Controller) Stop() error { return c.end(syscall.SIGTERM) }
+
+// Kill ends it as a power cut does, short of the disk.
+func (c *Controller) Kill() error { return c.end(syscall.SIGKILL) }
+
+func (c *Controller) end(sig syscall.Signal) error {
+	if c.proc == nil {
+		return nil
+	}
+	return c.proc.end(sig)
+}
+
+// PID is the running process.
+func (c *Controller) PID() int { return c.proc.cmd.Process.Pid }
+
+// Output is what it printed since it was started last.
+func (c *Controller) Output() string { return c.proc.out.String() }
+
+// CLI runs a client command of the controller's program on its admin socket.
+func (c *Controller) CLI(args ...string) (string, error) {
+	out, err := c.env.run(c.env.environ("BORGFLEET_DATA_DIR="+c.DataDir), "borgfleet-controller", args...)
+	if err != nil {
+		return out, fmt.Errorf("%w (controller log in %s)", err, c.env.logs())
+	}
+	return out, nil
+}
+
+// JoinToken makes a token with the command that the documentation gives.
+func (c *Controller) JoinToken(args ...string) (string, error) {
+	out, err := c.CLI(append([]string{"join-token", "create"}, args...)...)
+	if err != nil {
+		return "", err
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	return lines[len(lines)-1], nil
+}

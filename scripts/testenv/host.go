@@ -1,0 +1,137 @@
+package testenv
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Host is one agent: its state and its daemon process.
+type Host struct {
+	Agent
+	StateDir string
+
+	env  *Env
+	proc *process
+}
+
+func (h *Host) environ() []string { return h.env.environ(h.Agent.Env...) }
+
+func (h *Host) enrol() error {
+	token, err := h.env.Controller.JoinToken()
+	if err != nil {
+		return err
+	}
+	args := append([]string{
+		"enroll", "--state-dir", h.StateDir, "--name", h.Name,
+		"--allow-repository", h.env.Repositories() + "/**",
+	}, h.Allow...)
+	_, err = h.env.run(append(h.environ(), "BORGFLEET_TOKEN="+token), "borgfleet-agent", args...)
+	return err
+}
+
+// Start starts the daemon.
+func (h *Host) Start() error {
+	cmd := exec.Command(filepath.Join(h.env.Bin, "borgfleet-agent"), "run", "--state-dir", h.StateDir)
+	cmd.Env = h.environ()
+	p, err := h.env.start("agent-"+h.Name, cmd)
+	h.proc = p
+	return err
+}
+
+// Stop ends the daemon; its jobs go on.
+func (h *Host) Stop() error { return h.proc.end(syscall.SIGTERM) }
+
+// Kill ends the daemon without a warning; its jobs go on.
+func (h *Host) Kill() error { return h.proc.end(syscall.SIGKILL) }
+
+// PID is the daemon's process.
+func (h *Host) PID() int { return h.proc.cmd.Process.Pid }
+
+// Output is what the daemon printed since it was started last.
+func (h *Host) Output() string { return h.proc.out.String() }
+
+// CLI runs a command of the agent's program.
+func (h *Host) CLI(args ...string) (string, error) {
+	return h.env.run(append(h.environ(), "BORGFLEET_STATE_DIR="+h.StateDir), "borgfleet-agent", args...)
+}
+
+// Close ends the daemon and every job process and borg that it left.
+func (h *Host) Close() error {
+	var errs []error
+	if h.proc != nil {
+		errs = append(errs, h.Stop())
+	}
+	for _, pid := range append(h.JobProcesses(), h.Borgs()...) {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			errs = append(errs, fmt.Errorf("end process %d: %w", pid, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// JobProcesses finds the host's job processes by their command lines.
+func (h *Host) JobProcesses() []int {
+	return processes(func(pid int) bool {
+		args := cmdline(pid)
+		return len(args) > 1 && args[1] == "exec-job" && strings.Contains(strings.Join(args, "\x00"), h.StateDir)
+	})
+}
+
+// Borgs finds the borgs of the host's jobs: those that hold a borg.lock of its
+// job directories.
+func (h *Host) Borgs() []int {
+	jobs := filepath.Join(h.StateDir, "jobs") + "/"
+	mine := map[int]bool{}
+	for _, pid := range h.JobProcesses() {
+		mine[pid] = true
+	}
+	return processes(func(pid int) bool {
+		if mine[pid] || pid == os.Getpid() || (h.proc != nil && pid == h.PID()) {
+			return false
+		}
+		fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		if err != nil {
+			return false
+		}
+		for _, fd := range fds {
+			to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, fd.Name()))
+			if err == nil && strings.HasPrefix(to, jobs) && strings.HasSuffix(to, "/borg.lock") {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func processes(is func(pid int) bool) []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil && is(pid) {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+func cmdline(pid int) []string {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for part := range bytes.SplitSeq(bytes.TrimSuffix(data, []byte{0}), []byte{0}) {
+		out = append(out, string(part))
+	}
+	return out
+}

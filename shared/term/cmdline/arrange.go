@@ -1,0 +1,146 @@
+package cmdline
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// arranged is a command line in the order that the library wants: command,
+// options, arguments.
+type arranged struct {
+	path    []*cli.Command // from the first command down
+	args    []string
+	help    bool
+	version bool
+}
+
+// leaf is the command to run; nil if a command is missing.
+func (a arranged) leaf() *cli.Command {
+	if len(a.path) == 0 {
+		return nil
+	}
+	if c := a.path[len(a.path)-1]; len(c.Subcommands) == 0 {
+		return c
+	}
+	return nil
+}
+
+// arrange finds the command, and moves options in front of arguments: people
+// write logs 17 -f. What stands after -- is never an option.
+func (p Program) arrange(args []string) (arranged, error) {
+	var out arranged
+	var options, words []string
+	literal := false
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if literal || arg == "-" || !strings.HasPrefix(arg, "-") {
+			if literal || out.leaf() != nil {
+				words = append(words, arg)
+				continue
+			}
+			if arg == "help" {
+				out.help = true
+				continue
+			}
+			next := find(p.below(out.path), arg)
+			if next == nil {
+				return out, p.unknown(out.path, arg)
+			}
+			out.path = append(out.path, next)
+			continue
+		}
+		name, _, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		switch {
+		case arg == "--":
+			literal = true
+		case name == "help" || name == "h":
+			out.help = true
+		case len(out.path) == 0 && (name == "version" || name == "v"):
+			out.version = true
+		default:
+			f := option(out.leaf(), name)
+			if f == nil {
+				return out, p.unknownOption(out.path, arg)
+			}
+			options = append(options, arg)
+			if _, isBool := f.(*cli.BoolFlag); isBool || hasValue {
+				continue
+			}
+			if i++; i == len(args) {
+				return out, Usagef("the option %s needs a value; see %s", dashed(name), p.helpCommand(out.path))
+			}
+			options = append(options, args[i])
+		}
+	}
+	for _, c := range out.path {
+		out.args = append(out.args, c.Name)
+	}
+	out.args = append(out.args, options...)
+	out.args = append(append(out.args, "--"), words...)
+	return out, nil
+}
+
+func (p Program) below(path []*cli.Command) []*cli.Command {
+	if len(path) == 0 {
+		return p.Commands
+	}
+	return path[len(path)-1].Subcommands
+}
+
+func find(commands []*cli.Command, name string) *cli.Command {
+	i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(name) })
+	if i < 0 {
+		return nil
+	}
+	return commands[i]
+}
+
+func option(c *cli.Command, name string) cli.Flag {
+	if c == nil {
+		return nil
+	}
+	for _, f := range c.Flags {
+		if slices.Contains(f.Names(), name) {
+			return f
+		}
+	}
+	return nil
+}
+
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}
+
+func (p Program) unknown(path []*cli.Command, word string) error {
+	var names []string
+	for _, c := range p.below(path) {
+		if !c.Hidden {
+			names = append(names, c.Name)
+		}
+	}
+	return Usagef("there is no command %q; there are %s (see %s)", p.full(path)+" "+word, strings.Join(names, ", "), p.helpCommand(path))
+}
+
+func (p Program) unknownOption(path []*cli.Command, arg string) error {
+	// Only the name: the value may be a secret.
+	name, _, _ := strings.Cut(arg, "=")
+	if len(path) == 0 {
+		return Usagef("options stand after the command, and %s is none of this program's own; see %s", name, p.helpCommand(path))
+	}
+	return Usagef("%s has no option %s; see %s", p.full(path), name, p.helpCommand(path))
+}
+
+func (p Program) full(path []*cli.Command) string {
+	full := p.Name
+	for _, c := range path {
+		full += " " + c.Name
+	}
+	return full
+}
+
+func (p Program) helpCommand(path []*cli.Command) string { return p.full(path) + " --help" }

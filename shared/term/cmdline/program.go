@@ -1,0 +1,108 @@
+package cmdline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"borgfleet/shared/term"
+)
+
+// Program is a command line with commands.
+type Program struct {
+	Name     string
+	Usage    string // one line
+	About    string // a paragraph
+	Version  string
+	Commands []*cli.Command
+}
+
+// Streams are a process's own.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// Run carries out args, which do not hold the program's name, and gives the
+// exit status. Commands' errors are written to s.Err.
+func (p Program) Run(ctx context.Context, args []string, s Streams) int {
+	err := p.run(ctx, args, s)
+	if e, ok := errors.AsType[*Error](err); err != nil && !(ok && e.Err == nil) {
+		fmt.Fprintf(s.Err, "%s: %s\n", p.Name, term.CleanRows(err.Error()))
+	}
+	return Code(err)
+}
+
+func (p Program) run(ctx context.Context, args []string, s Streams) error {
+	prepare(p.Commands)
+	parsed, err := p.arrange(args)
+	if err != nil {
+		return err
+	}
+	switch {
+	case parsed.version:
+		_, err := fmt.Fprintf(s.Out, "%s %s\n", p.Name, p.Version)
+		return err
+	case parsed.help:
+		_, err := io.WriteString(s.Out, p.help(parsed.path))
+		return err
+	case parsed.leaf() == nil:
+		if _, err := io.WriteString(s.Err, p.help(parsed.path)); err != nil {
+			return err
+		}
+		return Silently(ExitUsage)
+	}
+	app := &cli.App{
+		Name: p.Name, Usage: p.Usage, Commands: p.Commands,
+		Reader: s.In, Writer: s.Out, ErrWriter: s.Err,
+		HideHelp: true, HideVersion: true,
+		// Paths may have commas in them.
+		DisableSliceFlagSeparator: true,
+		// The library's own would end the process.
+		ExitErrHandler: func(*cli.Context, error) {},
+	}
+	return app.RunContext(ctx, append([]string{p.Name}, parsed.args...))
+}
+
+// prepare completes the commands: environment variables for every option, and
+// errors instead of the library's own words.
+func prepare(commands []*cli.Command) {
+	for _, c := range commands {
+		c.HideHelp = true
+		c.OnUsageError = func(ctx *cli.Context, err error, _ bool) error {
+			return Usagef("%s", strings.TrimPrefix(err.Error(), "flag: "))
+		}
+		for _, f := range c.Flags {
+			addEnv(f)
+		}
+		prepare(c.Subcommands)
+	}
+}
+
+// addEnv gives an option its variable, unless it has one.
+func addEnv(f cli.Flag) {
+	set := func(vars *[]string) {
+		if *vars == nil {
+			*vars = []string{"BORGFLEET_" + strings.ToUpper(strings.ReplaceAll(f.Names()[0], "-", "_"))}
+		}
+	}
+	switch f := f.(type) {
+	case *cli.StringFlag:
+		set(&f.EnvVars)
+	case *cli.StringSliceFlag:
+		set(&f.EnvVars)
+	case *cli.BoolFlag:
+		set(&f.EnvVars)
+	case *cli.IntFlag:
+		set(&f.EnvVars)
+	case *cli.Int64Flag:
+		set(&f.EnvVars)
+	case *cli.Uint64Flag:
+		set(&f.EnvVars)
+	}
+}

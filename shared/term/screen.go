@@ -1,0 +1,61 @@
+package term
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// Screen is where output goes, and what is known about it.
+type Screen struct {
+	W        io.Writer
+	Terminal bool // a person looks at it; else it is a pipe or a file
+	file     *os.File
+}
+
+// On looks at w.
+func On(w io.Writer) Screen {
+	s := Screen{W: w}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		s.Terminal, s.file = true, f
+	}
+	return s
+}
+
+// Width is how many columns there are; 0: no limit. It is asked for anew each
+// time, since windows change.
+func (s Screen) Width() int {
+	if s.file == nil {
+		return 0
+	}
+	width, _, err := term.GetSize(int(s.file.Fd()))
+	if err != nil || width < 20 {
+		return 80
+	}
+	return width
+}
+
+// Printf writes text as it is: whatever comes from elsewhere in args must have
+// been through Clean.
+func (s Screen) Printf(format string, args ...any) error {
+	_, err := fmt.Fprintf(s.W, format, args...)
+	return err
+}
+
+// JSON writes v indented, for -o json.
+func (s Screen) JSON(v any) error {
+	e := json.NewEncoder(s.W)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// JSONLine writes v on a line of its own, for streams.
+func (s Screen) JSONLine(v any) error {
+	e := json.NewEncoder(s.W)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
