@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 )
 
@@ -20,11 +22,15 @@ type API struct {
 
 // Login logs the first user in.
 func (e *Env) Login(ctx context.Context) (*API, error) {
+	password, err := os.ReadFile(e.Controller.PasswordFile())
+	if err != nil {
+		return nil, err
+	}
 	a := &API{URL: e.Controller.URL, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: http.DefaultTransport}}
 	var out struct {
 		Token string `json:"access_token"`
 	}
-	err := a.Do("POST", "/api/auth/login", map[string]string{"username": "admin", "password": AdminPassword}, &out)
+	err = a.Do("POST", "/api/auth/login", map[string]string{"username": "admin", "password": strings.TrimSpace(string(password))}, &out)
 	a.Token = out.Token
 	return a, err
 }

@@ -9,9 +9,6 @@ import (
 	"syscall"
 )
 
-// AdminPassword is the first user's, in every test environment.
-const AdminPassword = "a-password-for-tests-only"
-
 // Controller is the fleet's controller process.
 type Controller struct {
 	env     *Env
@@ -37,7 +34,7 @@ func (c *Controller) Start() error {
 		"--agent-url", "https://" + c.env.Proxy.Addr(),
 	}, c.env.Fleet.Controller...)
 	cmd := exec.Command(filepath.Join(c.env.Bin, "borgfleet-controller"), args...)
-	cmd.Env = c.env.environ("BORGFLEET_ADMIN_PASSWORD=" + AdminPassword)
+	cmd.Env = c.env.environ()
 	p, err := c.env.start("controller", cmd)
 	if err != nil {
 		return err
@@ -94,6 +91,11 @@ func (c *Controller) PID() int { return c.proc.cmd.Process.Pid }
 
 // Output is what it printed since it was started last.
 func (c *Controller) Output() string { return c.proc.out.String() }
+
+// PasswordFile holds the first user's generated password.
+func (c *Controller) PasswordFile() string {
+	return filepath.Join(c.DataDir, "initial-admin-password")
+}
 
 // CLI runs a client command of the controller's program on its admin socket.
 func (c *Controller) CLI(args ...string) (string, error) {

@@ -69,7 +69,7 @@ func sealFor(agent store.Agent, r RepositoryRequest) ([]byte, error) {
 	if r.Passphrase == "" {
 		return r.PassphraseSealed, nil
 	}
-	sealed, err := seal.Seal(agent.AgeRecipient, agent.ID, r.Definition.Path, []byte(r.Passphrase))
+	sealed, err := seal.Seal(agent.AgeRecipient, agent.ID, job.Location(r.Definition.Path, agent.ID), []byte(r.Passphrase))
 	if err != nil {
 		return nil, fmt.Errorf("seal passphrase for agent %s: %w", agent.ID, err)
 	}

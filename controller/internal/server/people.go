@@ -19,6 +19,9 @@ import (
 // megabytes.
 const concurrentHashes = 2
 
+// loginTime bounds the wait for a hash when many log in at once.
+const loginTime = 20 * time.Second
+
 // firstUser is made when there is no user at all.
 const firstUser = "admin"
 
@@ -71,6 +74,8 @@ func makeFirstUser(ctx context.Context, o Options, st *store.Store, hasher *auth
 }
 
 func (p *people) Login(ctx context.Context, user, password string, from netip.Addr) (string, time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, loginTime)
+	defer cancel()
 	u, err := p.login.Login(ctx, user, password, from)
 	if slow, ok := errors.AsType[*auth.TooMany](err); ok {
 		f := fault.New(fault.TooMany, "too_many_logins", "%s", slow)

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -124,7 +123,7 @@ func run(ctx context.Context, o Options, fl *fleet.Service, st *store.Store, d *
 
 func openAuthority(dir string) (*certs.Authority, error) {
 	a, err := certs.OpenAuthority(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, certs.ErrNoAuthority) {
 		return certs.CreateAuthority(dir, time.Now(), rand.Reader)
 	}
 	return a, err

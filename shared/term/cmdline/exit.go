@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+
+	"borgfleet/shared/job"
 )
 
 // Exit statuses. They are part of the interface: scripts compare them.
@@ -79,4 +81,15 @@ func Silently(code int) error {
 		return nil
 	}
 	return &Error{Code: code}
+}
+
+// JobExit is the exit status that tells the end of a job that was followed.
+func JobExit(s job.Status) int {
+	switch s {
+	case job.Completed:
+		return ExitOK
+	case job.CompletedWithWarnings:
+		return ExitWarnings
+	}
+	return ExitFailed
 }

@@ -1,0 +1,73 @@
+# borgfleet: run `make` to see what there is.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BIN     := bin
+CACHE   := $(CURDIR)/.cache
+TOOLS   := $(CACHE)/tools
+LDFLAGS := -s -w -X borgfleet/shared/version.version=$(VERSION)
+
+# Nothing that ships uses cgo: the binaries are static.
+BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this list
+	@echo 'borgfleet: borg backups on a whole fleet of hosts'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## static bin/borgfleet-controller and bin/borgfleet-agent
+	$(BUILD) -o $(BIN)/borgfleet-controller ./controller
+	$(BUILD) -o $(BIN)/borgfleet-agent ./agent
+
+.PHONY: demo
+demo: borg build ## a controller, two agents and two real backups on this machine (ONCE=1: end by itself)
+	@go run ./scripts/demo -bin $(BIN) $(if $(ONCE),-once)
+
+.PHONY: test
+test: borg ## all tests, with real borg (installs it if it is missing); under five minutes
+	BORGFLEET_TEST_BORGS="$$(scripts/borg-versions.sh)" go test -timeout 10m ./...
+
+.PHONY: race
+race: borg ## the same with the race detector (needs a C compiler)
+	BORGFLEET_TEST_BORGS="$$(scripts/borg-versions.sh)" CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+.PHONY: bench
+bench: borg build ## measure what DESIGN promises; figures belong into BENCHMARKS.md
+	go run ./scripts/bench -bin $(BIN)
+	go test -run '^$$' -bench . -benchtime 1s ./controller/internal/store ./controller/internal/history ./agent/internal/borg ./agent/internal/jobdir
+
+.PHONY: faults
+faults: borg build ## kill -9 of every part at every point (POINTS=20 each); minutes
+	BORGFLEET_KILL_POINTS=$(or $(POINTS),20) go test -run TestKillNine -timeout 60m -v ./scripts/e2e
+
+.PHONY: lint
+lint: $(TOOLS)/staticcheck ## formatting, vet, staticcheck, layers
+	@out="$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go'))"; test -z "$$out" || { echo "not gofmt'ed:"; echo "$$out"; exit 1; }
+	go vet ./...
+	$(TOOLS)/staticcheck ./...
+	scripts/layers.sh
+
+.PHONY: generate
+generate: $(TOOLS)/buf ## make the generated code again, with pinned tools
+	PATH="$(TOOLS):$$PATH" buf lint
+	PATH="$(TOOLS):$$PATH" buf generate
+
+.PHONY: borg
+borg:
+	@scripts/install-borg.sh
+
+$(TOOLS)/staticcheck: scripts/tools/go.mod
+	go build -modfile=scripts/tools/go.mod -o $(TOOLS)/ honnef.co/go/tools/cmd/staticcheck
+	@touch $@
+
+$(TOOLS)/buf: scripts/tools/go.mod scripts/tools/buf/go.mod
+	go build -modfile=scripts/tools/go.mod -o $(TOOLS)/ google.golang.org/protobuf/cmd/protoc-gen-go connectrpc.com/connect/cmd/protoc-gen-connect-go
+	go build -modfile=scripts/tools/buf/go.mod -o $(TOOLS)/ github.com/bufbuild/buf/cmd/buf
+	@touch $@
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BIN) $(CACHE)

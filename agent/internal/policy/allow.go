@@ -1,0 +1,60 @@
+package policy
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+)
+
+// Allow is the section of agent.yaml that only the host's owner writes.
+type Allow struct {
+	Repositories []string `yaml:"repositories"` // patterns, see Pattern; none: no repository at all
+	Sources      []string `yaml:"sources"`      // what lies at or below one of these; none: any source
+	Maintenance  bool     `yaml:"maintenance"`  // prune, compact, break-lock too
+	All          bool     `yaml:"all"`          // everything, for those who trust their controller with this host
+}
+
+// AddRepository allows one more repository pattern. It does nothing if the
+// pattern is there already.
+func (a *Allow) AddRepository(pattern string) error {
+	if _, err := ParsePattern(pattern); err != nil {
+		return err
+	}
+	if !slices.Contains(a.Repositories, pattern) {
+		a.Repositories = append(a.Repositories, pattern)
+	}
+	return nil
+}
+
+// AddSource allows what lies at or below path. The first one narrows: until
+// then any source is allowed.
+func (a *Allow) AddSource(path string) error {
+	if err := checkSource(path); err != nil {
+		return err
+	}
+	if path = filepath.Clean(path); !slices.Contains(a.Sources, path) {
+		a.Sources = append(a.Sources, path)
+	}
+	return nil
+}
+
+func (a *Allow) check() error {
+	for _, r := range a.Repositories {
+		if _, err := ParsePattern(r); err != nil {
+			return fmt.Errorf("allow.repositories: %w", err)
+		}
+	}
+	for _, s := range a.Sources {
+		if err := checkSource(s); err != nil {
+			return fmt.Errorf("allow.sources: %w", err)
+		}
+	}
+	return nil
+}
+
+func checkSource(path string) error {
+	if !filepath.IsAbs(path) {
+		return fmt.Errorf("%q must be an absolute path", path)
+	}
+	return nil
+}

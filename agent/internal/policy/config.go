@@ -1,0 +1,97 @@
+package policy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Config is agent.yaml.
+type Config struct {
+	ControllerURL string `yaml:"controller_url"`
+	Borg          string `yaml:"borg"` // a name to look up in PATH, or an absolute path
+	SSH           SSH    `yaml:"ssh"`
+	BorgBaseDir   string `yaml:"borg_base_dir"` // empty: below the state directory
+	MaxParallel   int    `yaml:"max_parallel"`  // the host's own limit; the controller's may be lower
+	Allow         Allow  `yaml:"allow"`
+}
+
+// SSH is how this host reaches remote repositories. It is never the
+// controller's to say, since each part of it can execute something.
+type SSH struct {
+	Command      []string `yaml:"command,flow"` // empty: ssh
+	IdentityFile string   `yaml:"identity_file"`
+	KnownHosts   string   `yaml:"known_hosts"`
+}
+
+// Default is the configuration of a host whose agent.yaml says nothing.
+func Default() Config {
+	return Config{Borg: "borg", MaxParallel: 1}
+}
+
+// Load reads agent.yaml. A key that is not known is an error, not ignored: a
+// rule that was mistyped would otherwise be no rule.
+func Load(file string) (Config, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	c, err := Parse(data)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration %s: %w", file, err)
+	}
+	return c, nil
+}
+
+// Parse reads the content of an agent.yaml.
+func Parse(data []byte) (Config, error) {
+	c := Default()
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) { // EOF: an empty file
+		return Config{}, plain(err)
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return Config{}, errors.New("there is more than one document (---) in it, and only the first would count")
+	}
+	return c, c.check()
+}
+
+// check finds what the types cannot.
+func (c *Config) check() error {
+	if c.ControllerURL != "" {
+		u, err := url.Parse(c.ControllerURL)
+		if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+			return errors.New("controller_url: must be https://HOST:PORT")
+		}
+	}
+	if c.Borg == "" {
+		return errors.New("borg: must be the name or the absolute path of borg; leave the key out for borg from PATH")
+	}
+	if strings.Contains(c.Borg, "/") && !filepath.IsAbs(c.Borg) {
+		return fmt.Errorf("borg: %q must be a name without a slash or an absolute path", c.Borg)
+	}
+	if c.MaxParallel < 1 {
+		return fmt.Errorf("max_parallel: %d must be 1 or more", c.MaxParallel)
+	}
+	if len(c.SSH.Command) > 0 && c.SSH.Command[0] == "" {
+		return errors.New("ssh.command: its first word is empty")
+	}
+	for _, f := range []struct{ key, path string }{
+		{"ssh.identity_file", c.SSH.IdentityFile},
+		{"ssh.known_hosts", c.SSH.KnownHosts},
+		{"borg_base_dir", c.BorgBaseDir},
+	} {
+		if f.path != "" && !filepath.IsAbs(f.path) {
+			return fmt.Errorf("%s: %q must be an absolute path", f.key, f.path)
+		}
+	}
+	return c.Allow.check()
+}

@@ -1,0 +1,42 @@
+package policy
+
+import "strings"
+
+// Rule names what refused an order. The names are those of the keys in
+// agent.yaml where there is one.
+type Rule string
+
+const (
+	RuleRepositories Rule = "allow.repositories"
+	RuleSources      Rule = "allow.sources"
+	RuleMaintenance  Rule = "allow.maintenance"
+	RuleRestore      Rule = "allow.all"       // restores go nowhere without it
+	RuleForm         Rule = "form"            // no order may hold this, allow.all or not
+	RuleState        Rule = "state directory" // no order may touch this, allow.all or not
+)
+
+// Refusal is the host's no to an order.
+type Refusal struct {
+	Rule    Rule
+	Message string // what is not allowed
+	Command string // the command that would allow it, for the host's owner; empty: nothing does
+}
+
+func (r *Refusal) Error() string {
+	text := "this host does not allow it (" + string(r.Rule) + "): " + r.Message
+	if r.Command != "" {
+		text += "; its owner can allow it there with: " + r.Command
+	}
+	return text
+}
+
+// shell quotes a word for a command that a person copies.
+func shell(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-:@%+,=", r)
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
