@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"borgfleet/agent/internal/borg"
+	"borgfleet/agent/internal/local"
 	"borgfleet/agent/internal/policy"
 	"borgfleet/agent/internal/state"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
@@ -36,4 +37,13 @@ func (f *finder) find(ctx context.Context) []*fleetv1.BorgBinary {
 		b.Problem = err.Error()
 	}
 	return []*fleetv1.BorgBinary{b}
+}
+
+// forPeople is find in the local socket's words.
+func (f *finder) forPeople(ctx context.Context) []local.Borg {
+	var out []local.Borg
+	for _, b := range f.find(ctx) {
+		out = append(out, local.Borg{Path: b.Path, Version: b.Version, Problem: b.Problem})
+	}
+	return out
 }

@@ -21,6 +21,7 @@ import (
 	"borgfleet/certs"
 	"borgfleet/shared/job"
 	"borgfleet/shared/seal"
+	"borgfleet/shared/version"
 )
 
 // self is this program: a job process must be of the same build, also when the
@@ -60,15 +61,15 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	sealing, err := seal.LoadIdentity(dir.AgeKey())
-	if err != nil {
+	// The job processes need it; that it cannot be read is better known now.
+	if _, err := seal.LoadIdentity(dir.AgeKey()); err != nil {
 		return fmt.Errorf("sealing key: %w", err)
 	}
 	d, err := daemon.New(daemon.Options{
 		State: dir, MaxParallel: conf.MaxParallel, Logger: o.Logger, Now: time.Now,
 		OwnAuthority: job.OwnAuthority,
 		Spawn: func(jd *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd {
-			return jobproc.Command(self, jd, lock, dir.Path(), config)
+			return jobproc.Command(self, dir, config, jd, lock)
 		},
 	})
 	if err != nil {
@@ -79,18 +80,19 @@ func Run(ctx context.Context, o Options) error {
 		Identity: id, Credential: cred, Jobs: d, Borg: borgs.find,
 		Logger: o.Logger, Now: time.Now, Backoff: link.DefaultBackoff(),
 	})
-	door, err := local.Listen(dir.Socket(), local.Options{
-		Identity: id, Jobs: d, LinkStatus: l.Status, Borg: borgs.find,
-		CertificateUntil: cred.Identity().NotAfter, SealingKey: sealing.Fingerprint(),
-		Logger: o.Logger,
-	})
+	door, err := local.Listen(dir.Socket())
 	if err != nil {
 		return err
 	}
+	people := local.New(local.Options{
+		Jobs: d, Identity: id, StateDir: dir.Path(), Version: version.String(),
+		Link: l.Status, Borg: borgs.forPeople, Logger: o.Logger,
+		CertificateExpires: func() time.Time { return cred.Identity().NotAfter },
+	})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.Run(ctx) })
 	g.Go(func() error { l.Run(ctx); return nil })
-	g.Go(func() error { return door.Serve(ctx) })
+	g.Go(func() error { return people.Serve(ctx, door) })
 	o.Logger.Info("agent runs", "agent", id.AgentID, "name", id.Name, "state", dir.Path())
 	return g.Wait()
 }

@@ -1,0 +1,25 @@
+package borg
+
+// Host is what the host's owner configured for borg. Nothing in it comes from
+// the controller.
+type Host struct {
+	AgentID   string
+	AgentName string
+	MachineID string
+	// BaseDir becomes BORG_BASE_DIR: persistent, mode 0700. borg remembers
+	// there which repositories it has seen, and at which state; without that
+	// memory it cannot notice that a repository was replaced. Empty: the
+	// account's own borg directories, which hold the keys and caches of a
+	// repository that was adopted.
+	BaseDir string
+	SSH     SSH
+	Path    string // PATH for borg and what it starts; empty: the system's default directories
+	Home    string // HOME; empty: not set
+}
+
+// SSH is how borg reaches a server.
+type SSH struct {
+	Command      []string // empty: ssh
+	IdentityFile string   // empty: ssh's own choice
+	KnownHosts   string   // empty: ssh's own files
+}

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"reflect"
+
+	"github.com/urfave/cli/v2"
+
+	"borgfleet/agent/internal/policy"
+	"borgfleet/agent/internal/state"
+	"borgfleet/shared/term"
+	"borgfleet/shared/term/cmdline"
+)
+
+func (a *agent) allow() *cli.Command {
+	// Their variables are enroll's: BORGFLEET_ALL or BORGFLEET_SOURCE in some
+	// environment must not widen what the controller may do by accident.
+	return &cli.Command{
+		Name:  "allow",
+		Usage: "show or widen what the controller may do on this host",
+		Description: "Without options it shows what is allowed. With them it edits the section allow of agent.yaml; to take something back, edit that file.\n\n" +
+			"  borgfleet-agent allow --repository '/srv/backups/**' --source /etc --source /home",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "repository", EnvVars: []string{"BORGFLEET_ALLOW_REPOSITORY"}, Usage: "the repositories at `PATTERN` (see enroll --help)"},
+			&cli.StringSliceFlag{Name: "source", EnvVars: []string{"BORGFLEET_ALLOW_SOURCE"}, Usage: "back up what lies at or below `PATH`; the first one narrows, since until then any source is allowed"},
+			&cli.BoolFlag{Name: "maintenance", EnvVars: []string{"BORGFLEET_ALLOW_MAINTENANCE"}, Usage: "prune, compact and break locks"},
+			&cli.BoolFlag{Name: "all", EnvVars: []string{"BORGFLEET_ALLOW_ALL"}, Usage: "everything, restores onto this host included"},
+			stateDirFlag(),
+			configFlag(),
+			cmdline.OutputFlag(),
+		},
+		Action: a.runAllow,
+	}
+}
+
+func configFlag() cli.Flag {
+	return &cli.StringFlag{Name: "config", Usage: "`FILE` to use instead of agent.yaml in the state directory"}
+}
+
+func (a *agent) runAllow(c *cli.Context) error {
+	if err := noArgs(c); err != nil {
+		return err
+	}
+	asJSON, err := cmdline.WantsJSON(c)
+	if err != nil {
+		return err
+	}
+	dir, err := stateDir(c)
+	if err != nil {
+		return err
+	}
+	cfg, file, err := loadConfig(c, dir)
+	if err != nil {
+		return err
+	}
+	before := permissions(cfg.Allow)
+	if err := extend(&cfg.Allow, c, ""); err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(before, permissions(cfg.Allow)) {
+		if err := cfg.Save(file); err != nil {
+			return permission(err, dir)
+		}
+		if err := a.err.Printf("%s is changed; it counts from the next job on\n", term.Clean(file)); err != nil {
+			return err
+		}
+	}
+	if asJSON {
+		return a.out.JSON(permissions(cfg.Allow))
+	}
+	return a.out.Printf("%s", describe(cfg.Allow, dir))
+}
+
+// loadConfig reads the file that the agent itself would read. A host that is
+// not enrolled has none.
+func loadConfig(c *cli.Context, dir state.Dir) (policy.Config, string, error) {
+	if file := c.String("config"); file != "" {
+		cfg, err := policy.Load(file)
+		if err != nil && !errors.Is(err, fs.ErrPermission) {
+			err = cmdline.Usagef("%w", err)
+		}
+		return cfg, file, permission(err, dir)
+	}
+	if _, err := identity(dir); err != nil {
+		return policy.Config{}, "", err
+	}
+	cfg, err := configOf(dir.Config())
+	return cfg, dir.Config(), permission(err, dir)
+}
+
+// identity reads who this agent is, and says what to do if it is nobody.
+func identity(dir state.Dir) (state.Identity, error) {
+	id, err := dir.Identity()
+	switch {
+	case errors.Is(err, state.ErrNotEnrolled):
+		return id, cmdline.Unavailable(fmt.Errorf("this host is not enrolled (state directory %s): run borgfleet-agent enroll%s --token-file FILE, with a token from borgfleet-controller join-token create",
+			dir.Path(), dirOption(dir)))
+	case err != nil:
+		return id, permission(err, dir)
+	}
+	return id, nil
+}
+
+// extend adds what the options allow. prefix is allow- at enrolment.
+func extend(allow *policy.Allow, c *cli.Context, prefix string) error {
+	for _, p := range c.StringSlice(prefix + "repository") {
+		if err := allow.AddRepository(p); err != nil {
+			return cmdline.Usagef("--%srepository: %w", prefix, err)
+		}
+	}
+	for _, s := range c.StringSlice(prefix + "source") {
+		if err := allow.AddSource(s); err != nil {
+			return cmdline.Usagef("--%ssource: %w", prefix, err)
+		}
+	}
+	allow.Maintenance = allow.Maintenance || c.Bool(prefix+"maintenance")
+	allow.All = allow.All || c.Bool(prefix+"all")
+	return nil
+}

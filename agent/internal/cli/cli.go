@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"borgfleet/agent/internal/state"
+	"borgfleet/shared/term"
+	"borgfleet/shared/term/cmdline"
+	"borgfleet/shared/version"
+)
+
+// Hooks are what the command line starts and does not hold itself.
+type Hooks struct {
+	RunDaemon func(context.Context, RunOptions) error
+}
+
+// RunOptions is how the daemon was called.
+type RunOptions struct {
+	StateDir   string // absolute
+	ConfigFile string // empty: agent.yaml in StateDir
+	LogLevel   string // debug, info, warn or error
+}
+
+// Run carries out args, which do not hold the program's name, and gives the
+// exit status.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, hooks Hooks) int {
+	a := &agent{in: stdin, out: term.On(stdout), err: term.On(stderr), hooks: hooks, now: time.Now}
+	return a.program().Run(ctx, args, cmdline.Streams{In: stdin, Out: stdout, Err: stderr})
+}
+
+// agent is one call of the program.
+type agent struct {
+	in    io.Reader
+	out   term.Screen
+	err   term.Screen // for what is not the answer itself
+	hooks Hooks
+	now   func() time.Time
+}
+
+func (a *agent) program() cmdline.Program {
+	return cmdline.Program{
+		Name:    "borgfleet-agent",
+		Usage:   "backs this host up with borg, as part of a fleet",
+		Version: version.String(),
+		About: "First enroll this host with a join token from the controller, then run the agent. " +
+			"The other commands ask the running agent, and also work while the controller is away.",
+		Commands: []*cli.Command{
+			a.enroll(), a.run(), a.status(), a.jobs(), a.logs(), a.backup(), a.cancel(), a.allow(),
+		},
+	}
+}
+
+func stateDirFlag() cli.Flag {
+	return &cli.StringFlag{Name: "state-dir", Value: state.DefaultDir, Usage: "`DIR` of the agent's state"}
+}
+
+func stateDir(c *cli.Context) (state.Dir, error) {
+	path := c.String("state-dir")
+	if path == "" {
+		return state.Dir{}, cmdline.Usagef("--state-dir is empty; leave it out for %s", state.DefaultDir)
+	}
+	return state.At(path)
+}
+
+// noArgs refuses what a command does not take.
+func noArgs(c *cli.Context) error {
+	_, err := cmdline.Args(c)
+	return err
+}

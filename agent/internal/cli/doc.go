@@ -1,0 +1,3 @@
+// Package cli is borgfleet-agent's command line: a thin layer over the agent's
+// socket, its enrolment and its configuration.
+package cli

@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"borgfleet/agent/internal/enrol"
+	"borgfleet/agent/internal/policy"
+	"borgfleet/agent/internal/state"
+	"borgfleet/certs"
+	"borgfleet/shared/term"
+	"borgfleet/shared/term/cmdline"
+)
+
+func (a *agent) enroll() *cli.Command {
+	return &cli.Command{
+		Name:  "enroll",
+		Usage: "make this host part of a fleet",
+		Description: "The join token comes from borgfleet-controller join-token create. Give it in a file, on standard input or in BORGFLEET_TOKEN: " +
+			"what stands on a command line can be seen by every account of this host while the command runs.\n\n" +
+			"The controller may ask for no more than is allowed here. Without any --allow option it may read and back up any source, but has no repository to put it into.\n\n" +
+			"  borgfleet-agent enroll --token-file token.txt --allow-repository '/srv/backups/**'\n" +
+			"  borgfleet-agent enroll --token-file - --allow-repository 'ssh://bk@backup.example.org/./web' < token.txt",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "token-file", Usage: "`FILE` with the join token; - is standard input"},
+			&cli.StringFlag{Name: "token", Usage: "the join `TOKEN` itself; prefer --token-file or the variable"},
+			&cli.StringFlag{Name: "name", Usage: "the agent's `NAME` in the fleet, instead of the token's or the host's"},
+			stateDirFlag(),
+			&cli.StringSliceFlag{Name: "allow-repository", Usage: "let the controller use the repositories at `PATTERN`: a path, ssh:// URL or host:path in which *, ? and [a-z] stand for characters of one name, and /** at the end for everything below"},
+			&cli.StringSliceFlag{Name: "allow-source", Usage: "let the controller back up only what lies at or below `PATH`; without it any source"},
+			&cli.BoolFlag{Name: "allow-maintenance", Usage: "let the controller prune, compact and break locks too"},
+			&cli.BoolFlag{Name: "allow-all", Usage: "let the controller do everything, restores onto this host included: only for those who trust it as they trust root here"},
+			cmdline.OutputFlag(),
+		},
+		Action: a.runEnroll,
+	}
+}
+
+func (a *agent) runEnroll(c *cli.Context) error {
+	if err := noArgs(c); err != nil {
+		return err
+	}
+	asJSON, err := cmdline.WantsJSON(c)
+	if err != nil {
+		return err
+	}
+	token, err := a.token(c)
+	if err != nil {
+		return err
+	}
+	dir, err := stateDir(c)
+	if err != nil {
+		return err
+	}
+	cfg, err := configOf(dir.Config())
+	if err != nil {
+		return err
+	}
+	if err := extend(&cfg.Allow, c, "allow-"); err != nil {
+		return err
+	}
+	result, err := enrol.Run(c.Context, enrol.Request{Token: token, Name: c.String("name"), State: dir, Config: cfg})
+	if err != nil {
+		return permission(err, dir)
+	}
+	if asJSON {
+		return a.out.JSON(enrolled(result, cfg))
+	}
+	return a.tellEnrolled(result, cfg, dir)
+}
+
+// token takes the join token from where it was given, and looks whether it is
+// one, so that a slip is told before anything is made on disk.
+func (a *agent) token(c *cli.Context) (string, error) {
+	token, file := c.String("token"), c.String("token-file")
+	switch {
+	case c.IsSet("token-file") && file == "":
+		return "", cmdline.Usagef("--token-file is empty; give a file, or - for standard input")
+	case token != "" && file != "":
+		return "", cmdline.Usagef("--token (or BORGFLEET_TOKEN) and --token-file are both given; give one of them")
+	case token == "" && file == "":
+		return "", cmdline.Usagef("a join token is needed: make one with borgfleet-controller join-token create, and give it with --token-file FILE, on standard input with --token-file -, or in BORGFLEET_TOKEN")
+	}
+	if file != "" {
+		data, _, err := cmdline.ReadSecret(file, a.in)
+		if err != nil {
+			return "", cmdline.Usagef("read join token: %w", err)
+		}
+		token = string(data)
+	}
+	// People put the whole output of join-token create into the file: its last
+	// line is the token.
+	if lines := strings.Fields(token); len(lines) > 1 && strings.HasPrefix(lines[len(lines)-1], "bf") {
+		token = lines[len(lines)-1]
+	}
+	token = strings.Join(strings.Fields(token), "")
+	if _, err := certs.ParseJoinToken(token); err != nil {
+		return "", cmdline.Usagef("%w", err)
+	}
+	return token, nil
+}
+
+// configOf keeps what a host's owner has written already.
+func configOf(file string) (policy.Config, error) {
+	cfg, err := policy.Load(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return policy.Default(), nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		return cfg, cmdline.Usagef("%w", err)
+	}
+	return cfg, err
+}
+
+// permission adds what helps when the state directory is somebody else's.
+func permission(err error, dir state.Dir) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return cmdline.Unavailable(fmt.Errorf("%w: use sudo, or give a directory of your own with --state-dir (this one is %s)", err, dir.Path()))
+	}
+	return err
+}
+
+// enrolledJSON is the result for programs.
+type enrolledJSON struct {
+	Name               string       `json:"name"`
+	AgentID            string       `json:"agent_id"`
+	FleetID            string       `json:"fleet_id"`
+	ControllerURL      string       `json:"controller_url"`
+	SealingKey         string       `json:"sealing_key_fingerprint"`
+	CertificateExpires string       `json:"certificate_expires_at"`
+	Authority          string       `json:"authority_fingerprint"`
+	Allow              permissionOf `json:"allow"`
+}
+
+func enrolled(r enrol.Result, cfg policy.Config) enrolledJSON {
+	return enrolledJSON{
+		Name: r.Identity.Name, AgentID: r.Identity.AgentID, FleetID: r.Identity.FleetID, ControllerURL: r.Identity.ControllerURL,
+		SealingKey: r.SealingKey, CertificateExpires: r.ValidUntil.UTC().Format("2006-01-02T15:04:05Z"), Authority: r.Root,
+		Allow: permissions(cfg.Allow),
+	}
+}
+
+func (a *agent) tellEnrolled(r enrol.Result, cfg policy.Config, dir state.Dir) error {
+	var f term.Fields
+	f.Add("Name", r.Identity.Name)
+	f.Add("Agent id", r.Identity.AgentID)
+	f.Add("Fleet", r.Identity.FleetID)
+	f.Add("Controller", r.Identity.ControllerURL)
+	f.Add("Certificate", "until "+term.Time(r.ValidUntil)+", renewed by itself")
+	f.Add("Sealing key", r.SealingKey+" (what passphrases for this host are sealed to)")
+	f.Add("State", dir.Path())
+	if err := a.out.Printf("This host is enrolled.\n\n"); err != nil {
+		return err
+	}
+	if err := f.Print(a.out); err != nil {
+		return err
+	}
+	return a.out.Printf("\n%s\nNext: start the agent with\n  systemctl enable --now borgfleet-agent\nor by hand with\n  borgfleet-agent run%s\n",
+		describe(cfg.Allow, dir), dirOption(dir))
+}
+
+// dirOption is what must stand in a command for another state directory than
+// the usual one.
+func dirOption(dir state.Dir) string {
+	if dir.Path() == state.DefaultDir {
+		return ""
+	}
+	return " --state-dir " + shell(dir.Path())
+}

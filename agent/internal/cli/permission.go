@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"strings"
+
+	"borgfleet/agent/internal/policy"
+	"borgfleet/agent/internal/state"
+	"borgfleet/shared/term"
+)
+
+// describe says what the controller may do on this host, and how to allow more.
+func describe(allow policy.Allow, dir state.Dir) string {
+	var b strings.Builder
+	row := func(text string) { b.WriteString("  - " + text + "\n") }
+	b.WriteString("The controller may, on this host:\n")
+	if allow.All {
+		row("do everything that borg can, also restore files onto it")
+		row("use any repository and any source")
+		b.WriteString("To take that back, edit " + term.Clean(dir.Config()) + ".\n")
+		return b.String()
+	}
+	command := "borgfleet-agent allow" + dirOption(dir)
+	var more []string
+	if len(allow.Repositories) == 0 {
+		row("use no repository yet, so nothing can be backed up")
+	} else {
+		row("create, back up to, list and check the repositories " + words(allow.Repositories))
+	}
+	more = append(more, command+" --repository PATTERN")
+	if len(allow.Sources) == 0 {
+		row("back up any directory (narrow that with --source PATH)")
+	} else {
+		row("back up what lies at or below " + words(allow.Sources))
+		more = append(more, command+" --source PATH")
+	}
+	if allow.Maintenance {
+		row("prune, compact and break locks")
+	} else {
+		row("not prune, compact or break locks")
+		more = append(more, command+" --maintenance")
+	}
+	row("not restore files")
+	more = append(more, command+" --all")
+	b.WriteString("To allow more:\n  " + strings.Join(more, "\n  ") + "\n")
+	return b.String()
+}
+
+func words(list []string) string {
+	clean := make([]string, len(list))
+	for i, s := range list {
+		clean[i] = term.Clean(s)
+	}
+	return strings.Join(clean, ", ")
+}
+
+// permissionOf is the allow section for programs.
+type permissionOf struct {
+	Repositories []string `json:"repositories"`
+	Sources      []string `json:"sources"` // none: any
+	Maintenance  bool     `json:"maintenance"`
+	All          bool     `json:"all"`
+}
+
+func permissions(a policy.Allow) permissionOf {
+	return permissionOf{
+		Repositories: append([]string{}, a.Repositories...), Sources: append([]string{}, a.Sources...),
+		Maintenance: a.Maintenance, All: a.All,
+	}
+}
+
+// shell quotes a word for a command that a person copies.
+func shell(word string) string {
+	special := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-:@%+,=", r))
+	}
+	if word != "" && !strings.ContainsFunc(word, special) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"borgfleet/agent/internal/local"
+	"borgfleet/shared/term"
+	"borgfleet/shared/term/cmdline"
+)
+
+func (a *agent) status() *cli.Command {
+	return &cli.Command{
+		Name:        "status",
+		Usage:       "show how the agent stands, and what it backs up",
+		Description: "The exit status is 3 if the agent is not running. Whether the controller is connected does not change it: backups go on without.",
+		Flags:       []cli.Flag{stateDirFlag(), cmdline.OutputFlag()},
+		Action:      a.runStatus,
+	}
+}
+
+func (a *agent) runStatus(c *cli.Context) error {
+	if err := noArgs(c); err != nil {
+		return err
+	}
+	asJSON, err := cmdline.WantsJSON(c)
+	if err != nil {
+		return err
+	}
+	return a.ask(c, func(client *local.Client) error {
+		st, err := client.Status(c.Context)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return a.out.JSON(st)
+		}
+		return a.tellStatus(st)
+	})
+}
+
+func (a *agent) tellStatus(st local.Status) error {
+	now := a.now()
+	var f term.Fields
+	f.Add("Name", st.Name)
+	f.Add("Agent id", st.AgentID)
+	f.Add("Fleet", st.FleetID)
+	link := "connected"
+	if !st.Connected {
+		link = "not connected"
+		if st.DisconnectedSince != nil {
+			link += " for " + term.Duration(max(0, now.Sub(*st.DisconnectedSince)))
+		}
+		link += ": " + st.NotConnected
+	}
+	f.Add("Controller", st.ControllerURL+", "+link)
+	if at := st.CertificateExpires; at != nil {
+		word := "until "
+		if at.Before(now) {
+			word = "expired on "
+		}
+		f.Add("Certificate", word+term.Time(*at))
+	}
+	for _, b := range st.Borg {
+		f.Add("Borg", borgText(b))
+	}
+	if len(st.Borg) == 0 {
+		f.Add("Borg", "none was found: install borgbackup")
+	}
+	f.Add("Jobs", fmt.Sprintf("%d running, %d waiting", st.Running, st.Waiting))
+	f.Add("Version", st.Version)
+	f.Add("State", st.StateDir)
+	if err := f.Print(a.out); err != nil {
+		return err
+	}
+	if len(st.Repositories) == 0 {
+		return a.out.Printf("\nThe controller has told this host of no repository yet.\n")
+	}
+	if err := a.out.Printf("\n"); err != nil {
+		return err
+	}
+	t := term.Table{Columns: []term.Column{
+		{Title: "ID", Right: true}, {Title: "REPOSITORY", Cut: term.CutEnd}, {Title: "PATH", Cut: term.CutStart}, {Title: "SOURCES", Cut: term.CutEnd},
+	}}
+	for _, r := range st.Repositories {
+		t.Add(fmt.Sprint(r.ID), r.Name, r.Path, strings.Join(r.Sources, ", "))
+	}
+	return t.Print(a.out)
+}
+
+func borgText(b local.Borg) string {
+	text := b.Path
+	if b.Version != "" {
+		text = strings.TrimSpace(b.Version + "  " + text)
+	}
+	if b.Problem != "" {
+		text = strings.TrimSpace(text + "  cannot be used: " + b.Problem)
+	}
+	return text
+}

@@ -1,0 +1,32 @@
+package jobdir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"borgfleet/agent/internal/atomicfile"
+)
+
+// fileReplicated marks a job of which the controller has everything.
+const fileReplicated = "replicated"
+
+// SetReplicated notes that verdict and journal are on the controller's disk:
+// from then on the directory is only this host's own history.
+func (d *Dir) SetReplicated() error {
+	if d.Replicated() {
+		return nil
+	}
+	if err := atomicfile.Swap(d.file(fileReplicated), nil); err != nil {
+		return fmt.Errorf("note that the job is replicated: %w", err)
+	}
+	return nil
+}
+
+// Replicated says whether the controller has everything. Lost with the power,
+// the note is written again when the controller says so again.
+func (d *Dir) Replicated() bool {
+	_, err := os.Stat(d.file(fileReplicated))
+	return err == nil || !errors.Is(err, fs.ErrNotExist)
+}

@@ -1,0 +1,56 @@
+package jobproc
+
+import (
+	"log/slog"
+	"time"
+
+	"borgfleet/agent/internal/jobdir"
+	"borgfleet/agent/internal/state"
+	"borgfleet/shared/job"
+)
+
+// Config is what a job process needs to know. The zero value of a field that
+// is not a name means the default.
+type Config struct {
+	State      state.Dir
+	ConfigFile string // agent.yaml
+	Key        job.Key
+	LockFD     uintptr // the lock that was handed over; 0: take it
+	Logger     *slog.Logger
+	Limits     jobdir.Limits // of the journal
+
+	Grace      time.Duration // between SIGTERM and SIGKILL
+	LockedWait Backoff       // between attempts at a locked repository
+	VerifyWait Backoff       // between attempts to look an interrupted job up
+	RetryWait  Backoff       // while the disk refuses the verdict
+
+	// Hook is called at named points, for tests that die there.
+	Hook func(point string)
+}
+
+// Points at which Hook is called.
+const (
+	PointOpened    = "opened"     // nothing is marked yet
+	PointStarted   = "started"    // borg may be executed, and is not
+	PointExecuted  = "executed"   // borg runs
+	PointExited    = "exited"     // borg is gone, nobody knows yet how
+	PointJudged    = "judged"     // all but the verdict is written
+	PointGivenUp   = "given-up"   // repository locked, the start mark is there
+	PointGivenBack = "given-back" // and is gone
+)
+
+func (c Config) withDefaults() Config {
+	if c.Grace == 0 {
+		c.Grace = job.CancelGrace
+	}
+	c.LockedWait = c.LockedWait.or(Backoff{5 * time.Second, time.Minute})
+	c.VerifyWait = c.VerifyWait.or(Backoff{time.Second, time.Minute})
+	c.RetryWait = c.RetryWait.or(Backoff{100 * time.Millisecond, 5 * time.Second})
+	return c
+}
+
+func (c Config) at(point string) {
+	if c.Hook != nil {
+		c.Hook(point)
+	}
+}

@@ -1,0 +1,71 @@
+package jobproc
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"borgfleet/shared/job"
+)
+
+// finish leaves the verdict on the disk. While the disk refuses it the process
+// stays, with the lock held: nobody else knows how the job ended.
+func (p *process) finish(ctx context.Context, v job.Verdict) error {
+	if v.EndedAt.IsZero() {
+		v.EndedAt = time.Now()
+	}
+	v.ErrorMessage = p.pass.mask(v.ErrorMessage)
+	p.sayEnd(v)
+	p.c.at(PointJudged)
+	for n := 1; ; n++ {
+		err := p.conclude(v)
+		if err == nil {
+			break
+		}
+		p.log.Error("the verdict cannot be written yet", "err", err)
+		if !sleep(ctx, p.c.RetryWait.after(n)) {
+			return errors.Join(err, p.journal.Close())
+		}
+	}
+	// All below is only tidying: the verdict is there.
+	if err := p.journal.Close(); err != nil {
+		p.log.Warn("close journal", "err", err)
+	}
+	p.dir.RemovePipes()
+	return nil
+}
+
+// conclude writes the journal's end before the verdict that names it.
+func (p *process) conclude(v job.Verdict) error {
+	p.journal.FlushGaps()
+	if err := p.journal.Sync(); err != nil {
+		return err
+	}
+	v.JournalEnd = p.journal.Next() - 1
+	err := p.dir.WriteVerdict(v)
+	if errors.Is(err, fs.ErrExist) {
+		_, err = p.dir.Verdict() // of an earlier try, whose last sync failed
+	}
+	return err
+}
+
+func (p *process) sayEnd(v job.Verdict) {
+	switch {
+	case v.Status == job.Cancelled:
+		p.say(job.LevelWarning, "Cancelled%s", after(": ", v.ErrorMessage))
+	case v.Status == job.Failed:
+		p.say(job.LevelError, "Failed: %s", v.ErrorMessage)
+	case v.Status == job.CompletedWithWarnings:
+		p.say(job.LevelWarning, "%s, with warnings: %s", p.work.summary(v), v.ErrorMessage)
+	default:
+		p.say(job.LevelInfo, "%s", p.work.summary(v))
+	}
+}
+
+func after(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
+}

@@ -1,0 +1,248 @@
+package jobproc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"borgfleet/agent/internal/borg"
+	"borgfleet/agent/internal/jobdir"
+	"borgfleet/shared/job"
+)
+
+// maxStdout bounds borg's answer: a list of a hundred thousand archives.
+const maxStdout = 64 << 20
+
+// run is one borg, executed by this process or taken over from another.
+type run struct {
+	p       *process
+	started jobdir.Started
+	tracker borg.Tracker
+	meter   *borg.Meter
+	errs    *jobdir.Drain
+	outs    *jobdir.Drain
+
+	off       int64 // in the stderr spool: begin of the line to read next
+	known     int64 // up to here the lines are journalled already
+	hole      bool  // what is at off may be punched out
+	read      int64
+	split     borg.LineSplitter
+	chunk     []byte
+	batch     []jobdir.Line
+	lost      uint64
+	walked    chan int64 // the size scan's total
+	walkTotal int64
+
+	exit       borg.Exit
+	exitKnown  bool
+	ended      time.Time
+	terminated bool // a running borg was told to end
+}
+
+func (p *process) newRun(s jobdir.Started) (*run, error) {
+	known := int64(p.journal.Consumed())
+	errs, err := p.dir.OpenDrain(jobdir.Stderr, known)
+	if err != nil {
+		return nil, err
+	}
+	outs, err := p.dir.OpenDrain(jobdir.Stdout, 0)
+	if err != nil {
+		errs.Close()
+		return nil, err
+	}
+	return &run{
+		p: p, started: s, errs: errs, outs: outs, known: known, off: known,
+		chunk: make([]byte, 128<<10), walked: make(chan int64, 1),
+	}, nil
+}
+
+func (r *run) close() {
+	r.errs.Close()
+	r.outs.Close()
+}
+
+// scan adds up what borg will read, beside borg and never before it.
+func (r *run) scan(gone <-chan struct{}) {
+	if r.p.spec.Kind != job.Backup {
+		return
+	}
+	repo := r.p.spec.Repository
+	skip := []string{r.p.host.BaseDir}
+	if normal, local := job.NormalPath(repo.Path); local {
+		skip = append(skip, normal)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-gone
+		cancel()
+	}()
+	go func() {
+		total, complete := borg.Scan(ctx, repo.Sources, borg.ScanOptions{
+			OneFileSystem: repo.OneFileSystem, ExcludeCaches: repo.ExcludeCaches,
+			ExcludeIfPresent: repo.ExcludeIfPresent, Excludes: repo.ExcludePatterns, Skip: skip,
+		})
+		if complete {
+			r.walked <- total
+		}
+	}()
+}
+
+// follow reads borg's output until it has ended: both pipes are closed, or
+// borg is gone and they are empty.
+func (r *run) follow(gone <-chan struct{}) {
+	r.read = r.off
+	drained := make(chan struct{})
+	var wg sync.WaitGroup
+	for _, d := range []*jobdir.Drain{r.errs, r.outs} {
+		wg.Go(func() {
+			if err := d.Run(gone); err != nil {
+				r.p.log.Error("drain borg's output", "err", err)
+			}
+		})
+	}
+	go func() {
+		wg.Wait()
+		close(drained)
+	}()
+	for {
+		select {
+		case <-r.errs.Changed():
+			r.take()
+		case total := <-r.walked:
+			r.walkTotal = total
+			if r.meter != nil {
+				r.meter.SetWalkTotal(total)
+			}
+		case <-drained:
+			r.take()
+			r.flush()
+			return
+		}
+	}
+}
+
+// take reads what has arrived in the spool.
+func (r *run) take() {
+	for {
+		n, err := r.errs.ReadAt(r.chunk, r.read)
+		if n == 0 {
+			if err != nil && !errors.Is(err, io.EOF) {
+				r.p.log.Error("read borg's output", "err", err)
+			}
+			return
+		}
+		r.read += int64(n)
+		r.split.Write(r.unpunched(r.chunk[:n]))
+		for line, size, ok := r.split.Next(); ok; line, size, ok = r.split.Next() {
+			r.line(line, size)
+		}
+		r.show()
+	}
+}
+
+// unpunched skips what an earlier process was done with.
+func (r *run) unpunched(b []byte) []byte {
+	if !r.hole {
+		return b
+	}
+	rest := bytes.TrimLeft(b, "\x00")
+	r.off += int64(len(b) - len(rest))
+	if len(rest) > 0 {
+		r.hole = false
+	}
+	return rest
+}
+
+// flush takes a last line without its end.
+func (r *run) flush() {
+	if line, size, ok := r.split.Flush(); ok {
+		r.line(line, size)
+	}
+	r.show()
+}
+
+func (r *run) line(line []byte, size int64) {
+	r.off += size
+	e := borg.ParseLine(line)
+	r.tracker.Observe(e)
+	if e.Kind == borg.Progress && !e.Finished {
+		return
+	}
+	if r.off <= r.known {
+		return // journalled by an earlier process
+	}
+	level, text, keep := e.Record()
+	if !keep {
+		return
+	}
+	r.batch = append(r.batch, jobdir.Line{
+		Record: job.Record{
+			Time: eventTime(e), Level: level, Source: "borg",
+			Text: r.p.pass.mask(text), Consumed: uint64(r.off),
+		},
+		Expendable: e.Kind == borg.FileStatus,
+	})
+}
+
+func eventTime(e borg.Event) time.Time {
+	if e.Time <= 0 {
+		return time.Now()
+	}
+	return time.UnixMicro(int64(e.Time * 1e6))
+}
+
+// show hands on what take collected: lines to the journal, figures to the
+// register.
+func (r *run) show() {
+	if lost := r.errs.Lost(); lost > r.lost {
+		r.p.journal.Lose(lost-r.lost, "the agent's disk was full")
+		r.lost = lost
+	}
+	if len(r.batch) > 0 {
+		r.p.journal.Append(r.batch...)
+		clear(r.batch)
+		r.batch = r.batch[:0]
+	}
+	r.errs.Done(r.off)
+	c, ok := r.tracker.Counters()
+	if !ok || r.meter == nil {
+		return
+	}
+	progress := r.meter.Observe(c, time.Now())
+	progress.CurrentFile = r.p.pass.mask(progress.CurrentFile)
+	phase := r.tracker.Phase()
+	r.p.reg.Change(func(g *job.Register) {
+		g.Progress = progress
+		g.BorgPhase, g.BorgPhasePercent = phase.MsgID, phase.Percent
+	})
+}
+
+// outcome is what is known about the end.
+func (r *run) outcome() borg.Outcome {
+	stdout, err := r.p.dir.ReadSpool(jobdir.Stdout, maxStdout)
+	if err != nil {
+		r.p.log.Error("read borg's answer", "err", err)
+	}
+	version, _ := borg.ParseVersion(r.started.BorgVersion)
+	return borg.Outcome{
+		Kind: r.p.spec.Kind, Exit: r.exit, ExitKnown: r.exitKnown, Cancelled: r.p.cancelled(),
+		Stdout: stdout, Tracker: &r.tracker, Version: version, KnownHosts: r.p.host.SSH.KnownHosts,
+	}
+}
+
+// lockedOut says that borg did nothing but wait for the repository's lock.
+func (r *run) lockedOut() bool {
+	_, worked := r.tracker.Counters()
+	f := r.tracker.Failure()
+	return r.exitKnown && !r.exit.Good() && !worked && f != nil && f.MsgID == "LockTimeout"
+}
+
+func (r *run) failureText() string {
+	if f := r.tracker.Failure(); f != nil {
+		return f.Message
+	}
+	return "borg did not say why"
+}

@@ -1,0 +1,47 @@
+package jobproc
+
+import (
+	"context"
+
+	"borgfleet/agent/internal/borg"
+	"borgfleet/agent/internal/jobdir"
+	"borgfleet/shared/job"
+)
+
+// work is what differs between kinds of jobs.
+type work interface {
+	// ready looks for reasons not to execute borg, beside policy and form.
+	ready(p *process) error
+	// archive names what will be made; empty if nothing is.
+	archive(p *process) (string, error)
+	invocation(p *process, archive string) (borg.Invocation, error)
+	// title is the first line of the log.
+	title(p *process, archive string) string
+	// judge gives the verdict on a run whose end is known, or which said itself
+	// that it is complete.
+	judge(p *process, r *run) job.Verdict
+	// lookUp asks the repository what came of a run whose end is not known. An
+	// error means that it cannot be told now.
+	lookUp(ctx context.Context, p *process, s jobdir.Started) (found, error)
+	// summary is the last line of the log after a good end.
+	summary(v job.Verdict) string
+}
+
+// found is what a look-up told: a verdict, or that nothing was made, and why
+// that is known if it is not plain.
+type found struct {
+	verdict *job.Verdict
+	because string
+}
+
+func workOf(k job.Kind) work {
+	switch k {
+	case job.Backup:
+		return backup{}
+	case job.Init:
+		return initialise{}
+	case job.List:
+		return list{}
+	}
+	return nil
+}
