@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,7 +39,8 @@ func (h *Host) enrol() error {
 
 // Start starts the daemon.
 func (h *Host) Start() error {
-	cmd := exec.Command(filepath.Join(h.env.Bin, "borgfleet-agent"), "run", "--state-dir", h.StateDir)
+	args := append(slices.Clone(h.Wrap), filepath.Join(h.env.Bin, "borgfleet-agent"), "run", "--state-dir", h.StateDir)
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = h.environ()
 	p, err := h.env.start("agent-"+h.Name, cmd)
 	h.proc = p

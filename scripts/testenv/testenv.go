@@ -30,6 +30,7 @@ type Agent struct {
 	Name  string
 	Allow []string // further arguments of enroll; the Repositories directory is always allowed
 	Env   []string // further environment of this agent
+	Wrap  []string // command that the daemon is started through; empty: none
 }
 
 // Env is a running Fleet.

@@ -37,7 +37,10 @@ func (p Progress) Line(width int) string {
 }
 
 func (p Progress) parts() []string {
-	parts := []string{Clean(p.State)}
+	var parts []string
+	if p.State != "" {
+		parts = append(parts, Clean(p.State))
+	}
 	if p.Known {
 		parts = append(parts, fmt.Sprintf("%3.0f %%", p.whole()))
 	}

@@ -13,7 +13,7 @@ func (a *agent) cancel() *cli.Command {
 	return &cli.Command{
 		Name: "cancel", ArgsUsage: "JOB",
 		Usage:       "ask for the end of a job that is running or waiting",
-		Description: "What was backed up so far is not lost: borg keeps it, and the next backup goes on from there.",
+		Description: "Borg is ended in good order, and its repository stays sound.",
 		Flags:       []cli.Flag{stateDirFlag(), cmdline.OutputFlag()},
 		Action:      a.runCancel,
 	}

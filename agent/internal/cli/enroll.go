@@ -78,8 +78,6 @@ func (a *agent) runEnroll(c *cli.Context) error {
 func (a *agent) token(c *cli.Context) (string, error) {
 	token, file := c.String("token"), c.String("token-file")
 	switch {
-	case c.IsSet("token-file") && file == "":
-		return "", cmdline.Usagef("--token-file is empty; give a file, or - for standard input")
 	case token != "" && file != "":
 		return "", cmdline.Usagef("--token (or BORGFLEET_TOKEN) and --token-file are both given; give one of them")
 	case token == "" && file == "":

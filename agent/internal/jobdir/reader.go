@@ -21,8 +21,11 @@ type Reader struct {
 	seg    segment // open segment, nil before the first read
 	number uint64  // of the record at off; 0: no place yet
 	off    int64
-	buf    []byte // read ahead from off
+	buf    []byte // read ahead from off, in mem
+	mem    []byte
 }
+
+const readAhead = 128 << 10
 
 // NewReader makes a reader, for one goroutine.
 func (d *Dir) NewReader() *Reader {
@@ -180,14 +183,16 @@ func (r *Reader) peek() (payload []byte, size int, err error) {
 	if payload, size = nextRecord(r.buf); size > 0 {
 		return payload, size, nil
 	}
-	want := 256 << 10
+	want := readAhead
 	for {
-		b := make([]byte, want)
-		n, err := r.seg.ReadAt(b, r.off)
+		if len(r.mem) < want {
+			r.mem = make([]byte, want)
+		}
+		n, err := r.seg.ReadAt(r.mem[:want], r.off)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, 0, fmt.Errorf("read journal: %w", err)
 		}
-		r.buf = b[:n]
+		r.buf = r.mem[:n]
 		payload, size = nextRecord(r.buf)
 		if size > 0 || n < want || want > maxRecord {
 			return payload, size, nil

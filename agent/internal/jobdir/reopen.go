@@ -26,7 +26,7 @@ func openJournal(s store, acked uint64, limits Limits, now func() time.Time) (*J
 		return nil, err
 	}
 	j.synced = min(published, j.next)
-	
+	j.skipTo(max(published, acked))
 	j.poke() // what was found is not known to be durable
 	return j, nil
 }

@@ -339,4 +339,3 @@ func lockedRepo(t *testing.T) (h *host, repo job.Repository, free func()) {
 	must(t, os.WriteFile(lock+"/elsewhere@1.1-1", nil, 0o600))
 	return h, repo, func() { must(t, os.RemoveAll(lock)) }
 }
-

@@ -82,7 +82,7 @@ const passphrase = "correct horse battery"
 
 // host is one agent host in a temporary directory.
 type host struct {
-	t    *testing.T
+	t    testing.TB
 	root string
 	st   state.Dir
 	id   state.Identity
@@ -90,7 +90,7 @@ type host struct {
 	env  []string // of job processes
 }
 
-func newHost(t *testing.T) *host {
+func newHost(t testing.TB) *host {
 	t.Helper()
 	root := t.TempDir()
 	st, err := state.At(filepath.Join(root, "state"))
@@ -332,7 +332,7 @@ func await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

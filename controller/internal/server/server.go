@@ -27,7 +27,6 @@ type Options struct {
 	APIListen     string
 	AgentListen   string
 	AgentURL      string // where agents find this controller; empty: made from the host's name
-	InsecureHTTP  bool   // serve REST without TLS beyond loopback
 	APICert       string // PEM files for REST with TLS
 	APIKey        string
 	LogPolicy     api.LogPolicy
@@ -40,6 +39,7 @@ type Options struct {
 // Addresses says where the doors are.
 type Addresses struct {
 	API          string // URL
+	AgentListen  string // URL of the agent listener on this machine
 	Agents       string // URL that join tokens carry
 	AdminSocket  string
 	PasswordFile string // holds the generated password; empty: none was made
@@ -91,7 +91,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	return run(ctx, o, fl, st, doors, Addresses{
-		API: doors.apiURL(), Agents: agentURL, AdminSocket: doors.socket, PasswordFile: passwordFile,
+		API: doors.apiURL(), AgentListen: "https://" + doors.agents.Addr().String(), Agents: agentURL, AdminSocket: doors.socket, PasswordFile: passwordFile,
 	})
 }
 

@@ -75,7 +75,8 @@ func prepare(commands []*cli.Command) {
 	for _, c := range commands {
 		c.HideHelp = true
 		c.OnUsageError = func(ctx *cli.Context, err error, _ bool) error {
-			return Usagef("%s", strings.TrimPrefix(err.Error(), "flag: "))
+			// The library names options as package flag does.
+			return Usagef("%s; see %s --help", strings.Replace(err.Error(), " for flag -", " for --", 1), c.HelpName)
 		}
 		for _, f := range c.Flags {
 			addEnv(f)

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"borgfleet/controller/internal/fault"
+)
+
+type principalKey struct{}
+
+// caller is who sent r; the zero Principal on a public route.
+func caller(r *http.Request) Principal {
+	p, _ := r.Context().Value(principalKey{}).(Principal)
+	return p
+}
+
+// authorized lets only those through that may use the route.
+func (s *server) authorized(rt route) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if rt.role != Public {
+			who, err := s.identify(r, rt.queryToken)
+			if err != nil {
+				return err
+			}
+			noteCaller(w, who)
+			if !who.Role.may(rt.role) {
+				return fault.New(fault.Forbidden, "forbidden",
+					"this needs the role %s, and %s has the role %q", rt.role, who.User, who.Role)
+			}
+			r = r.WithContext(context.WithValue(r.Context(), principalKey{}, who))
+		}
+		if err := checkParameters(r, rt.query); err != nil {
+			return err
+		}
+		return rt.handle(w, r)
+	}
+}
+
+func (s *server) identify(r *http.Request, queryToken bool) (Principal, error) {
+	if s.Principal != nil {
+		if who, ok := s.Principal(r); ok {
+			return who, nil
+		}
+	}
+	token := ""
+	if queryToken {
+		token = r.URL.Query().Get("token")
+	}
+	if token == "" {
+		token = headerToken(r.Header)
+	}
+	if token == "" {
+		return Principal{}, fault.New(fault.Unauthenticated, "unauthenticated",
+			"log in first: send the header Authorization: Bearer with a token from POST /api/auth/login")
+	}
+	return s.Auth.Verify(token)
+}
+
+// headerToken reads X-Borg-Authorization first: a proxy in front may use
+// Authorization for itself. Where the first is there, the second is not ours.
+func headerToken(h http.Header) string {
+	value := h.Get("X-Borg-Authorization")
+	if value == "" {
+		value = h.Get("Authorization")
+	}
+	scheme, token, _ := strings.Cut(value, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}

@@ -1,0 +1,18 @@
+package api
+
+// RouteInfo is a row of the route table, for tests outside the package.
+type RouteInfo struct {
+	Method, Path string
+	Role         Role
+	Query        []string
+	QueryToken   bool
+}
+
+// Routes is the route table.
+func Routes() []RouteInfo {
+	var out []RouteInfo
+	for _, rt := range (&server{}).routes() {
+		out = append(out, RouteInfo{rt.method, rt.path, rt.role, rt.query, rt.queryToken})
+	}
+	return out
+}

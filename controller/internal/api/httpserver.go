@@ -1,0 +1,25 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// writeTime is how long a client may take for an answer, or for each part of
+// one that is sent in parts. A cancel and an init may wait for 10 s of it.
+const writeTime = 60 * time.Second
+
+// HTTPServer makes the server for handler. Its times end the connections of
+// clients that read or write too slowly; nobody can hold one for nothing.
+func HTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      writeTime,
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+}

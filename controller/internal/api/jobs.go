@@ -1,0 +1,98 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/fleet"
+	"borgfleet/shared/job"
+)
+
+const (
+	defaultJobs = 200
+	mostJobs    = 1000
+)
+
+// jobParameters are the filters of the job list.
+func jobParameters() []string {
+	return []string{"limit", "scheduled_only", "manual_only", "agent", "repository", "status",
+		"kind", "schedule_id", "label", "since", "until", "cursor"}
+}
+
+func (s *server) listJobs(w http.ResponseWriter, r *http.Request) error {
+	q, err := jobQuery(r)
+	if err != nil {
+		return err
+	}
+	page, err := s.Fleet.Jobs(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	list := rest.JobList{Jobs: make([]rest.Job, 0, len(page.Jobs)), NextCursor: orNull(page.NextCursor)}
+	now := s.Now()
+	for _, v := range page.Jobs {
+		list.Jobs = append(list.Jobs, rest.Job{JobCore: jobCore(v, now), HasLogs: s.hasLogs(v)})
+	}
+	return writeJSON(w, http.StatusOK, list)
+}
+
+func jobQuery(r *http.Request) (fleet.JobQuery, error) {
+	in := readQuery(r)
+	q := fleet.JobQuery{
+		Limit:         in.limit(defaultJobs, mostJobs),
+		ScheduledOnly: in.flag("scheduled_only"),
+		ManualOnly:    in.flag("manual_only"),
+		Agent:         in.text("agent"),
+		Repository:    in.text("repository"),
+		Statuses:      each(in, "status", job.ParseStatus, job.Statuses()),
+		Kinds:         each(in, "kind", job.ParseKind, job.Kinds()),
+		ScheduleID:    in.number("schedule_id", 0, 1),
+		Label:         in.text("label"),
+		Since:         in.moment("since"),
+		Until:         in.moment("until"),
+		Cursor:        in.text("cursor"),
+	}
+	if q.ScheduledOnly && q.ManualOnly {
+		in.bad.add("query.manual_only", "no job is both scheduled and manual: leave out this or scheduled_only")
+	}
+	if key, _, ok := strings.Cut(q.Label, "="); q.Label != "" && (!ok || key == "") {
+		in.bad.add("query.label", "write it as key=value")
+	}
+	if len(q.Kinds) == 0 {
+		q.Kinds = []job.Kind{job.Backup}
+	}
+	return q, in.bad.err()
+}
+
+func (s *server) jobStatus(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "job_id", "job")
+	if err != nil {
+		return err
+	}
+	v, err := s.Fleet.Job(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	status := rest.JobStatus{JobCore: jobCore(v, s.Now())}
+	if status.Logs, err = s.lastLines(r.Context(), v); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, status)
+}
+
+func (s *server) cancelJob(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "job_id", "job")
+	if err != nil {
+		return err
+	}
+	result, err := s.Fleet.Cancel(r.Context(), id, caller(r).User)
+	if err != nil {
+		return err
+	}
+	body := rest.Cancelled{Message: "Backup cancellation requested"}
+	if result.Ended {
+		body = rest.Cancelled{Message: "Backup cancelled successfully", ProcessTerminated: result.ProcessTerminated}
+	}
+	return writeJSON(w, http.StatusOK, body)
+}

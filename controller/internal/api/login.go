@@ -1,0 +1,105 @@
+package api
+
+import (
+	"bytes"
+	"mime"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/fault"
+)
+
+// mostCredential is the longest user name or password.
+const mostCredential = 1024
+
+func (s *server) login(w http.ResponseWriter, r *http.Request) error {
+	data, err := s.readBody(w, r)
+	if err != nil {
+		return err
+	}
+	in, err := credentials(r.Header.Get("Content-Type"), data)
+	if err != nil {
+		return err
+	}
+	token, life, err := s.Auth.Login(r.Context(), in.Username, in.Password, address(r.RemoteAddr))
+	if err != nil {
+		return err
+	}
+	noteCaller(w, Principal{User: in.Username})
+	return writeJSON(w, http.StatusOK, rest.Token{AccessToken: token, TokenType: "bearer", ExpiresIn: int64(life.Seconds())})
+}
+
+// address is not valid for a caller on a unix socket.
+func address(remote string) netip.Addr {
+	at, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return at.Addr().Unmap()
+}
+
+// credentials reads a form or JSON. JSON is known by its brace, since curl
+// calls everything a form.
+func credentials(contentType string, data []byte) (rest.Login, error) {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	isForm := mediaType == "application/x-www-form-urlencoded"
+	if isForm && !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return formCredentials(data)
+	}
+	body, err := parseObject(data)
+	if err != nil {
+		return rest.Login{}, err
+	}
+	var in rest.Login
+	in.Username, _ = body.mustText("username")
+	in.Password, _ = body.mustText("password")
+	body.noOthers()
+	checkCredentials(in, body.bad)
+	return in, body.err()
+}
+
+func formCredentials(data []byte) (rest.Login, error) {
+	form, err := url.ParseQuery(string(data))
+	if err != nil {
+		return rest.Login{}, fault.New(fault.Malformed, "malformed_form", "the body is not a well-formed form")
+	}
+	var bad problems
+	for _, name := range sortedKeys(form) {
+		if !slices.Contains(formFields(), name) {
+			bad.add("body."+shorten(strings.ToValidUTF8(name, "\uFFFD")), "there is no such field; known are username, password")
+		} else if len(form[name]) > 1 {
+			bad.add("body."+name, "it is given %d times", len(form[name]))
+		}
+	}
+	for _, name := range []string{"username", "password"} {
+		if !form.Has(name) {
+			bad.add("body."+name, "it is required")
+		}
+	}
+	in := rest.Login{Username: form.Get("username"), Password: form.Get("password")}
+	checkCredentials(in, &bad)
+	return in, bad.err()
+}
+
+// formFields are ours and those that OAuth2 clients send with a password.
+func formFields() []string {
+	return []string{"username", "password", "grant_type", "scope", "client_id", "client_secret"}
+}
+
+func checkCredentials(in rest.Login, bad *problems) {
+	if len(in.Username) > mostCredential {
+		bad.add("body.username", "it has more than %d bytes", mostCredential)
+	}
+	if len(in.Password) > mostCredential {
+		bad.add("body.password", "it has more than %d bytes", mostCredential)
+	}
+}
+
+func (s *server) me(w http.ResponseWriter, r *http.Request) error {
+	who := caller(r)
+	return writeJSON(w, http.StatusOK, rest.Me{Username: who.User, Role: string(who.Role)})
+}

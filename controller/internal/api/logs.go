@@ -1,0 +1,150 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/fault"
+	"borgfleet/controller/internal/fleet"
+)
+
+const (
+	statusLines   = 200  // that the status shows
+	mostLines     = 5000 // that one answer of the stream has
+	downloadLines = 1000 // that are read at once for a download
+)
+
+// readable says whether the lines that v has may be shown now.
+func (s *server) readable(v fleet.JobView) bool { return s.LogPolicy.shows(v.Status) }
+
+func (s *server) hasLogs(v fleet.JobView) bool { return v.LogLines > 0 && s.readable(v) }
+
+// lastLines is null unless the job has ended and shows its log.
+func (s *server) lastLines(ctx context.Context, v fleet.JobView) (*string, error) {
+	if !v.Status.Final() || !s.hasLogs(v) {
+		return nil, nil
+	}
+	var offset uint64
+	if v.LogLines > statusLines {
+		offset = v.LogLines - statusLines
+	}
+	page, err := s.Fleet.Log(ctx, v.ID, offset, statusLines)
+	if err != nil {
+		return nil, err
+	}
+	var text strings.Builder
+	if err := writeLines(&text, page.Lines); err != nil {
+		return nil, err
+	}
+	return orNull(text.String()), nil
+}
+
+func (s *server) streamLog(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "job_id", "job")
+	if err != nil {
+		return err
+	}
+	q := readQuery(r)
+	offset, limit := q.number("offset", 0, 0), q.limit(mostLines, mostLines)
+	if err := q.bad.err(); err != nil {
+		return err
+	}
+	page, err := s.Fleet.Log(r.Context(), id, uint64(offset), limit)
+	if err != nil {
+		return err
+	}
+	body := rest.LogPage{JobID: page.Job.ID, Status: string(page.Job.Status), Lines: []rest.LogLine{}}
+	if s.LogPolicy.shows(page.Job.Status) {
+		body.TotalLines, body.HasMore = page.Total, page.HasMore
+		for _, l := range page.Lines {
+			body.Lines = append(body.Lines, rest.LogLine{LineNumber: l.Number, Content: l.Text})
+		}
+	}
+	return writeJSON(w, http.StatusOK, body)
+}
+
+func (s *server) downloadLog(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "job_id", "job")
+	if err != nil {
+		return err
+	}
+	v, err := s.Fleet.Job(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if !v.Status.Final() {
+		return fault.New(fault.BadState, "job_not_ended",
+			"job %d is %s: its log can be downloaded when it has ended; until then read %s", id, v.Status, streamPath(id))
+	}
+	if !s.hasLogs(v) {
+		return fault.New(fault.NotFound, "log_not_found", "job %d is %s and has no log to read%s", id, v.Status, s.why(v))
+	}
+	page, err := s.Fleet.Log(r.Context(), id, 0, downloadLines)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="backup_job_%d_logs.txt"`, id))
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	s.sendLog(w, r, page)
+	return nil
+}
+
+func streamPath(id int64) string { return fmt.Sprintf("/api/backup/logs/%d/stream", id) }
+
+// why tells a log that is not shown from one that is not there.
+func (s *server) why(v fleet.JobView) string {
+	if s.readable(v) {
+		return ""
+	}
+	return fmt.Sprintf(" (the setting log_policy is %q)", s.LogPolicy)
+}
+
+// sendLog writes the log from page on, page by page, so that its size does not
+// matter.
+func (s *server) sendLog(w http.ResponseWriter, r *http.Request, page fleet.LogPage) {
+	control := http.NewResponseController(w)
+	for {
+		// A connection that does not know deadlines has none to extend.
+		_ = control.SetWriteDeadline(time.Now().Add(writeTime))
+		if writeLines(w, page.Lines) != nil {
+			return // the client has gone
+		}
+		if !page.HasMore || len(page.Lines) == 0 {
+			return
+		}
+		var err error
+		last := page.Lines[len(page.Lines)-1].Number
+		if page, err = s.Fleet.Log(r.Context(), page.Job.ID, last, downloadLines); err != nil {
+			if r.Context().Err() == nil {
+				s.Logger.Error("log download cut", "job", page.Job.ID, "err", err)
+			}
+			// The status was sent: only a cut connection can tell the client
+			// that this is not the whole log.
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// writeLines writes lines as text. Rows after a line's first are indented, so
+// that a file name with a newline cannot pass for a line of the log.
+func writeLines(w io.Writer, lines []fleet.LogLine) error {
+	rows := strings.NewReplacer("\r\n", "\n    ", "\n", "\n    ", "\r", "\n    ")
+	for _, l := range lines {
+		if _, err := rows.WriteString(w, l.Text); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, "\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package api
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"time"
+
+	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/fleet"
+	"borgfleet/shared/job"
+)
+
+func (s *server) createRepository(w http.ResponseWriter, r *http.Request) error {
+	data, err := s.readBody(w, r)
+	if err != nil {
+		return err
+	}
+	body, err := parseObject(data)
+	if err != nil {
+		return err
+	}
+	req := repositoryRequest(body)
+	req.By = caller(r).User
+	if err := body.err(); err != nil {
+		return err
+	}
+	v, err := s.Fleet.CreateRepository(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", fmt.Sprintf("/api/repositories/%d", v.ID))
+	return writeJSON(w, http.StatusCreated, repositoryBody(v))
+}
+
+func (s *server) listRepositories(w http.ResponseWriter, r *http.Request) error {
+	list := rest.RepositoryList{Repositories: []rest.Repository{}}
+	for _, v := range s.Fleet.Repositories(r.Context()) {
+		list.Repositories = append(list.Repositories, repositoryBody(v))
+	}
+	return writeJSON(w, http.StatusOK, list)
+}
+
+func (s *server) oneRepository(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id", "repository")
+	if err != nil {
+		return err
+	}
+	v, err := s.Fleet.Repository(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, repositoryBody(v))
+}
+
+// repositoryBody leaves the sealed passphrase out: nobody but the agent has a
+// use for it, and what is not sent cannot be kept by a proxy.
+func repositoryBody(v fleet.RepositoryView) rest.Repository {
+	return rest.Repository{
+		ID: v.ID, Name: v.Name, Path: v.Path,
+		Agent: cmp.Or(v.AgentName, v.AgentID), AgentID: v.AgentID,
+		Status: v.Status, AlreadyExisted: v.AlreadyExisted,
+		ErrorCode: orNull(v.ErrorCode), ErrorMessage: orNull(v.ErrorMessage),
+		CreatedAt: rest.At(v.CreatedAt), InitJobID: orNull(v.InitJob), BorgID: orNull(v.BorgID),
+
+		Encryption:         v.Encryption,
+		HasPassphrase:      len(v.PassphraseSealed) > 0,
+		Compression:        orNull(v.Compression),
+		SourceDirectories:  orEmpty(v.Sources),
+		ExcludePatterns:    orEmpty(v.ExcludePatterns),
+		OneFileSystem:      v.OneFileSystem,
+		ExcludeCaches:      v.ExcludeCaches,
+		ExcludeIfPresent:   orEmpty(v.ExcludeIfPresent),
+		UploadRatelimit:    v.UploadRateLimit,
+		CheckpointInterval: seconds(v.CheckpointInterval),
+		LockWait:           seconds(cmp.Or(v.LockWait, job.DefaultLockWait)),
+		FileLog:            string(cmp.Or(v.FileLog, job.FileLogNone)),
+		ArchiveNameFormat:  cmp.Or(v.ArchiveNameFormat, job.DefaultArchiveName),
+	}
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+// orEmpty keeps null out of arrays.
+func orEmpty(all []string) []string {
+	if all == nil {
+		return []string{}
+	}
+	return all
+}

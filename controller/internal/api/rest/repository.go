@@ -1,0 +1,58 @@
+package rest
+
+// RepositoryRequest registers a repository. Fields at their zero value are
+// left to the controller's defaults.
+type RepositoryRequest struct {
+	Name               string   `json:"name"`
+	Path               string   `json:"path"`
+	Agent              string   `json:"agent,omitempty"` // id or name
+	Encryption         string   `json:"encryption"`
+	Passphrase         string   `json:"passphrase,omitempty"`
+	PassphraseSealed   []byte   `json:"passphrase_sealed,omitempty"` // age, to the agent's recipient
+	Compression        string   `json:"compression,omitempty"`
+	SourceDirectories  []string `json:"source_directories"`
+	ExcludePatterns    []string `json:"exclude_patterns,omitempty"`
+	OneFileSystem      bool     `json:"one_file_system,omitempty"`
+	ExcludeCaches      bool     `json:"exclude_caches,omitempty"`
+	ExcludeIfPresent   []string `json:"exclude_if_present,omitempty"`
+	UploadRatelimit    int64    `json:"upload_ratelimit,omitempty"`    // KiB/s
+	CheckpointInterval int64    `json:"checkpoint_interval,omitempty"` // seconds
+	LockWait           int64    `json:"lock_wait,omitempty"`           // seconds
+	FileLog            string   `json:"file_log,omitempty"`
+	ArchiveNameFormat  string   `json:"archive_name_format,omitempty"`
+}
+
+// Repository is a registered repository. Whether it has a passphrase is told,
+// never which.
+type Repository struct {
+	ID                 int64    `json:"id"`
+	Name               string   `json:"name"`
+	Path               string   `json:"path"`
+	Agent              string   `json:"agent"` // name
+	AgentID            string   `json:"agent_id"`
+	Status             string   `json:"status"`
+	AlreadyExisted     bool     `json:"already_existed"`
+	ErrorCode          *string  `json:"error_code"`
+	ErrorMessage       *string  `json:"error_message"`
+	CreatedAt          *Time    `json:"created_at"`
+	InitJobID          *int64   `json:"init_job_id"`
+	BorgID             *string  `json:"borg_id"`
+	Encryption         string   `json:"encryption"`
+	HasPassphrase      bool     `json:"has_passphrase"`
+	Compression        *string  `json:"compression"`
+	SourceDirectories  []string `json:"source_directories"`
+	ExcludePatterns    []string `json:"exclude_patterns"`
+	OneFileSystem      bool     `json:"one_file_system"`
+	ExcludeCaches      bool     `json:"exclude_caches"`
+	ExcludeIfPresent   []string `json:"exclude_if_present"`
+	UploadRatelimit    int64    `json:"upload_ratelimit"`
+	CheckpointInterval int64    `json:"checkpoint_interval"`
+	LockWait           int64    `json:"lock_wait"`
+	FileLog            string   `json:"file_log"`
+	ArchiveNameFormat  string   `json:"archive_name_format"`
+}
+
+// RepositoryList is every registered repository.
+type RepositoryList struct {
+	Repositories []Repository `json:"repositories"`
+}

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"borgfleet/controller/internal/client"
+	"borgfleet/shared/term/cmdline"
+)
+
+// askFlags are those of every command that asks a running controller.
+func askFlags() []cli.Flag {
+	return []cli.Flag{
+		dataDirFlag(),
+		&cli.StringFlag{Name: "server", Usage: "`URL` of a controller's REST API, instead of the admin socket in --data-dir"},
+		&cli.StringFlag{Name: "api-token-file", Usage: "`FILE` with the token for --server; the token itself can be given in BORGFLEET_API_TOKEN"},
+		cmdline.OutputFlag(),
+	}
+}
+
+// AdminSocket is where the controller listens for its own command line.
+func AdminSocket(dataDir string) string { return filepath.Join(dataDir, "admin", "admin.sock") }
+
+// ask calls use with a client of the controller that the options name.
+func (k *controller) ask(c *cli.Context, use func(context.Context, *client.Client) error) error {
+	server := c.String("server")
+	if server == "" {
+		return k.askSocket(c, use)
+	}
+	token, err := k.apiToken(c)
+	if err != nil {
+		return err
+	}
+	cl, err := client.New(server, token)
+	if err != nil {
+		return cmdline.Usagef("--server: %w", err)
+	}
+	defer cl.Close()
+	return explainServer(server, use(c.Context, cl))
+}
+
+func (k *controller) askSocket(c *cli.Context, use func(context.Context, *client.Client) error) error {
+	if c.String("api-token-file") != "" && c.IsSet("api-token-file") && c.String("server") == "" && os.Getenv("BORGFLEET_API_TOKEN_FILE") == "" {
+		return cmdline.Usagef("--api-token-file is for --server URL, which is not given")
+	}
+	socket := AdminSocket(c.String("data-dir"))
+	cl := client.NewUnix(socket)
+	defer cl.Close()
+	return explainSocket(c.String("data-dir"), socket, use(c.Context, cl))
+}
+
+func (k *controller) apiToken(c *cli.Context) (string, error) {
+	token := strings.TrimSpace(os.Getenv("BORGFLEET_API_TOKEN"))
+	if file := c.String("api-token-file"); file != "" {
+		data, _, err := cmdline.ReadSecret(file, k.in)
+		if err != nil {
+			return "", cmdline.Usagef("read API token: %w", err)
+		}
+		token = strings.TrimSpace(string(data))
+	}
+	if token == "" {
+		return "", cmdline.Usagef("--server needs a token: put it into a file for --api-token-file, or into BORGFLEET_API_TOKEN; POST /api/auth/login gives one")
+	}
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", cmdline.Usagef("this is not an API token: it has characters that no token has; is it the right file?")
+	}
+	return token, nil
+}
+
+func explainSocket(dataDir, socket string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return cmdline.Unavailable(fmt.Errorf("the controller is not running (nobody answers at %s): start it with systemctl start borgfleet-controller, or with borgfleet-controller serve --data-dir %s; if it runs with another data directory, name that with --data-dir, and if it runs on another host, use --server URL",
+			socket, dataDir))
+	case errors.Is(err, fs.ErrPermission):
+		return cmdline.Unavailable(fmt.Errorf("this account may not use %s: use sudo, or --server URL with a token of your own", socket))
+	case errors.Is(err, syscall.EINVAL) && len(socket) > 107:
+		return cmdline.Usagef("%s is too long for a socket: use --server URL, or a shorter --data-dir", socket)
+	}
+	return classify(err)
+}
+
+func explainServer(server string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return cmdline.Unavailable(fmt.Errorf("%w: is the controller running, and is %s the address of its REST API (serve --api-listen)?", err, redacted(server)))
+	}
+	return classify(err)
+}
+
+// classify gives the controller's answers their exit status.
+func classify(err error) error {
+	e, ok := errors.AsType[*client.Error](err)
+	if !ok {
+		return err
+	}
+	switch e.Status {
+	case http.StatusUnauthorized:
+		return cmdline.Unavailable(fmt.Errorf("%w: the token is wrong or has expired; get a new one with POST /api/auth/login", err))
+	case http.StatusForbidden, http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return cmdline.Unavailable(err)
+	}
+	return err
+}
+
+func redacted(server string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		return "that"
+	}
+	return u.Redacted()
+}
+
+func among(option, value string, allowed []string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("%s is one of %s, not %q", option, strings.Join(allowed, ", "), value)
+}

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"borgfleet/shared/term"
+	"borgfleet/shared/term/cmdline"
+	"borgfleet/shared/version"
+)
+
+// DefaultDataDir is where the packages put the controller's data.
+const DefaultDataDir = "/var/lib/borgfleet"
+
+// Hooks are what the command line starts and does not hold itself.
+type Hooks struct {
+	Serve func(context.Context, ServeOptions) error
+}
+
+// Run carries out args, which do not hold the program's name, and gives the
+// exit status.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, hooks Hooks) int {
+	k := &controller{in: stdin, out: term.On(stdout), err: term.On(stderr), hooks: hooks, now: time.Now, every: lookEvery}
+	return k.program().Run(ctx, args, cmdline.Streams{In: stdin, Out: stdout, Err: stderr})
+}
+
+// lookEvery is how often a job that is followed is looked at.
+const lookEvery = 500 * time.Millisecond
+
+// controller is one call of the program.
+type controller struct {
+	in    io.Reader
+	out   term.Screen
+	err   term.Screen // for what is not the answer itself
+	hooks Hooks
+	now   func() time.Time
+	every time.Duration
+}
+
+func (k *controller) program() cmdline.Program {
+	return cmdline.Program{
+		Name:    "borgfleet-controller",
+		Usage:   "runs borg backups on a fleet of hosts",
+		Version: version.String(),
+		About: "serve is the controller itself. The other commands ask a running one: on its own host through the admin socket in --data-dir, as root or as the controller's account; " +
+			"from elsewhere with --server URL and a token in --api-token-file or BORGFLEET_API_TOKEN.",
+		Commands: []*cli.Command{
+			k.serve(), k.joinToken(), k.agents(), k.repositories(), k.jobs(),
+		},
+	}
+}
+
+// group is a command that only holds others.
+func group(name, usage string, commands ...*cli.Command) *cli.Command {
+	return &cli.Command{Name: name, Usage: usage, Subcommands: commands}
+}
+
+func dataDirFlag() cli.Flag {
+	return &cli.StringFlag{Name: "data-dir", Value: DefaultDataDir, Usage: "`DIR` of the controller's data"}
+}
+
+// noArgs refuses what a command does not take.
+func noArgs(c *cli.Context) error {
+	_, err := cmdline.Args(c)
+	return err
+}

@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/client"
+	"borgfleet/shared/job"
+	"borgfleet/shared/seal"
+	"borgfleet/shared/term"
+	"borgfleet/shared/term/cmdline"
+)
+
+func (k *controller) repositoriesCreate() *cli.Command {
+	return &cli.Command{
+		Name: "create", ArgsUsage: "NAME PATH",
+		Usage: "register a repository, and have its host make it",
+		Description: "PATH is as borg takes it: /path on the host, ssh://USER@HOST[:PORT]/path or USER@HOST:path. If a borg repository is there already, it is used as it is.\n\n" +
+			"The passphrase is sealed to the host's key here, before it is sent: the controller cannot read it.\n\n" +
+			"  borgfleet-controller repositories create web ssh://bk@backup.example.org/./web --agent web1 --encryption repokey-blake2 --passphrase-file - --source /etc --source /srv < passphrase",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "agent", Usage: "`NAME` or id of the host that uses it; may be left out if there is only one"},
+			&cli.StringFlag{Name: "encryption", Usage: "borg's `MODE`: repokey-blake2, repokey, keyfile-blake2, keyfile, authenticated-blake2, authenticated or none"},
+			&cli.StringFlag{Name: "passphrase-file", Usage: "`FILE` with the passphrase; - is standard input"},
+			&cli.StringSliceFlag{Name: "source", Usage: "back up `PATH`"},
+			&cli.StringSliceFlag{Name: "exclude", Usage: "leave out what matches borg's `PATTERN`"},
+			&cli.StringFlag{Name: "compression", Usage: "borg's `ALGORITHM`, such as lz4 or zstd,6 (default: borg's own)"},
+			&cli.BoolFlag{Name: "one-file-system", Usage: "stay on the file system of each source"},
+			&cli.BoolFlag{Name: "exclude-caches", Usage: "leave out directories with a CACHEDIR.TAG"},
+			&cli.StringSliceFlag{Name: "exclude-if-present", Usage: "leave out directories that hold a file of this `NAME`"},
+			&cli.Int64Flag{Name: "upload-ratelimit", Usage: "send at most `N` KiB/s (default: no limit)"},
+			&cli.StringFlag{Name: "checkpoint-interval", Usage: "save what was done after this `TIME`, such as 10m (default: borg's own)"},
+			&cli.StringFlag{Name: "lock-wait", Usage: "wait this `TIME` for borg's lock (default: 10m)"},
+			&cli.StringFlag{Name: "file-log", Usage: "which files the log names, `WHICH` is none, changed or all; anything but none costs borg time (default: none)"},
+			&cli.StringFlag{Name: "archive-name-format", Usage: "`FORMAT` of the archives' names (default: " + job.DefaultArchiveName + ")"},
+		}, askFlags()...),
+		Action: k.createRepository,
+	}
+}
+
+func (k *controller) createRepository(c *cli.Context) error {
+	args, err := cmdline.Args(c, "NAME", "PATH")
+	if err != nil {
+		return err
+	}
+	asJSON, err := cmdline.WantsJSON(c)
+	if err != nil {
+		return err
+	}
+	req, err := repositoryRequest(c, args[0], args[1])
+	if err != nil {
+		return cmdline.Usagef("%w", err)
+	}
+	passphrase, err := k.passphrase(c)
+	if err != nil {
+		return err
+	}
+	return k.ask(c, func(ctx context.Context, cl *client.Client) error {
+		if passphrase != nil {
+			if err := k.sealInto(ctx, cl, &req, passphrase); err != nil {
+				return err
+			}
+		}
+		r, err := cl.CreateRepository(ctx, req)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return k.out.JSON(r)
+		}
+		return k.tellRepository(r)
+	})
+}
+
+func repositoryRequest(c *cli.Context, name, path string) (rest.RepositoryRequest, error) {
+	req := rest.RepositoryRequest{
+		Name: name, Path: path, Agent: c.String("agent"), Encryption: c.String("encryption"),
+		Compression:       c.String("compression"),
+		SourceDirectories: c.StringSlice("source"), ExcludePatterns: c.StringSlice("exclude"),
+		OneFileSystem: c.Bool("one-file-system"), ExcludeCaches: c.Bool("exclude-caches"), ExcludeIfPresent: c.StringSlice("exclude-if-present"),
+		UploadRatelimit: c.Int64("upload-ratelimit"), FileLog: c.String("file-log"), ArchiveNameFormat: c.String("archive-name-format"),
+	}
+	if req.Encryption == "" {
+		return req, errors.New("--encryption is missing: repokey-blake2 is a good choice (none keeps everything readable for whoever has the storage)")
+	}
+	if len(req.SourceDirectories) == 0 {
+		return req, errors.New("--source is missing: name at least one directory to back up")
+	}
+	for _, span := range []struct {
+		option string
+		into   *int64
+	}{{"checkpoint-interval", &req.CheckpointInterval}, {"lock-wait", &req.LockWait}} {
+		text := c.String(span.option)
+		if text == "" {
+			continue
+		}
+		d, err := cmdline.Span(text)
+		if err != nil || d%time.Second != 0 {
+			return req, fmt.Errorf("--%s: %q is not a span of whole seconds such as 90s or 10m", span.option, text)
+		}
+		*span.into = int64(d / time.Second)
+	}
+	return req, nil
+}
+
+// passphrase is nil if none was given.
+func (k *controller) passphrase(c *cli.Context) ([]byte, error) {
+	file := c.String("passphrase-file")
+	if file == "" {
+		return nil, nil
+	}
+	if c.String("encryption") == "none" {
+		return nil, cmdline.Usagef("a repository with --encryption none has no passphrase: leave --passphrase-file out")
+	}
+	data, open, err := cmdline.ReadSecret(file, k.in)
+	if err != nil {
+		return nil, cmdline.Usagef("read passphrase: %w", err)
+	}
+	if open {
+		if err := k.err.Printf("warning: other accounts can read %s: chmod 600 it, or remove it when the passphrase is in a safe place\n", term.Clean(file)); err != nil {
+			return nil, err
+		}
+	}
+	// The line's end is the editor's, not the passphrase's: borg reads one line
+	// as well.
+	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
+	if len(data) == 0 {
+		return nil, cmdline.Usagef("the passphrase is empty")
+	}
+	if bytes.ContainsAny(data, "\x00\r\n") {
+		return nil, cmdline.Usagef("a passphrase is one line; is it the right file?")
+	}
+	return data, nil
+}
+
+// sealInto makes the passphrase one that only the repository's host can read.
+func (k *controller) sealInto(ctx context.Context, cl *client.Client, req *rest.RepositoryRequest, passphrase []byte) error {
+	agent, err := agentFor(ctx, cl, req.Agent)
+	if err != nil {
+		return err
+	}
+	if agent.AgeRecipient == nil {
+		return fmt.Errorf("the agent %s has told no sealing key: upgrade it, or enroll it again", agent.Name)
+	}
+	sealed, err := seal.Seal(*agent.AgeRecipient, agent.ID, job.Location(req.Path, agent.ID), passphrase)
+	if err != nil {
+		return err
+	}
+	req.Agent, req.PassphraseSealed = agent.ID, sealed
+	// A controller that was taken over could name a key of its own: the host's
+	// owner can compare.
+	return k.err.Printf("The passphrase is sealed to %s, key %s (enroll showed it on that host).\n", term.Clean(agent.Name), seal.Fingerprint(*agent.AgeRecipient))
+}
+
+func agentFor(ctx context.Context, cl *client.Client, ref string) (rest.Agent, error) {
+	if ref != "" {
+		return cl.Agent(ctx, ref)
+	}
+	agents, err := cl.Agents(ctx)
+	switch {
+	case err != nil:
+		return rest.Agent{}, err
+	case len(agents) == 1:
+		return agents[0], nil
+	case len(agents) == 0:
+		return rest.Agent{}, errors.New("no host has enrolled yet: make a token with borgfleet-controller join-token create")
+	}
+	var names []string
+	for _, a := range agents {
+		names = append(names, a.Name)
+	}
+	const shown = 20
+	if len(names) > shown {
+		names = append(names[:shown], "…")
+	}
+	return rest.Agent{}, cmdline.Usagef("this fleet has %d agents: say with --agent which one is to use the repository: %s", len(agents), strings.Join(names, ", "))
+}

@@ -1,0 +1,212 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/client"
+	"borgfleet/shared/job"
+	"borgfleet/shared/term"
+	"borgfleet/shared/term/cmdline"
+)
+
+const (
+	usualJobs = 50
+	pageJobs  = 1000 // most that one answer has
+)
+
+func (k *controller) jobs() *cli.Command {
+	return group("jobs", "what was done, and what is going on", k.jobsList(), k.jobsStart(), k.jobsFollow(), k.jobsLogs(), k.jobsCancel())
+}
+
+func (k *controller) jobsList() *cli.Command {
+	return &cli.Command{
+		Name:  "list",
+		Usage: "list jobs, newest first",
+		Description: "TIME is a date or a moment such as 2024-03-01T10:00:00Z, or how long ago: 26h, 7d. It is compared with when a job was made.\n\n" +
+			"  borgfleet-controller jobs list --status failed --since 7d --kind prune",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "agent", Usage: "only of the agent `NAME` or id"},
+			&cli.StringFlag{Name: "repository", Usage: "only of the repository `PATH`, name or id"},
+			&cli.StringSliceFlag{Name: "status", Usage: "only with this `STATUS`: pending, running, completed, completed_with_warnings, failed or cancelled"},
+			&cli.StringSliceFlag{Name: "kind", Usage: "only of this `KIND`: backup, init, prune, compact, check, list, restore, break-lock, or all (default: backup)"},
+			&cli.StringFlag{Name: "label", Usage: "only of agents with the label `KEY=VALUE`"},
+			&cli.StringFlag{Name: "since", Usage: "only from `TIME` on"},
+			&cli.StringFlag{Name: "until", Usage: "only before `TIME`"},
+			&cli.IntFlag{Name: "limit", Value: usualJobs, Usage: "show at most `N`"},
+		}, askFlags()...),
+		Action: k.listJobs,
+	}
+}
+
+func (k *controller) listJobs(c *cli.Context) error {
+	if err := noArgs(c); err != nil {
+		return err
+	}
+	asJSON, err := cmdline.WantsJSON(c)
+	if err != nil {
+		return err
+	}
+	filter, err := k.jobFilter(c)
+	if err != nil {
+		return cmdline.Usagef("%w", err)
+	}
+	return k.ask(c, func(ctx context.Context, cl *client.Client) error {
+		list, err := collect(ctx, cl, filter, c.Int("limit"))
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return k.out.JSON(list)
+		}
+		return k.tellJobs(list)
+	})
+}
+
+func (k *controller) jobFilter(c *cli.Context) (client.JobFilter, error) {
+	f := client.JobFilter{Agent: c.String("agent"), Repository: c.String("repository"), Label: c.String("label"), Statuses: c.StringSlice("status")}
+	for _, s := range f.Statuses {
+		if _, err := job.ParseStatus(s); err != nil {
+			return f, fmt.Errorf("--status: %q is none of %s", s, words(job.Statuses()))
+		}
+	}
+	for _, kind := range c.StringSlice("kind") {
+		if kind == "all" {
+			for _, every := range job.Kinds() {
+				f.Kinds = append(f.Kinds, string(every))
+			}
+			continue
+		}
+		if _, err := job.ParseKind(kind); err != nil {
+			return f, fmt.Errorf("--kind: %q is none of %s, all", kind, words(job.Kinds()))
+		}
+		f.Kinds = append(f.Kinds, kind)
+	}
+	if c.Int("limit") < 1 {
+		return f, fmt.Errorf("--limit is at least 1, not %d", c.Int("limit"))
+	}
+	var err error
+	if f.Since, err = cmdline.Moment(c.String("since"), k.now()); err != nil {
+		return f, fmt.Errorf("--since: %w", err)
+	}
+	if f.Until, err = cmdline.Moment(c.String("until"), k.now()); err != nil {
+		return f, fmt.Errorf("--until: %w", err)
+	}
+	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
+		return f, fmt.Errorf("--since %s is not before --until %s", term.Time(f.Since), term.Time(f.Until))
+	}
+	return f, nil
+}
+
+func words[T ~string](all []T) string {
+	text := ""
+	for i, w := range all {
+		if i > 0 {
+			text += ", "
+		}
+		text += string(w)
+	}
+	return text
+}
+
+// collect reads as many pages as limit needs.
+func collect(ctx context.Context, cl *client.Client, f client.JobFilter, limit int) (rest.JobList, error) {
+	list := rest.JobList{Jobs: []rest.Job{}}
+	for {
+		f.Limit = min(limit-len(list.Jobs), pageJobs)
+		page, err := cl.Jobs(ctx, f)
+		if err != nil {
+			return list, err
+		}
+		list.Jobs = append(list.Jobs, page.Jobs...)
+		list.NextCursor = page.NextCursor
+		if page.NextCursor == nil || len(list.Jobs) >= limit {
+			return list, nil
+		}
+		f.Cursor = *page.NextCursor
+	}
+}
+
+func (k *controller) tellJobs(list rest.JobList) error {
+	if len(list.Jobs) == 0 {
+		return k.err.Printf("There is no such job.\n")
+	}
+	t := term.Table{Columns: []term.Column{
+		{Title: "ID", Right: true}, {Title: "KIND"}, {Title: "AGENT", Cut: term.CutEnd}, {Title: "REPOSITORY", Cut: term.CutStart}, {Title: "STATUS"},
+		{Title: "CREATED"}, {Title: "TOOK", Right: true}, {Title: "ABOUT", Cut: term.CutEnd},
+	}}
+	for _, j := range list.Jobs {
+		t.Add(fmt.Sprint(j.ID), j.Kind, j.Agent, j.Repository, j.Status, term.Time(at(j.CreatedAt)), took(j.JobCore), remark(j.JobCore))
+	}
+	if err := t.Print(k.out); err != nil {
+		return err
+	}
+	if list.NextCursor != nil {
+		return k.err.Printf("There are more: raise --limit, or narrow down.\n")
+	}
+	return nil
+}
+
+func took(j rest.JobCore) string {
+	if j.DurationSeconds == nil {
+		return ""
+	}
+	return term.Duration(time.Duration(*j.DurationSeconds * float64(time.Second)))
+}
+
+// remark is the one thing that matters most about a job now.
+func remark(j rest.JobCore) string {
+	switch status := job.Status(j.Status); {
+	case j.ErrorMessage != nil:
+		return *j.ErrorMessage
+	case status.Good():
+		return goodEnd(j)
+	case status.Final():
+		return ""
+	case status == job.Running || j.CancelRequested || j.WaitingFor != nil:
+		p := progressOf(j)
+		if p.State == j.Status {
+			p.State = "" // it has a column of its own
+		}
+		return p.Text()
+	}
+	return ""
+}
+
+func goodEnd(j rest.JobCore) string {
+	if j.Kind != string(job.Backup) {
+		return ""
+	}
+	p := j.ProgressDetails
+	return fmt.Sprintf("%s files, %s, %s new", term.Count(p.NFiles), term.Size(p.OriginalSize), term.Size(p.DeduplicatedSize))
+}
+
+func progressOf(j rest.JobCore) term.Progress {
+	p := j.ProgressDetails
+	return term.Progress{
+		State: stateOf(j), Known: p.TotalExpectedSize > 0 && p.TotalExpectedSource != string(job.TotalNone), Percent: p.ProgressPercent,
+		Done: p.OriginalSize, Total: p.TotalExpectedSize, Files: p.NFiles, Speed: p.BackupSpeed,
+		Left: time.Duration(p.EstimatedTimeRemaining) * time.Second, Current: p.CurrentFile,
+	}
+}
+
+// stateOf says more than the status where there is more to say.
+func stateOf(j rest.JobCore) string {
+	switch status := job.Status(j.Status); {
+	case status.Final():
+		return j.Status
+	case status == job.Running && !j.AgentOnline:
+		return "running, the host is out of contact"
+	case j.CancelRequested:
+		return "is being cancelled"
+	case j.WaitingFor != nil:
+		return "waits for: " + *j.WaitingFor
+	case text(j.Phase) == "verifying":
+		return "the outcome is being looked up"
+	}
+	return j.Status
+}

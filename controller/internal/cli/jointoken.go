@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/client"
+	"borgfleet/shared/term"
+	"borgfleet/shared/term/cmdline"
+)
+
+func (k *controller) joinToken() *cli.Command {
+	return group("join-token", "let hosts join the fleet", &cli.Command{
+		Name:  "create",
+		Usage: "make a token with which a host can enroll",
+		Description: "The last line of the output is the token alone:\n\n" +
+			"  borgfleet-controller join-token create --name web1 | tail -n 1 | ssh root@web1 borgfleet-agent enroll --token-file -\n\n" +
+			"Whoever has the token can enroll a host until it is used up or has ended.",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "name", Usage: "the agent's `NAME` (default: the host's)"},
+			&cli.StringFlag{Name: "ttl", Value: "1h", Usage: "how long the token is good, as `TIME`: 30m, 1h, 7d"},
+			&cli.IntFlag{Name: "uses", Value: 1, Usage: "how many hosts may use it (`N`), for images of hosts"},
+			&cli.StringSliceFlag{Name: "label", Usage: "give the agent a label `KEY=VALUE`"},
+		}, askFlags()...),
+		Action: k.createJoinToken,
+	})
+}
+
+func (k *controller) createJoinToken(c *cli.Context) error {
+	if err := noArgs(c); err != nil {
+		return err
+	}
+	asJSON, err := cmdline.WantsJSON(c)
+	if err != nil {
+		return err
+	}
+	ttl, err := cmdline.Span(c.String("ttl"))
+	if err != nil {
+		return cmdline.Usagef("--ttl: %w", err)
+	}
+	if ttl < time.Second {
+		return cmdline.Usagef("--ttl is at least a second")
+	}
+	if c.Int("uses") < 1 {
+		return cmdline.Usagef("--uses is at least 1")
+	}
+	labels, err := cmdline.Labels(c.StringSlice("label"))
+	if err != nil {
+		return cmdline.Usagef("--label: %w", err)
+	}
+	req := rest.JoinTokenRequest{Name: c.String("name"), Labels: labels, TTL: int64(ttl / time.Second), Uses: c.Int("uses")}
+	return k.ask(c, func(ctx context.Context, cl *client.Client) error {
+		t, err := cl.CreateJoinToken(ctx, req)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return k.out.JSON(t)
+		}
+		hosts := "one host"
+		if req.Uses > 1 {
+			hosts = term.Count(int64(req.Uses)) + " hosts"
+		}
+		return k.out.Printf("For %s, until %s. Save the token in a file on the host, and run there:\n  borgfleet-agent enroll --token-file FILE --allow-repository PATTERN\n\n%s\n",
+			hosts, term.Time(at(t.ExpiresAt)), term.Clean(t.Token))
+	})
+}
+
+// at is the zero time for null.
+func at(t *rest.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.Time
+}
+
+// text is what a value that may be null holds.
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"borgfleet/shared/job"
+	"borgfleet/shared/term/cmdline"
+)
+
+// ServeOptions is how the controller was called.
+type ServeOptions struct {
+	DataDir       string // absolute
+	APIListen     string
+	AgentListen   string
+	AgentURL      string // empty: to be made from AgentListen and the host's name
+	InsecureHTTP  bool
+	APICert       string // both or none
+	APIKey        string
+	LogPolicy     string // failed, warnings or all
+	LogLevel      string // debug, info, warn or error
+	StartDeadline time.Duration
+}
+
+func (k *controller) serve() *cli.Command {
+	return &cli.Command{
+		Name:  "serve",
+		Usage: "run the controller until it is told to stop",
+		Description: "The first start makes the certificate authority, the store and the user admin, with the password in BORGFLEET_ADMIN_PASSWORD or a generated one in initial-admin-password in the data directory.\n\n" +
+			"  borgfleet-controller serve --data-dir /var/lib/borgfleet --agent-url https://backup.example.org:5443",
+		Flags: []cli.Flag{
+			dataDirFlag(),
+			&cli.StringFlag{Name: "api-listen", Value: "127.0.0.1:5000", Usage: "`ADDRESS` of the REST API"},
+			&cli.StringFlag{Name: "agent-listen", Value: ":5443", Usage: "`ADDRESS` that agents connect to, always with TLS"},
+			&cli.StringFlag{Name: "agent-url", Usage: "https `URL` at which hosts reach --agent-listen; it is written into join tokens (default: this host's name and the port of --agent-listen)"},
+			&cli.StringFlag{Name: "api-cert", Usage: "`FILE` with the REST API's certificate chain (PEM)"},
+			&cli.StringFlag{Name: "api-key", Usage: "`FILE` with its key (PEM)"},
+			&cli.BoolFlag{Name: "insecure-http", Usage: "serve the REST API without TLS on an address that other hosts can reach: passwords and tokens can then be read on the way"},
+			&cli.StringFlag{Name: "log-policy", Value: "warnings", Usage: "which finished jobs show their log: failed, warnings or all (`POLICY`)"},
+			&cli.StringFlag{Name: "start-deadline", Value: "24h", Usage: "a job that could not start within this `TIME` fails"},
+			&cli.StringFlag{Name: "log-level", Value: "info", Usage: "`LEVEL` of what is logged: debug, info, warn or error"},
+		},
+		Action: k.runServe,
+	}
+}
+
+func (k *controller) runServe(c *cli.Context) error {
+	if err := noArgs(c); err != nil {
+		return err
+	}
+	o, err := serveOptions(c)
+	if err != nil {
+		return cmdline.Usagef("%w", err)
+	}
+	if k.hooks.Serve == nil {
+		return errors.New("this program was built without the controller")
+	}
+	return k.hooks.Serve(c.Context, o)
+}
+
+func serveOptions(c *cli.Context) (ServeOptions, error) {
+	o := ServeOptions{
+		DataDir: c.String("data-dir"), APIListen: c.String("api-listen"), AgentListen: c.String("agent-listen"),
+		AgentURL: c.String("agent-url"), InsecureHTTP: c.Bool("insecure-http"),
+		APICert: c.String("api-cert"), APIKey: c.String("api-key"),
+		LogPolicy: c.String("log-policy"), LogLevel: c.String("log-level"),
+	}
+	if o.DataDir == "" {
+		return o, errors.New("--data-dir is empty; leave it out for " + DefaultDataDir)
+	}
+	var err error
+	if o.DataDir, err = filepath.Abs(o.DataDir); err != nil {
+		return o, err
+	}
+	if o.StartDeadline, err = cmdline.Span(c.String("start-deadline")); err != nil {
+		return o, errors.New("--start-deadline: " + err.Error())
+	}
+	if o.StartDeadline < time.Minute || o.StartDeadline > 365*24*time.Hour {
+		return o, errors.New("--start-deadline is between a minute and a year; the usual is " + job.DefaultStartDeadline.String())
+	}
+	for _, oneOf := range []struct {
+		option, value string
+		allowed       []string
+	}{
+		{"--log-policy", o.LogPolicy, []string{"failed", "warnings", "all"}},
+		{"--log-level", o.LogLevel, []string{"debug", "info", "warn", "error"}},
+	} {
+		if err := among(oneOf.option, oneOf.value, oneOf.allowed); err != nil {
+			return o, err
+		}
+	}
+	return o, o.checkAddresses()
+}
+
+func (o ServeOptions) checkAddresses() error {
+	host, _, err := net.SplitHostPort(o.APIListen)
+	if err != nil {
+		return errors.New("--api-listen " + o.APIListen + ": write HOST:PORT or :PORT")
+	}
+	if _, _, err := net.SplitHostPort(o.AgentListen); err != nil {
+		return errors.New("--agent-listen " + o.AgentListen + ": write HOST:PORT or :PORT")
+	}
+	if (o.APICert == "") != (o.APIKey == "") {
+		return errors.New("--api-cert and --api-key belong together: give both or none")
+	}
+	if o.APICert == "" && !loopback(host) && !o.InsecureHTTP {
+		return errors.New("--api-listen " + o.APIListen + " can be reached from other hosts: give --api-cert and --api-key, or put a TLS proxy in front of 127.0.0.1:5000, or accept with --insecure-http that passwords can be read on the way")
+	}
+	if o.AgentURL != "" {
+		u, err := url.Parse(o.AgentURL)
+		if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" {
+			return errors.New("--agent-url " + o.AgentURL + ": write https://HOST:PORT")
+		}
+	}
+	return nil
+}
+
+// loopback says whether only this host can reach an address. A name other than
+// localhost may come to mean something else.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}

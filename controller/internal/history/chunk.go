@@ -1,0 +1,106 @@
+package history
+
+import (
+	"sort"
+	"sync/atomic"
+)
+
+// chunkRows is a compromise: a late row copies one chunk (27 KB) and the list of
+// chunks (16 KB for a million rows).
+const chunkRows = 512
+
+// chunk is a run of rows in order, a column a field. Once it is published, the
+// position, agent, repository and schedule of a row never change; the columns
+// below them do, and are read and written atomically. Rows past the count that
+// a snapshot knows are the writer's own.
+type chunk struct {
+	created    [chunkRows]int64
+	id         [chunkRows]int64
+	agent      [chunkRows]uint32
+	repository [chunkRows]uint32
+	schedule   [chunkRows]uint32
+
+	attr     [chunkRows]uint32
+	ended    [chunkRows]uint32
+	original [chunkRows]int64
+	dedup    [chunkRows]int64
+
+	n int // rows; of a snapshot's last chunk, the snapshot has the count
+}
+
+// entry is a row in the form the chunk keeps it.
+type entry struct {
+	pos                         Position
+	agent, repository, schedule uint32
+	attr, ended                 uint32
+	original, dedup             int64
+}
+
+func (c *chunk) position(i int) Position {
+	return Position{created: c.created[i], id: c.id[i]}
+}
+
+// search gives the first of n rows that is not before p.
+func (c *chunk) search(p Position, n int) int {
+	return sort.Search(n, func(i int) bool { return c.position(i).compare(p) >= 0 })
+}
+
+// set fills row i, which no reader knows yet.
+func (c *chunk) set(i int, e entry) {
+	c.created[i], c.id[i] = e.pos.created, e.pos.id
+	c.agent[i], c.repository[i], c.schedule[i] = e.agent, e.repository, e.schedule
+	c.change(i, e)
+}
+
+// change gives row i new values where they may change. The attributes come
+// last: who sees a job ended sees its figures too.
+func (c *chunk) change(i int, e entry) {
+	atomic.StoreUint32(&c.ended[i], e.ended)
+	atomic.StoreInt64(&c.original[i], e.original)
+	atomic.StoreInt64(&c.dedup[i], e.dedup)
+	atomic.StoreUint32(&c.attr[i], e.attr)
+}
+
+// sameFixed says whether e differs from row i only in what may change.
+func (c *chunk) sameFixed(i int, e entry) bool {
+	return c.agent[i] == e.agent && c.repository[i] == e.repository && c.schedule[i] == e.schedule
+}
+
+// copyRows copies n rows from src[from:] to c[to:]. The two may be the same
+// chunk, if no reader knows it.
+func (c *chunk) copyRows(to int, src *chunk, from, n int) {
+	copy(c.created[to:to+n], src.created[from:])
+	copy(c.id[to:to+n], src.id[from:])
+	copy(c.agent[to:to+n], src.agent[from:])
+	copy(c.repository[to:to+n], src.repository[from:])
+	copy(c.schedule[to:to+n], src.schedule[from:])
+	copy(c.attr[to:to+n], src.attr[from:])
+	copy(c.ended[to:to+n], src.ended[from:])
+	copy(c.original[to:to+n], src.original[from:])
+	copy(c.dedup[to:to+n], src.dedup[from:])
+}
+
+// with is a copy of the first n rows, with e inserted before row i.
+func (c *chunk) with(i, n int, e entry) *chunk {
+	d := &chunk{n: n + 1}
+	d.copyRows(0, c, 0, i)
+	d.set(i, e)
+	d.copyRows(i+1, c, i, n-i)
+	return d
+}
+
+// without is a copy of the first n rows but row i.
+func (c *chunk) without(i, n int) *chunk {
+	d := &chunk{n: n - 1}
+	d.copyRows(0, c, 0, i)
+	d.copyRows(i, c, i+1, n-i-1)
+	return d
+}
+
+// split gives the first n rows as two chunks.
+func (c *chunk) split(n int) (*chunk, *chunk) {
+	a, b := &chunk{n: n / 2}, &chunk{n: n - n/2}
+	a.copyRows(0, c, 0, a.n)
+	b.copyRows(0, c, a.n, b.n)
+	return a, b
+}

@@ -1,0 +1,87 @@
+package history
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// rowVersion is the first byte of an encoded row. A field is added by a new
+// version; the old ones stay readable.
+const rowVersion = 1
+
+// fixed part: version, kind, status, trigger, id, created, ended, repository,
+// schedule, original, dedup. The agent's id is the rest.
+const rowFixed = 4 + 8 + 8 + 4 + 8 + 8 + 8 + 8
+
+var errShortRow = errors.New("the row is cut short")
+
+// AppendRow appends r's stored form to b.
+func AppendRow(b []byte, r Row) []byte {
+	b = append(b, rowVersion, kindCode(r.Kind), statusCode(r.Status), triggerCode(r.TriggeredBy))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.ID))
+	b = binary.LittleEndian.AppendUint64(b, uint64(nanos(r.CreatedAt)))
+	b = binary.LittleEndian.AppendUint32(b, seconds(r.EndedAt))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.Repository))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.Schedule))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.Original))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.Dedup))
+	return append(b, r.Agent...)
+}
+
+// DecodeRow reads what AppendRow wrote.
+func DecodeRow(b []byte) (Row, error) {
+	p, err := decode(b)
+	if err != nil {
+		return Row{}, err
+	}
+	return Row{
+		ID: p.pos.id, CreatedAt: fromNanos(p.pos.created), EndedAt: fromSeconds(p.ended),
+		Agent: string(p.agent), Repository: p.repository, Schedule: p.schedule,
+		Kind: kindOf(p.kind), Status: statusOf(p.status), TriggeredBy: triggerOf(p.trigger),
+		Original: p.original, Dedup: p.dedup,
+	}, nil
+}
+
+// packed is a decoded row that still points into its bytes: loading a million
+// rows must not make a million strings.
+type packed struct {
+	pos                   Position
+	kind, status, trigger uint8
+	ended                 uint32
+	repository, schedule  int64
+	original, dedup       int64
+	agent                 []byte
+}
+
+func decode(b []byte) (packed, error) {
+	if len(b) < rowFixed {
+		return packed{}, errShortRow
+	}
+	if b[0] != rowVersion {
+		return packed{}, fmt.Errorf("unknown row version %d", b[0])
+	}
+	p := packed{kind: b[1], status: b[2], trigger: b[3], agent: b[rowFixed:]}
+	if kindOf(p.kind) == "" || statusOf(p.status) == "" || triggerOf(p.trigger) == "" {
+		return packed{}, fmt.Errorf("unknown kind %d, status %d or trigger %d", p.kind, p.status, p.trigger)
+	}
+	u := func(at int) int64 { return int64(binary.LittleEndian.Uint64(b[at:])) }
+	p.pos = Position{id: u(4), created: u(12)}
+	p.ended = binary.LittleEndian.Uint32(b[20:])
+	p.repository, p.schedule, p.original, p.dedup = u(24), u(32), u(40), u(48)
+	return p, nil
+}
+
+func pack(r Row) packed {
+	return packed{
+		pos:  r.Position(),
+		kind: kindCode(r.Kind), status: statusCode(r.Status), trigger: triggerCode(r.TriggeredBy),
+		ended: seconds(r.EndedAt), repository: r.Repository, schedule: r.Schedule,
+		original: r.Original, dedup: r.Dedup, agent: []byte(r.Agent),
+	}
+}
+
+// good says whether the row is a backup to rely on.
+func (p packed) good() bool { return p.backup() && statusOf(p.status).Good() }
+
+func (p packed) backup() bool { return kindOf(p.kind) == "backup" }

@@ -1,0 +1,91 @@
+package history
+
+import (
+	"sync/atomic"
+
+	"borgfleet/shared/job"
+)
+
+// Query gives the ids of up to limit rows that f selects, newest first,
+// beginning after the position after (zero: with the newest). next is where to
+// go on, more whether there is anything there.
+func (ix *Index) Query(f Filter, after Position, limit int) (ids []int64, next Position, more bool) {
+	if limit <= 0 {
+		return nil, after, true
+	}
+	m := ix.matcher(f)
+	ix.scan(&m, after, func(c *chunk, i int) bool {
+		if len(ids) == limit {
+			more = true
+			return false
+		}
+		ids, next = append(ids, c.id[i]), c.position(i)
+		return true
+	})
+	return ids, next, more
+}
+
+// scan calls yield for the rows that m selects, newest first, until it says no.
+func (ix *Index) scan(m *matcher, after Position, yield func(c *chunk, i int) bool) {
+	if m.none {
+		return
+	}
+	s := ix.snap.Load()
+	ci, end := s.before(after, m.until)
+	var sel selected
+	for ; ci >= 0; ci-- {
+		c := s.chunks[ci]
+		if c.created[s.count(ci)-1] < m.since {
+			return
+		}
+		if end < 0 {
+			end = s.count(ci)
+		}
+		for n := m.rows(c, end, &sel); n > 0; n-- {
+			i := int(sel[n-1])
+			if c.created[i] < m.since || !yield(c, i) {
+				return
+			}
+		}
+		end = -1
+	}
+}
+
+// before gives the place after the newest row that is before the position after
+// (zero: any) and created before until: a chunk, and the number of its rows
+// that count, -1 for all. A chunk of -1 means that there is no such row.
+func (s *snapshot) before(after Position, until int64) (ci, end int) {
+	p := Position{created: until, id: -1 << 63}
+	if !after.IsZero() && after.compare(p) < 0 {
+		p = after
+	}
+	ci, end, _ = s.find(p)
+	if end == 0 { // the row before is in the chunk before
+		return ci - 1, -1
+	}
+	return ci, end
+}
+
+// newest finds the newest row of one repository. The writer's lock is held.
+func (ix *Index) newest(repository uint32, f Filter) mark {
+	m := ix.matcher(f)
+	m.equal(repositoryColumn, repository)
+	var found mark
+	ix.scan(&m, Position{}, func(c *chunk, i int) bool {
+		found = mark{pos: c.position(i), ended: atomic.LoadUint32(&c.ended[i])}
+		return false
+	})
+	return found
+}
+
+func anyBackup() Filter { return Filter{Kinds: []job.Kind{job.Backup}} }
+
+func goodBackup() Filter {
+	f := anyBackup()
+	for _, s := range job.Statuses() {
+		if s.Good() {
+			f.Statuses = append(f.Statuses, s)
+		}
+	}
+	return f
+}

@@ -1,0 +1,151 @@
+package store
+
+import (
+	"fmt"
+
+	"borgfleet/controller/internal/history"
+	"borgfleet/shared/job"
+)
+
+// Job gives the job with this id.
+func (tx *Tx) Job(id int64) (job.Job, bool, error) {
+	if j, ok := tx.s.working.active.byID[id]; ok {
+		return *j, true, nil
+	}
+	b, ok, err := tx.get(idKey(jobPrefix, id))
+	if err != nil || !ok {
+		return job.Job{}, false, err
+	}
+	j, err := decodeJob(b)
+	return j, err == nil, err
+}
+
+// JobByKey gives the id of the job with this key.
+func (tx *Tx) JobByKey(key job.Key) (id int64, ok bool, err error) {
+	b, ok, err := tx.get(guardKey(key))
+	if err != nil || !ok {
+		return 0, false, err
+	}
+	return decodeNumber(b), true, nil
+}
+
+// PutJob stores a job, new or changed. Its key, agent and creation time are
+// what they were.
+func (tx *Tx) PutJob(j job.Job) error {
+	old, had, err := tx.Job(j.ID)
+	if err != nil {
+		return err
+	}
+	if err := checkJob(j, old, had); err != nil {
+		return err
+	}
+	if !had {
+		if err := tx.newJob(j); err != nil {
+			return err
+		}
+	}
+	b, err := encodeJob(j)
+	if err != nil {
+		return err
+	}
+	if err := tx.set(idKey(jobPrefix, j.ID), b); err != nil {
+		return err
+	}
+	row := history.RowOf(j)
+	if err := tx.set(idKey(rowPrefix, j.ID), history.AppendRow(nil, row)); err != nil {
+		return err
+	}
+	if had && old.Status.Final() {
+		tx.g.forget = append(tx.g.forget, j.ID)
+	}
+	tx.change(setJob(&j))
+	tx.index(func(ix *history.Index) { ix.Put(row) })
+	return nil
+}
+
+// newJob puts the guard under the job's key, so that no second job gets it.
+func (tx *Tx) newJob(j job.Job) error {
+	if id, taken, err := tx.JobByKey(j.Key); err != nil {
+		return err
+	} else if taken {
+		return fmt.Errorf("job %d: %w: job %d", j.ID, ErrKeyTaken, id)
+	}
+	if err := tx.past(j.ID); err != nil {
+		return err
+	}
+	return tx.set(guardKey(j.Key), number(uint64(j.ID)))
+}
+
+func (tx *Tx) index(fn func(*history.Index)) { tx.g.index = append(tx.g.index, fn) }
+
+func checkJob(j, old job.Job, had bool) error {
+	switch {
+	case j.ID <= 0 || j.Key.IsZero() || j.Agent == "" || j.Spec.CreatedAt.IsZero():
+		return fmt.Errorf("job %d has no id, key, agent or creation time", j.ID)
+	case had && (j.Key != old.Key || j.Agent != old.Agent || !j.Spec.CreatedAt.Equal(old.Spec.CreatedAt)):
+		return fmt.Errorf("job %d: its key, agent or creation time is another one", j.ID)
+	case j.Status.Final() != (j.Verdict != nil):
+		return fmt.Errorf("job %d: status %q does not go with its verdict", j.ID, j.Status)
+	}
+	// What does not decode must never be written: the store would not open.
+	if _, err := history.DecodeRow(history.AppendRow(nil, history.RowOf(j))); err != nil {
+		return fmt.Errorf("job %d: %w", j.ID, err)
+	}
+	return nil
+}
+
+// SetLive makes j what is known of a job that has not ended, in memory only:
+// progress, which a restart may forget. What else changes must be stored.
+func (tx *Tx) SetLive(j job.Job) {
+	old, ok := tx.s.working.active.byID[j.ID]
+	if !ok || j.Status.Final() {
+		tx.keep(fmt.Errorf("live state of job %d, which has ended", j.ID))
+		return
+	}
+	if err := checkJob(j, *old, true); err != nil {
+		tx.keep(err)
+		return
+	}
+	tx.change(setJob(&j))
+	if j.Status != old.Status {
+		row := history.RowOf(j)
+		tx.index(func(ix *history.Index) { ix.Put(row) })
+	}
+}
+
+// DeleteJob removes a job that has ended, with its log.
+func (tx *Tx) DeleteJob(id int64) error {
+	j, ok, err := tx.Job(id)
+	if err != nil || !ok {
+		return err
+	}
+	if !j.Status.Final() {
+		return fmt.Errorf("delete job %d: %w", id, ErrActive)
+	}
+	if err := tx.DeleteLog(id); err != nil {
+		return err
+	}
+	for _, key := range [][]byte{idKey(jobPrefix, id), idKey(rowPrefix, id), guardKey(j.Key)} {
+		if err := tx.del(key); err != nil {
+			return err
+		}
+	}
+	tx.g.forget = append(tx.g.forget, id)
+	at := history.RowOf(j).Position()
+	tx.index(func(ix *history.Index) { ix.Delete(at) })
+	return nil
+}
+
+// Active gives the agent's jobs that have not ended, in the order of their turn.
+func (tx *Tx) Active(agentID string) []job.Job {
+	return tx.s.working.active.byAgent[agentID].values()
+}
+
+// ActiveJobs gives all jobs that have not ended, in the order of their turn.
+func (tx *Tx) ActiveJobs() []job.Job { return tx.s.working.active.all() }
+
+// AtLocation gives the jobs of any agent that have not ended and share one of
+// these locations, in the order of their turn. See Locations.
+func (tx *Tx) AtLocation(locations ...string) []job.Job {
+	return tx.s.working.active.at(locations)
+}

@@ -1,0 +1,36 @@
+package store
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Options says how much a store may take. Zero fields have good values.
+type Options struct {
+	Logger *slog.Logger     // nil: silent
+	Now    func() time.Time // nil: time.Now
+
+	MemTableSize int64 // bytes of writes in memory before a table is written
+	BlockCache   int64 // bytes
+	IndexCache   int64 // bytes
+	KeepFree     int64 // bytes of the disk that are left free; see space
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	def := func(v *int64, d int64) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	def(&o.MemTableSize, 32<<20)
+	def(&o.BlockCache, 64<<20)
+	def(&o.IndexCache, 64<<20)
+	def(&o.KeepFree, 256<<20)
+	return o
+}

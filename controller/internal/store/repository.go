@@ -1,0 +1,83 @@
+package store
+
+import (
+	"cmp"
+	"time"
+
+	"borgfleet/shared/job"
+	storev1 "borgfleet/shared/proto/store/v1"
+	"borgfleet/shared/wire"
+)
+
+// RepositoryStatus says how far a repository's registration has come.
+type RepositoryStatus string
+
+const (
+	RepositoryPending RepositoryStatus = "pending" // its init has not ended
+	RepositoryReady   RepositoryStatus = "ready"
+	RepositoryFailed  RepositoryStatus = "failed"
+)
+
+// Repository is a registered repository.
+type Repository struct {
+	job.Repository
+	Agent          string // agent id
+	Status         RepositoryStatus
+	ErrorCode      string
+	ErrorMessage   string
+	AlreadyExisted bool
+	CreatedAt      time.Time
+	InitJob        int64
+}
+
+func repositoryToProto(r Repository) *storev1.Repository {
+	return &storev1.Repository{
+		Definition: wire.FromRepository(r.Repository), Agent: r.Agent, Status: string(r.Status),
+		ErrorCode: text(r.ErrorCode), ErrorMessage: text(r.ErrorMessage),
+		AlreadyExisted: r.AlreadyExisted, CreatedAt: stamp(r.CreatedAt), InitJob: r.InitJob,
+	}
+}
+
+func repositoryFromProto(p *storev1.Repository) Repository {
+	return Repository{
+		Repository: wire.ToRepository(p.Definition), Agent: p.Agent, Status: RepositoryStatus(p.Status),
+		ErrorCode: p.ErrorCode, ErrorMessage: p.ErrorMessage,
+		AlreadyExisted: p.AlreadyExisted, CreatedAt: instant(p.CreatedAt), InitJob: p.InitJob,
+	}
+}
+
+// Repository gives the repository with this id.
+func (tx *Tx) Repository(id int64) (Repository, bool) { return tx.s.working.repositories.get(id) }
+
+// Repositories gives all repositories by id.
+func (tx *Tx) Repositories() []Repository { return sortedRepositories(&tx.s.working) }
+
+// PutRepository stores a repository, new or changed.
+func (tx *Tx) PutRepository(r Repository) error {
+	return putRecord(tx, idKey(repositoryPrefix, r.ID), repositoryToProto(r), repositoriesOf, r.ID, r)
+}
+
+// DeleteRepository removes the registration. The history stays.
+func (tx *Tx) DeleteRepository(id int64) error {
+	return removeRecord(tx, idKey(repositoryPrefix, id), repositoriesOf, id)
+}
+
+// Repository gives the repository with this id.
+func (s *Store) Repository(id int64) (Repository, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.published.repositories.get(id)
+}
+
+// Repositories gives all repositories by id.
+func (s *Store) Repositories() []Repository {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return sortedRepositories(&s.published)
+}
+
+func repositoriesOf(st *state) table[int64, Repository] { return st.repositories }
+
+func sortedRepositories(st *state) []Repository {
+	return st.repositories.sorted(func(a, b Repository) int { return cmp.Compare(a.ID, b.ID) })
+}

@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"borgfleet/controller/internal/history"
+)
+
+// Store is an open data directory.
+type Store struct {
+	dir    *dir
+	opt    Options
+	db     *badger.DB
+	codec  codec
+	limits limits
+	space  space
+	write  func(map[string]write) error // writeBadger; a test can make it fail
+
+	index *history.Index // locks for itself
+	cache *cache         // locks for itself
+
+	// The committer's own; nobody else touches them while it runs.
+	working state
+	next    counters
+	tails   map[int64][]tail
+
+	mu        sync.RWMutex // guards published
+	published state
+
+	queue   *queue
+	stopped chan struct{} // closed when the committer has ended
+
+	failOnce sync.Once
+	failed   atomic.Pointer[error]
+	failedCh chan struct{}
+
+	id        string
+	stats     stats
+	closeOnce sync.Once
+	closeErr  error
+}
+
+type stats struct{ updates, commits atomic.Uint64 }
+
+// Stats is what the store has done since it was opened.
+type Stats struct {
+	Updates uint64 // carried out
+	Commits uint64 // transactions, each synced
+}
+
+// Open opens the data directory, or makes it. The directory should be the
+// store's alone.
+func Open(path string, opt Options) (*Store, error) {
+	opt = opt.withDefaults()
+	d, err := openDir(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		dir: d, opt: opt, cache: newCache(), queue: newQueue(),
+		working: newState(), published: newState(), tails: map[int64][]tail{},
+		stopped: make(chan struct{}), failedCh: make(chan struct{}),
+		space: space{path: path, keep: uint64(opt.KeepFree), free: freeBytes},
+	}
+	s.write = s.writeBadger
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	go s.run()
+	return s, nil
+}
+
+func (s *Store) open() (err error) {
+	// Badger itself needs room to open; a controller that can only read is
+	// worth having, so this is less than what a write needs.
+	atLeast := s.space
+	atLeast.keep /= 2
+	if err := atLeast.check(); err != nil {
+		return err
+	}
+	if s.codec, err = newCodec(); err != nil {
+		return err
+	}
+	if s.db, err = badger.Open(badgerOptions(s.dir.data(), s.opt)); err != nil {
+		s.codec.close()
+		if strings.Contains(err.Error(), "directory lock") { // a tool of Badger's own
+			return errInUse(s.dir.path, err)
+		}
+		return fmt.Errorf("open the store in %s: %w", s.dir.path, err)
+	}
+	s.limits = limitsOf(s.db)
+	if err := s.load(); err != nil {
+		s.codec.close()
+		return errors.Join(err, s.db.Close())
+	}
+	return nil
+}
+
+// Close waits for the updates that have been accepted, and closes everything.
+// An Update that comes later fails.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		s.queue.close()
+		<-s.stopped
+		if err := s.db.Close(); err != nil {
+			s.closeErr = fmt.Errorf("close the store: %w", err)
+		}
+		s.codec.close()
+		s.closeErr = errors.Join(s.closeErr, s.dir.close())
+	})
+	return s.closeErr
+}
+
+// ID names this store. One that is restored from a backup has another.
+func (s *Store) ID() string { return s.id }
+
+// Stats says what the store has done since it was opened.
+func (s *Store) Stats() Stats {
+	return Stats{Updates: s.stats.updates.Load(), Commits: s.stats.commits.Load()}
+}
+
+// Sync waits until everything that was accepted before has been carried out.
+func (s *Store) Sync(ctx context.Context) error {
+	return s.Update(ctx, func(*Tx) error { return nil })
+}
+
+func newStoreID() string { return strings.ToLower(rand.Text()) }

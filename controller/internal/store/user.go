@@ -1,0 +1,60 @@
+package store
+
+import (
+	"cmp"
+	"time"
+
+	storev1 "borgfleet/shared/proto/store/v1"
+)
+
+// User is a person who may log in.
+type User struct {
+	Name         string
+	PasswordHash string // argon2id, PHC string
+	Role         string // viewer, operator, admin
+	CreatedAt    time.Time
+}
+
+func userToProto(u User) *storev1.User {
+	return &storev1.User{Name: text(u.Name), PasswordHash: u.PasswordHash, Role: u.Role, CreatedAt: stamp(u.CreatedAt)}
+}
+
+func userFromProto(p *storev1.User) User {
+	return User{Name: p.Name, PasswordHash: p.PasswordHash, Role: p.Role, CreatedAt: instant(p.CreatedAt)}
+}
+
+// User gives the user with this name.
+func (tx *Tx) User(name string) (User, bool) { return tx.s.working.users.get(name) }
+
+// Users gives all users by name.
+func (tx *Tx) Users() []User { return sortedUsers(&tx.s.working) }
+
+// PutUser stores a user, new or changed.
+func (tx *Tx) PutUser(u User) error {
+	return putRecord(tx, nameKey(userPrefix, u.Name), userToProto(u), usersOf, u.Name, u)
+}
+
+// DeleteUser removes a user.
+func (tx *Tx) DeleteUser(name string) error {
+	return removeRecord(tx, nameKey(userPrefix, name), usersOf, name)
+}
+
+// User gives the user with this name.
+func (s *Store) User(name string) (User, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.published.users.get(name)
+}
+
+// Users gives all users by name.
+func (s *Store) Users() []User {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return sortedUsers(&s.published)
+}
+
+func usersOf(st *state) table[string, User] { return st.users }
+
+func sortedUsers(st *state) []User {
+	return st.users.sorted(func(a, b User) int { return cmp.Compare(a.Name, b.Name) })
+}
