@@ -37,11 +37,11 @@ func (e *Env) Login(ctx context.Context) (*API, error) {
 
 // Problem is an answer that is an error.
 type Problem struct {
-	Status int
-	Type   string // content type
+	Status int    `json:"-"`
+	Type   string `json:"-"` // content type
+	Body   []byte `json:"-"`
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
-	Body   []byte
 }
 
 func (p *Problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Code, p.Detail) }

@@ -40,39 +40,38 @@ func ParseLocation(s string) (Location, error) {
 		return Location{}, badRequest("the repository path %q starts with a dash", s)
 	case strings.ContainsAny(s, "{}"):
 		return Location{}, badRequest("the repository path %q has a brace; borg takes braces for placeholders", s)
-	case strings.Contains(s, "::") && !strings.Contains(s, "[") || strings.Contains(afterBracket(s), "::"):
-		return Location{}, badRequest(`the repository path %q has "::", which starts an archive's name in borg`, s)
 	case strings.HasSuffix(s, ":"):
 		return Location{}, badRequest("the repository path %q ends with a colon", s)
 	}
-	if strings.HasPrefix(s, "/") {
-		if strings.HasPrefix(s, "//") {
-			return Location{}, badRequest("the repository path %q starts with two slashes", s)
-		}
-		return Location{Path: s}, nil
+	l, err := splitLocation(s)
+	if err != nil {
+		return Location{}, err
 	}
-	if strings.HasPrefix(s, "ssh://") {
+	// In the path alone: a host may be an IPv6 address.
+	if strings.Contains(l.Path, "::") {
+		return Location{}, badRequest(`the repository path %q has "::", which starts an archive's name in borg`, s)
+	}
+	return l, nil
+}
+
+func splitLocation(s string) (Location, error) {
+	switch {
+	case strings.HasPrefix(s, "//"):
+		return Location{}, badRequest("the repository path %q starts with two slashes", s)
+	case strings.HasPrefix(s, "/"):
+		return Location{Path: s}, nil
+	case strings.HasPrefix(s, "ssh://"):
 		if m := sshURL.FindStringSubmatch(s); m != nil {
 			return Location{User: m[1], Host: m[2], Port: m[3], Path: m[4]}, nil
 		}
 		return Location{}, badRequest("the repository %q is not of the form ssh://user@host:port/path", s)
-	}
-	if strings.Contains(s, "://") {
+	case strings.Contains(s, "://"):
 		return Location{}, badRequest("the repository %q has a scheme that borg 1.x does not have; use an absolute path or ssh://user@host/path", s)
 	}
 	if m := scpURL.FindStringSubmatch(s); m != nil {
 		return Location{User: m[1], Host: m[2], Path: m[3]}, nil
 	}
 	return Location{}, badRequest("the repository path %q is not absolute", s)
-}
-
-// afterBracket is what follows an IPv6 address, in which "::" is fine.
-func afterBracket(s string) string {
-	_, after, found := strings.Cut(s, "]")
-	if !found {
-		return s
-	}
-	return after
 }
 
 func hasControl(s string) bool {

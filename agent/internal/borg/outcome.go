@@ -40,7 +40,7 @@ func Classify(o Outcome) job.Verdict {
 	if o.Version != (Version{}) {
 		v.BorgVersion = o.Version.String()
 	}
-	saved := takeSummary(&v, o.Stdout) && o.Kind == job.Backup
+	saved := takeSummary(&v, o)
 	if !o.ExitKnown {
 		return classifyLost(v, o, saved)
 	}
@@ -95,14 +95,14 @@ func classifyLost(v job.Verdict, o Outcome, saved bool) job.Verdict {
 }
 
 // takeSummary reads borg's answer into v. It returns whether the answer names
-// an archive.
-func takeSummary(v *job.Verdict, stdout []byte) bool {
-	s, err := ParseSummary(stdout)
+// the archive of a backup; a list of archives names those of others.
+func takeSummary(v *job.Verdict, o Outcome) bool {
+	s, err := ParseSummary(o.Stdout)
 	if err != nil {
 		return false
 	}
 	v.BorgID = s.Repository.BorgID
-	if len(s.Archives) != 1 || s.Archives[0].ID == "" {
+	if o.Kind != job.Backup || len(s.Archives) != 1 || s.Archives[0].ID == "" {
 		return false
 	}
 	a := s.Archives[0]

@@ -204,6 +204,17 @@ func TestClassifyKeepsLastCounters(t *testing.T) {
 	}
 }
 
+func TestClassifyListOfOneArchive(t *testing.T) {
+	o := Outcome{Kind: job.List, ExitKnown: true, Stdout: []byte(`{"archives": [{"id": "a1", "name": "n"}], "repository": {"id": "b1"}}`)}
+	if v := Classify(o); v.Status != job.Completed || v.ArchiveID != "" || v.BorgID != "b1" {
+		t.Errorf("%+v", v)
+	}
+	o.ExitKnown = false
+	if v := Classify(o); v.Status != job.Failed || v.ErrorCode != job.CodeInterrupted {
+		t.Errorf("status lost: %+v", v)
+	}
+}
+
 func TestNoFiles(t *testing.T) {
 	good := job.Verdict{Status: job.CompletedWithWarnings, ErrorMessage: "1 file could not be read: vanished (1)", ArchiveID: "a", Progress: job.Progress{Percent: 100}}
 	v := NoFiles(good, true)

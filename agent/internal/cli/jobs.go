@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -100,7 +101,11 @@ func remark(j local.Job) string {
 	case j.WaitingFor != "":
 		return "waits for: " + j.WaitingFor
 	case status == job.Running:
-		return progressOf(j).Text()
+		p := progressOf(j)
+		if p.State == j.Status {
+			p.State = "" // it has a column of its own
+		}
+		return strings.TrimSpace(p.Text())
 	}
 	return ""
 }

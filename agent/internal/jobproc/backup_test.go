@@ -16,6 +16,7 @@ import (
 )
 
 func TestBackup(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	h.files(30)
@@ -52,6 +53,7 @@ func expect(t *testing.T, h *host, v job.Verdict, status job.Status, code, words
 }
 
 func TestWarnings(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	h.files(3)
@@ -67,6 +69,7 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestReasonsNotToRun(t *testing.T) {
+	t.Parallel()
 	cases := map[string]struct {
 		order      func(h *host, s *job.Spec)
 		code, says string
@@ -104,6 +107,7 @@ func TestReasonsNotToRun(t *testing.T) {
 }
 
 func TestBorgsErrors(t *testing.T) {
+	t.Parallel()
 	t.Run("wrong passphrase", func(t *testing.T) {
 		t.Parallel()
 		h := newHost(t)
@@ -148,6 +152,7 @@ func TestBorgsErrors(t *testing.T) {
 // TestStrangeNames: borg 1.x prints names that are not UTF-8 with question
 // marks; what it prints must arrive, one line a file.
 func TestStrangeNames(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	repo.FileLog = job.FileLogAll
@@ -174,6 +179,7 @@ func TestStrangeNames(t *testing.T) {
 
 // TestSecretIsMasked: a file that is called like the passphrase.
 func TestSecretIsMasked(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	repo.FileLog = job.FileLogAll
@@ -192,6 +198,7 @@ func TestSecretIsMasked(t *testing.T) {
 }
 
 func TestPreviousTotals(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	h.files(20)
@@ -207,6 +214,7 @@ func TestPreviousTotals(t *testing.T) {
 }
 
 func TestInit(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.repo("deep/new")
 	d, v := h.run(h.spec(job.Init, repo))
@@ -225,6 +233,7 @@ func TestInit(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	h.files(1)
@@ -241,6 +250,7 @@ func TestList(t *testing.T) {
 // TestVerdictEndsEverything: a second job process for a finished job does
 // nothing, and a key is never used twice.
 func TestVerdictEndsEverything(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	h.files(1)

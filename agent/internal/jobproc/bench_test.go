@@ -1,8 +1,11 @@
 package jobproc
 
 import (
+	"fmt"
+	"iter"
 	"os"
-	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,39 +15,57 @@ import (
 
 // BenchmarkOwnPart measures what the job process adds: from its start until
 // borg is executed, and from borg's exit to the verdict on the disk. borg is a
-// script that notes when it runs, so that nothing of borg's own is measured.
+// script that does nothing, so that nothing of borg's own is measured.
 func BenchmarkOwnPart(b *testing.B) {
 	h := benchHost(b)
-	var toExec, toVerdict, whole time.Duration
+	steps := map[string][]float64{}
 	for b.Loop() {
+		file := h.path("times")
+		os.Remove(file)
 		d := h.order(h.spec(job.Backup, h.repo("a")))
 		begin := time.Now()
-		cmd := h.spawn(d)
-		cmd.Wait()
-		end := time.Now()
-		ran := stampOf(b, h.path("ran"))
-		ended := stampOf(b, h.path("ended"))
-		fi, err := os.Stat(filepath.Join(d.Path(), "verdict"))
-		if err != nil {
-			b.Fatal(err)
+		h.spawn(d, envTimes+"="+file).Wait()
+		last := begin
+		for name, at := range times(b, file) {
+			steps[name] = append(steps[name], ms(at.Sub(begin)))
+			steps["+"+name] = append(steps["+"+name], ms(at.Sub(last)))
+			last = at
 		}
-		toExec += ran.Sub(begin)
-		toVerdict += fi.ModTime().Sub(ended)
-		whole += end.Sub(begin)
 	}
-	n := time.Duration(b.N)
-	b.ReportMetric(float64((toExec/n).Microseconds())/1000, "ms/exec")
-	b.ReportMetric(float64((toVerdict/n).Microseconds())/1000, "ms/verdict")
-	b.ReportMetric(float64((whole/n).Microseconds())/1000, "ms/whole")
+	b.ReportMetric(median(steps[PointExecuted]), "ms/exec")
+	b.ReportMetric(median(steps["+left"])+median(steps["+"+PointJudged]), "ms/exit-to-verdict")
+	for _, name := range []string{"main", PointOpened, PointStarted, PointExecuted, PointExited, PointJudged, "left"} {
+		b.Logf("%-10s at %7.2f ms, step %6.2f ms (medians)", name, median(steps[name]), median(steps["+"+name]))
+	}
 }
 
-func stampOf(b *testing.B, path string) time.Time {
-	b.Helper()
-	fi, err := os.Stat(path)
-	if err != nil {
-		b.Fatal(err)
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
 	}
-	return fi.ModTime()
+	s := slices.Sorted(slices.Values(v))
+	return s[len(s)/2]
+}
+
+// times reads what noteTimes wrote, in order.
+func times(b *testing.B, file string) iter.Seq2[string, time.Time] {
+	b.Helper()
+	data, err := os.ReadFile(file)
+	must(b, err)
+	return func(yield func(string, time.Time) bool) {
+		for line := range strings.Lines(string(data)) {
+			var name string
+			var at int64
+			if _, err := fmt.Sscan(line, &name, &at); err != nil {
+				b.Fatal(err)
+			}
+			if !yield(name, time.Unix(0, at)) {
+				return
+			}
+		}
+	}
 }
 
 // benchHost has a borg that does nothing. It is found through the version
@@ -53,8 +74,8 @@ func benchHost(b *testing.B) *host {
 	b.Helper()
 	h := newHost(b)
 	h.files(3)
-	script := "#!/bin/sh\n[ \"$1\" = --version ] && echo borg 1.2.4 && exit 0\n: > " + h.path("ran") +
-		"\necho '" + answer + "'\n: > " + h.path("ended") + "\n"
+	script := "#!/bin/sh\n[ \"$1\" = --version ] && echo borg 1.2.4 && exit 0" +
+		"\necho '" + answer + "'\n"
 	must(b, os.WriteFile(h.path("borg"), []byte(script), 0o755))
 	h.configure(func(c *policy.Config) { c.Borg = h.path("borg") })
 	if _, v := h.run(h.spec(job.Backup, h.repo("a"))); v.Status != job.Completed {

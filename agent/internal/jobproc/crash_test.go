@@ -17,6 +17,7 @@ import (
 // happens, there is one archive at most, the verdict is true, and no line is
 // doubled.
 func TestDeathAtEachPoint(t *testing.T) {
+	t.Parallel()
 	want := map[string]job.Status{
 		PointOpened:   job.Completed,             // nothing was begun: it still may
 		PointStarted:  job.Failed,                // borg never ran: interrupted
@@ -90,9 +91,10 @@ func (h *host) checkFiles(d *jobdir.Dir, files []string) {
 // TestDeathAtAnyMoment kills one job process after another while borg lists
 // thousands of files.
 func TestDeathAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
-	files := h.files(4000)
-	for round := range 3 {
+	files := h.files(2500)
+	for round := range 2 {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
 			h.t = t
 			repo := h.inited(fmt.Sprint("r", round))
@@ -124,6 +126,7 @@ func TestDeathAtAnyMoment(t *testing.T) {
 // TestBorgRunsOn: the job process dies, borg does not notice, the next one
 // follows it, and the daemon holds the pipes.
 func TestBorgRunsOn(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	repo.FileLog = job.FileLogAll
@@ -148,6 +151,7 @@ func TestBorgRunsOn(t *testing.T) {
 
 // TestCancelAnOrphan: the wish comes while no job process is there.
 func TestCancelAnOrphan(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	h.big(64 << 30)
@@ -174,6 +178,7 @@ func (h *host) big(size int64) {
 
 // TestInterruptedForGood: job process and borg are both killed.
 func TestInterruptedForGood(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	h.big(64 << 30)
@@ -205,6 +210,7 @@ func (h *host) killBorg(d *jobdir.Dir) {
 // TestVerifyWaits: an interrupted job whose repository cannot be asked stays
 // running, says so, and is judged when it can.
 func TestVerifyWaits(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	h.big(64 << 30)
@@ -236,6 +242,7 @@ func TestVerifyWaits(t *testing.T) {
 
 // TestAnotherBoot: nothing of another boot's pipes and spools is believed.
 func TestAnotherBoot(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	h.files(5)
@@ -251,6 +258,7 @@ func TestAnotherBoot(t *testing.T) {
 
 // TestInitInterrupted: the repository is looked up.
 func TestInitInterrupted(t *testing.T) {
+	t.Parallel()
 	for point, status := range map[string]job.Status{PointStarted: job.Failed, PointExecuted: job.CompletedWithWarnings} {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
@@ -270,6 +278,7 @@ func TestInitInterrupted(t *testing.T) {
 // TestLocked: somebody else has the repository. borg is executed again later,
 // and the job ends as if nothing had been.
 func TestLocked(t *testing.T) {
+	t.Parallel()
 	t.Run("until it is free", func(t *testing.T) {
 		t.Parallel()
 		h, repo, free := lockedRepo(t)

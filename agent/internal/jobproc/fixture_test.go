@@ -50,8 +50,8 @@ func withVersions(m *testing.M) int {
 
 // The knobs of a job process under test.
 const (
-	envDieAt  = "TEST_DIE_AT"  // kill -9 itself at this point
-	envStopAt = "TEST_STOP_AT" // SIGSTOP itself there
+	envDieAt = "TEST_DIE_AT" // kill -9 itself at this point
+	envTimes = "TEST_TIMES"  // note there when each point was passed
 )
 
 func jobProcess(args []string) int {
@@ -59,13 +59,15 @@ func jobProcess(args []string) int {
 	if err != nil {
 		return exitUsage
 	}
+	note := noteTimes(os.Getenv(envTimes))
+	note("main")
+	defer note("left")
 	c.Hook = func(point string) {
+		note(point)
 		switch point {
 		case os.Getenv(envDieAt):
 			unix.Kill(os.Getpid(), unix.SIGKILL)
 			select {}
-		case os.Getenv(envStopAt):
-			unix.Kill(os.Getpid(), unix.SIGSTOP)
 		}
 	}
 	c.LockedWait = Backoff{50 * time.Millisecond, 200 * time.Millisecond}
@@ -76,6 +78,18 @@ func jobProcess(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	return Run(ctx, c)
+}
+
+// noteTimes returns a function that appends a name and a time to a file.
+func noteTimes(file string) func(string) {
+	if file == "" {
+		return func(string) {}
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	return func(name string) { fmt.Fprintf(f, "%s %d\n", name, time.Now().UnixNano()) }
 }
 
 const passphrase = "correct horse battery"

@@ -11,6 +11,7 @@ import (
 )
 
 func TestCancel(t *testing.T) {
+	t.Parallel()
 	t.Run("running", func(t *testing.T) {
 		h := newHost(t)
 		repo := h.inited("a")
@@ -50,6 +51,7 @@ func TestCancel(t *testing.T) {
 }
 
 func TestHostShutdown(t *testing.T) {
+	t.Parallel()
 	t.Run("running", func(t *testing.T) {
 		h := newHost(t)
 		repo := h.inited("a")
@@ -80,6 +82,7 @@ func TestHostShutdown(t *testing.T) {
 
 // TestSignalsThatMeanNothing: a terminal's signals do not end a backup.
 func TestSignalsThatMeanNothing(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	h.files(300)
@@ -94,6 +97,7 @@ func TestSignalsThatMeanNothing(t *testing.T) {
 
 // TestProgress: the first figures come at once, and the path is readable.
 func TestProgress(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
 	h.big(64 << 30)

@@ -14,7 +14,7 @@ import (
 // readBody reads a body whole, whatever its Content-Type says: curl sends JSON
 // as a form unless it is told otherwise.
 func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxBody))
+	data, err := io.ReadAll(http.MaxBytesReader(innermost(w), r.Body, s.MaxBody))
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, fault.New(fault.TooLarge, "body_too_large", "the body has more than %d bytes", large.Limit)
 	}
@@ -22,6 +22,18 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 		return nil, fault.Wrap(err, fault.Malformed, "body_incomplete", "the body ended before it was complete")
 	}
 	return data, nil
+}
+
+// innermost is net/http's own writer: only that one knows how to answer without
+// waiting for the rest of a body that is too large.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = outer.Unwrap()
+	}
 }
 
 // parseObject reads a body that must be one JSON object and nothing else.

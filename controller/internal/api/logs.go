@@ -14,9 +14,13 @@ import (
 )
 
 const (
-	statusLines   = 200  // that the status shows
-	mostLines     = 5000 // that one answer of the stream has
-	downloadLines = 1000 // that are read at once for a download
+	statusLines = 200  // that the status shows
+	mostLines   = 5000 // that one answer of the stream has
+	pageLines   = 500  // that are read at once
+
+	// mostText ends an answer of the stream before its lines do: a line can
+	// have a megabyte, and an answer is held in memory.
+	mostText = 8 << 20
 )
 
 // readable says whether the lines that v has may be shown now.
@@ -54,7 +58,7 @@ func (s *server) streamLog(w http.ResponseWriter, r *http.Request) error {
 	if err := q.bad.err(); err != nil {
 		return err
 	}
-	page, err := s.Fleet.Log(r.Context(), id, uint64(offset), limit)
+	page, err := s.readLog(r.Context(), id, uint64(offset), limit)
 	if err != nil {
 		return err
 	}
@@ -66,6 +70,37 @@ func (s *server) streamLog(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return writeJSON(w, http.StatusOK, body)
+}
+
+// readLog gives limit lines after offset, or as many as one answer can hold.
+func (s *server) readLog(ctx context.Context, id int64, offset uint64, limit int) (fleet.LogPage, error) {
+	page, err := s.Fleet.Log(ctx, id, offset, min(limit, pageLines))
+	if err != nil {
+		return page, err
+	}
+	size := textSize(page.Lines)
+	for page.HasMore && len(page.Lines) > 0 && len(page.Lines) < limit && size < mostText {
+		last := page.Lines[len(page.Lines)-1].Number
+		next, err := s.Fleet.Log(ctx, id, last, min(limit-len(page.Lines), pageLines))
+		if err != nil {
+			return page, err
+		}
+		if len(next.Lines) == 0 {
+			break
+		}
+		size += textSize(next.Lines)
+		next.Lines = append(page.Lines, next.Lines...)
+		page = next
+	}
+	return page, nil
+}
+
+func textSize(lines []fleet.LogLine) int {
+	n := 0
+	for _, l := range lines {
+		n += len(l.Text)
+	}
+	return n
 }
 
 func (s *server) downloadLog(w http.ResponseWriter, r *http.Request) error {
@@ -84,7 +119,7 @@ func (s *server) downloadLog(w http.ResponseWriter, r *http.Request) error {
 	if !s.hasLogs(v) {
 		return fault.New(fault.NotFound, "log_not_found", "job %d is %s and has no log to read%s", id, v.Status, s.why(v))
 	}
-	page, err := s.Fleet.Log(r.Context(), id, 0, downloadLines)
+	page, err := s.Fleet.Log(r.Context(), id, 0, pageLines)
 	if err != nil {
 		return err
 	}
@@ -123,7 +158,7 @@ func (s *server) sendLog(w http.ResponseWriter, r *http.Request, page fleet.LogP
 		}
 		var err error
 		last := page.Lines[len(page.Lines)-1].Number
-		if page, err = s.Fleet.Log(r.Context(), page.Job.ID, last, downloadLines); err != nil {
+		if page, err = s.Fleet.Log(r.Context(), page.Job.ID, last, pageLines); err != nil {
 			if r.Context().Err() == nil {
 				s.Logger.Error("log download cut", "job", page.Job.ID, "err", err)
 			}

@@ -9,6 +9,7 @@ import (
 	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/api/apitest"
 	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/fleet"
 	"borgfleet/shared/job"
 )
 
@@ -88,11 +89,33 @@ func TestStreamOffsets(t *testing.T) {
 			t.Errorf("%s: %+v", tt.query, page)
 		}
 	}
-	if e.get(streamURL + "?limit=5001").is(200); e.fleet.limit != 5000 {
-		t.Errorf("limit is %d", e.fleet.limit)
-	}
 	for _, q := range []string{"?offset=-1", "?offset=x", "?limit=0", "?limit=-3", "?offset=1.5", "?offset=1&offset=2", "?offset=", "?follow=1"} {
 		e.get(streamURL + q).is(422)
+	}
+}
+
+func TestStreamIsBounded(t *testing.T) {
+	e := setup(t)
+	e.fleet.add(documentedJob(job.Failed), make([]string, 6001)...)
+	for query, want := range map[string]int{"?limit=5001": 5000, "": 5000, "?limit=777": 777, "?offset=5900": 101, "?offset=501&limit=500": 500} {
+		var page rest.LogPage
+		e.get(streamURL + query).is(200).into(&page)
+		first := page.Lines[0].LineNumber
+		last := page.Lines[len(page.Lines)-1].LineNumber
+		if len(page.Lines) != want || last-first != uint64(want-1) || page.HasMore != (last < 6001) || page.TotalLines != 6001 {
+			t.Errorf("%s: %d lines, %d to %d, more: %v", query, len(page.Lines), first, last, page.HasMore)
+		}
+	}
+	long := make([]string, 2000)
+	for i := range long {
+		long[i] = strings.Repeat("x", 20_000)
+	}
+	e.fleet.logs = map[int64][]fleet.LogLine{}
+	e.fleet.add(documentedJob(job.Failed), long...)
+	a := e.get(streamURL).is(200)
+	var page rest.LogPage
+	if a.into(&page); !page.HasMore || len(page.Lines) == 0 || len(a.body) > 20<<20 {
+		t.Errorf("%d lines in %d bytes, more: %v", len(page.Lines), len(a.body), page.HasMore)
 	}
 }
 

@@ -1,9 +1,12 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -175,6 +178,22 @@ func TestInternalErrorsAreLoggedAndNotTold(t *testing.T) {
 	}
 	if n := strings.Count(e.log.String(), "is gone"); n != 1 {
 		t.Errorf("logged %d times: %s", n, e.log.String())
+	}
+}
+
+// A client that has gone, or a controller that stops, is no error to look for.
+func TestInterruptedRequest(t *testing.T) {
+	f, log := newFakeFleet(), &syncBuffer{}
+	f.err = context.Canceled
+	h := api.New(api.Options{Fleet: f, Auth: &fakeAuth{}, Logger: slog.New(slog.NewJSONHandler(log, nil))})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/api/backup/cancel/1", nil)
+	req.Header.Set("Authorization", "Bearer admin")
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, req)
+	if rec.Code != 503 || strings.Contains(log.String(), "ERROR") || !strings.Contains(log.String(), `"status":499`) {
+		t.Errorf("status %d, log %s", rec.Code, log)
 	}
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -172,7 +173,7 @@ func remark(j rest.JobCore) string {
 		if p.State == j.Status {
 			p.State = "" // it has a column of its own
 		}
-		return p.Text()
+		return strings.TrimSpace(p.Text())
 	}
 	return ""
 }

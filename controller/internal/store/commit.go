@@ -72,13 +72,6 @@ func (s *Store) fail(cause error) error {
 	return err
 }
 
-func (s *Store) failure() error {
-	if err := s.failed.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
 // Failed is closed when a write went wrong in a way that leaves the disk's
 // state unknown. The controller should end and start again; Err says why.
 func (s *Store) Failed() <-chan struct{} { return s.failedCh }

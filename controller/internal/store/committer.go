@@ -130,7 +130,7 @@ func (s *Store) runGroup(waiting []*request) []*request {
 			g.requests = append(g.requests, r)
 		}
 	}
-	if err := s.failure(); err != nil {
+	if err := s.Err(); err != nil {
 		g.rollback()
 		g.answer(err)
 		return waiting[n:]

@@ -31,13 +31,6 @@ func idKey(prefix byte, id int64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{prefix}, uint64(id))
 }
 
-func idOf(key []byte) int64 {
-	if len(key) < 9 {
-		return 0
-	}
-	return int64(binary.BigEndian.Uint64(key[1:]))
-}
-
 func guardKey(k job.Key) []byte { return append([]byte{guardPrefix}, k[:]...) }
 
 func nameKey(prefix byte, name string) []byte { return append([]byte{prefix}, name...) }

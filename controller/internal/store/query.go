@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	"github.com/dgraph-io/badger/v4"
 
 	"borgfleet/controller/internal/history"
@@ -24,8 +26,8 @@ func (s *Store) Query(f history.Filter, cursor string, limit int) (jobs []job.Jo
 		}
 		for _, j := range found {
 			// Between the look at the index and the read a job may have gone on
-			// to a status that was not asked for, or may be deleted.
-			if f.Match(history.RowOf(*j)) {
+			// to a status that was not asked for. All else of it is fixed.
+			if f.Statuses == nil || slices.Contains(f.Statuses, j.Status) {
 				jobs = append(jobs, *j)
 			}
 		}
