@@ -30,20 +30,29 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == Verb {
 		os.Exit(jobProcess(os.Args[2:]))
 	}
-	os.Exit(withVersions(m))
+	os.Exit(withShared(m))
 }
 
-// versions is a version cache that every host of the tests begins with: asking
-// borg takes a quarter of a second each time.
-var versions []byte
+// shared is what every host of the tests begins with.
+var shared struct {
+	versions []byte // a version cache: asking borg takes a quarter of a second
+	repo     string // a fresh repository
+}
 
-func withVersions(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "versions")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		file := filepath.Join(dir, "versions")
-		borg.OpenVersionCache(file).Find(context.Background(), "borg")
-		versions, _ = os.ReadFile(file)
+func withShared(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "jobproc")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	cache := filepath.Join(dir, "versions")
+	borg.OpenVersionCache(cache).Find(context.Background(), "borg")
+	shared.versions, _ = os.ReadFile(cache)
+	shared.repo = filepath.Join(dir, "repo")
+	cmd := exec.Command("borg", "init", "-e", "repokey-blake2", shared.repo)
+	cmd.Env = append(os.Environ(), "BORG_PASSPHRASE="+passphrase, "BORG_BASE_DIR="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("borg init: %v\n%s", err, out))
 	}
 	return m.Run()
 }
@@ -118,7 +127,7 @@ func newHost(t testing.TB) *host {
 	must(t, err)
 	must(t, h.key.Save(st.AgeKey()))
 	h.configure(func(*policy.Config) {})
-	h.write(st.BorgVersions(), string(versions))
+	h.write(st.BorgVersions(), string(shared.versions))
 	h.env = os.Environ()
 	return h
 }
@@ -145,12 +154,13 @@ func (h *host) repo(name string) job.Repository {
 	}
 }
 
-// inited is a repository that exists.
+// inited is a repository that exists: a copy of one that was made once, since
+// borg takes half a second to make it.
 func (h *host) inited(name string) job.Repository {
 	h.t.Helper()
 	repo := h.repo(name)
 	must(h.t, os.MkdirAll(filepath.Dir(repo.Path), 0o700))
-	h.borg("init", "-e", repo.Encryption, repo.Path)
+	must(h.t, os.CopyFS(repo.Path, os.DirFS(shared.repo)))
 	return repo
 }
 

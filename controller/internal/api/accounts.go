@@ -10,6 +10,9 @@ import (
 	"borgfleet/controller/internal/fault"
 )
 
+// loginTime bounds the wait for a hash when many log in at once.
+const loginTime = 20 * time.Second
+
 // Accounts is Auth by passwords and by the tokens that they give.
 type Accounts struct {
 	Logins *auth.Login
@@ -18,6 +21,8 @@ type Accounts struct {
 
 // Login checks a password and gives a token.
 func (a Accounts) Login(ctx context.Context, user, password string, from netip.Addr) (string, time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, loginTime)
+	defer cancel()
 	who, err := a.Logins.Login(ctx, user, password, from)
 	if many, ok := errors.AsType[*auth.TooMany](err); ok {
 		f := fault.Wrap(err, fault.TooMany, "too_many_logins", "too many failed logins: try again in %s", many.RetryAfter)

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"borgfleet/controller/internal/api"
-	"borgfleet/controller/internal/api/apitest"
+	"borgfleet/controller/apitest"
 )
 
 // Each operation of the contract has a route, and the reverse; so have the

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"borgfleet/controller/internal/api"
-	"borgfleet/controller/internal/api/apitest"
+	"borgfleet/controller/apitest"
 	"borgfleet/shared/job"
 )
 

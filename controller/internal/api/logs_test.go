@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"borgfleet/controller/internal/api"
-	"borgfleet/controller/internal/api/apitest"
+	"borgfleet/controller/apitest"
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/shared/job"

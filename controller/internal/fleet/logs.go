@@ -24,18 +24,25 @@ func (s *Service) Log(_ context.Context, id int64, offset uint64, limit int) (Lo
 		page.HasMore = offset < page.Total
 		return page, nil
 	}
-	records, err := s.store.Log(id, offset+1, limit)
-	if err != nil {
-		return LogPage{}, fmt.Errorf("read log of job %d: %w", id, err)
-	}
-	for _, r := range records {
+	size := 0
+	for r, err := range s.store.LogFrom(id, offset+1) {
+		if err != nil {
+			return LogPage{}, fmt.Errorf("read log of job %d: %w", id, err)
+		}
+		if len(page.Lines) == limit || size > pageBytes || r.Number > page.Total {
+			break
+		}
 		page.Lines = append(page.Lines, LogLine{Number: r.Number, Text: lineText(r)})
+		size += len(r.Text)
 	}
 	if n := len(page.Lines); n > 0 {
 		page.HasMore = page.Lines[n-1].Number < page.Total
 	}
 	return page, nil
 }
+
+// pageBytes bounds a page in memory: a line of borg's may have a megabyte.
+const pageBytes = 8 << 20
 
 // lineText shows a hole as a line of its own: a log that lacks lines says so.
 func lineText(r job.Record) string {

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -64,6 +65,9 @@ func (s *Service) Jobs(_ context.Context, q JobQuery) (JobPage, error) {
 		return JobPage{}, nil
 	}
 	jobs, next, err := s.store.Query(f, q.Cursor, q.Limit)
+	if errors.Is(err, history.ErrCursor) {
+		return JobPage{}, fault.InvalidField("query.cursor", "it does not belong to this question; begin again without it")
+	}
 	if err != nil {
 		return JobPage{}, err
 	}

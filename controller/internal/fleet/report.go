@@ -236,7 +236,9 @@ func (s *Service) takeRecords(tx *store.Tx, j job.Job, r *fleetv1.JobReport) (jo
 		return j, err
 	}
 	j.LogNext += uint64(len(records))
-	if err := tx.PutJob(j); err != nil {
+	if j.Verdict == nil {
+		tx.SetLive(j) // a start counts an active job's lines again
+	} else if err := tx.PutJob(j); err != nil {
 		return j, err
 	}
 	tx.OnCommit(func() { s.watch.wake(j.ID) })

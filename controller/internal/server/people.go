@@ -3,15 +3,12 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"net/netip"
 	"path/filepath"
 	"time"
 
 	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/auth"
-	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
 )
 
@@ -19,17 +16,8 @@ import (
 // megabytes.
 const concurrentHashes = 2
 
-// loginTime bounds the wait for a hash when many log in at once.
-const loginTime = 20 * time.Second
-
 // firstUser is made when there is no user at all.
 const firstUser = "admin"
-
-// people is auth behind the errors and types of REST.
-type people struct {
-	login  *auth.Login
-	tokens *auth.Tokens
-}
 
 // accounts reads users from the store.
 type accounts struct{ st *store.Store }
@@ -39,7 +27,7 @@ func (a accounts) Get(name string) (auth.User, bool) {
 	return auth.User{Name: u.Name, PasswordHash: u.PasswordHash, Role: auth.Role(u.Role)}, ok
 }
 
-func openPeople(ctx context.Context, o Options, st *store.Store, fleetID string) (*people, string, error) {
+func openPeople(ctx context.Context, o Options, st *store.Store, fleetID string) (api.Auth, string, error) {
 	hasher := auth.NewHasher(rand.Reader, concurrentHashes)
 	file, err := makeFirstUser(ctx, o, st, hasher)
 	if err != nil {
@@ -53,7 +41,7 @@ func openPeople(ctx context.Context, o Options, st *store.Store, fleetID string)
 	if err != nil {
 		return nil, "", err
 	}
-	return &people{login: login, tokens: auth.NewTokens(key, fleetID, time.Now, rand.Reader)}, file, nil
+	return api.Accounts{Logins: login, Tokens: auth.NewTokens(key, fleetID, time.Now, rand.Reader)}, file, nil
 }
 
 func makeFirstUser(ctx context.Context, o Options, st *store.Store, hasher *auth.Hasher) (file string, err error) {
@@ -71,31 +59,4 @@ func makeFirstUser(ctx context.Context, o Options, st *store.Store, hasher *auth
 	return file, st.Update(ctx, func(tx *store.Tx) error {
 		return tx.PutUser(store.User{Name: firstUser, PasswordHash: hash, Role: string(auth.Admin), CreatedAt: time.Now().UTC()})
 	})
-}
-
-func (p *people) Login(ctx context.Context, user, password string, from netip.Addr) (string, time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, loginTime)
-	defer cancel()
-	u, err := p.login.Login(ctx, user, password, from)
-	if slow, ok := errors.AsType[*auth.TooMany](err); ok {
-		f := fault.New(fault.TooMany, "too_many_logins", "%s", slow)
-		f.RetryAfter = slow.RetryAfter
-		return "", 0, f
-	}
-	if errors.Is(err, auth.ErrWrong) {
-		return "", 0, fault.New(fault.Unauthenticated, "login_failed", "%s", err)
-	}
-	if err != nil {
-		return "", 0, err
-	}
-	token, life, err := p.tokens.Issue(u)
-	return token, life, err
-}
-
-func (p *people) Verify(token string) (api.Principal, error) {
-	c, err := p.tokens.Verify(token)
-	if err != nil {
-		return api.Principal{}, fault.Wrap(err, fault.Unauthenticated, "token_invalid", "%s", auth.ErrToken)
-	}
-	return api.Principal{User: c.User, Role: api.Role(c.Role)}, nil
 }

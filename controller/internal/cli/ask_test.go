@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"borgfleet/controller/internal/api/rest"
+)
+
+func TestNotRunning(t *testing.T) {
+	dir := t.TempDir()
+	r := command(t.Context(), "", []string{"agents", "list", "--data-dir", dir}, nil)
+	if r.code != 3 || !strings.Contains(r.err, "the controller is not running") || !strings.Contains(r.err, "borgfleet-controller serve --data-dir "+dir) {
+		t.Errorf("%+v", r)
+	}
+	r = command(t.Context(), "", []string{"agents", "list", "--server", "http://127.0.0.1:1", "--api-token-file", tokenFile(t, "good")}, nil)
+	if r.code != 3 || !strings.Contains(r.err, "is http://127.0.0.1:1 the address of its REST API") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func tokenFile(t *testing.T, token string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "token")
+	must(t, os.WriteFile(file, []byte(token+"\n"), 0o600))
+	return file
+}
+
+func TestServer(t *testing.T) {
+	f := newFake(t, map[string][]answer{"GET /api/agents": ok(rest.AgentList{Agents: []rest.Agent{}})})
+	run := func(args ...string) result {
+		return command(t.Context(), "good\n", append([]string{"agents", "list"}, args...), nil)
+	}
+	none := "No host has enrolled yet. Make a token with borgfleet-controller join-token create.\n"
+	run("--server", f.url, "--api-token-file", tokenFile(t, "good")).want(t, 0, "", none)
+	run("--server", f.url, "--api-token-file", "-").want(t, 0, "", none)
+	run("--server", f.url, "--api-token-file", tokenFile(t, "bad")).want(t, 3, "",
+		"borgfleet-controller: the token is not known: the token is wrong or has expired; get a new one with POST /api/auth/login\n")
+	if r := run("--server", f.url); r.code != 2 || !strings.Contains(r.err, "--server needs a token") {
+		t.Errorf("%+v", r)
+	}
+	if r := run("--server", f.url, "--api-token-file", tokenFile(t, "<html>\n<p>")); r.code != 2 || strings.Contains(r.err, "html") {
+		t.Errorf("%+v", r)
+	}
+	if r := run("--server", "backup.example.org"); r.code != 2 {
+		t.Errorf("%+v", r)
+	}
+	t.Setenv("BORGFLEET_API_TOKEN", "good")
+	run("--server", f.url).want(t, 0, "", none)
+}
+
+func TestJoinToken(t *testing.T) {
+	f := newFake(t, map[string][]answer{"POST /api/agents/join-tokens": ok(rest.JoinToken{Token: "bf1.abc.def", ExpiresAt: rest.At(now())})})
+	f.command("", "join-token", "create", "--name", "web1", "--ttl", "7d", "--label", "site=b", "--label", "rack=1,2").want(t, 0,
+		"For one host, until 2026-03-01 12:00:00. Save the token in a file on the host, and run there:\n"+
+			"  borgfleet-agent enroll --token-file FILE --allow-repository PATTERN\n\nbf1.abc.def\n", "")
+	if got, want := f.heard()[0], `POST /api/agents/join-tokens {"name":"web1","labels":{"rack":"1,2","site":"b"},"ttl":604800,"uses":1}`; got != want {
+		t.Errorf("asked %s\nwant  %s", got, want)
+	}
+	for _, bad := range [][]string{{"--ttl", "soon"}, {"--uses", "0"}, {"--label", "x"}, {"extra"}} {
+		if r := f.command("", append([]string{"join-token", "create"}, bad...)...); r.code != 2 || r.out != "" {
+			t.Errorf("%v: %+v", bad, r)
+		}
+	}
+}
+
+func TestAgents(t *testing.T) {
+	f := newFake(t, map[string][]answer{"GET /api/agents": ok(rest.AgentList{Agents: []rest.Agent{
+		{ID: "a1", Name: "web1", Online: true, LastContactAt: rest.At(now()), Version: ptr("1.0.0"), Running: 1, Waiting: 2,
+			Borg: []rest.Borg{{Path: "/usr/bin/borg", Version: ptr("1.4.0")}, {Path: "/x", Problem: ptr("too old")}}, Labels: map[string]string{"b": "2", "a": "1"}},
+		{ID: "a2", Name: "mail\x1b", LastContactAt: rest.At(now().Add(-26 * 3600e9)), Borg: []rest.Borg{{Path: "borg", Problem: ptr("not found")}}},
+	}})})
+	f.command("", "agents", "list").want(t, 0, `NAME      STATE    LAST CONTACT  RUNNING  WAITING  BORG       VERSION  CERTIFICATE UNTIL  LABELS   ID
+web1      online   now                 1        2  1.4.0      1.0.0    -                  a=1 b=2  a1
+mail\x1b  offline  1d 02h ago          0        0  not found  -        -                  -        a2
+`, "")
+}

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func runServe(t *testing.T, args ...string) (int, string, *ServeOptions) {
+	t.Helper()
+	var got *ServeOptions
+	var errs bytes.Buffer
+	hooks := Hooks{Serve: func(_ context.Context, o ServeOptions) error { got = &o; return errors.New("stopped") }}
+	code := Run(t.Context(), append([]string{"serve"}, args...), strings.NewReader(""), &bytes.Buffer{}, &errs, hooks)
+	return code, errs.String(), got
+}
+
+func TestServe(t *testing.T) {
+	code, errs, got := runServe(t, "--data-dir", "/x/./data")
+	want := ServeOptions{
+		DataDir: "/x/data", APIListen: "127.0.0.1:5000", AgentListen: ":5443", LogPolicy: "warnings", LogLevel: "info", StartDeadline: 24 * time.Hour,
+	}
+	if code != 1 || errs != "borgfleet-controller: stopped\n" || got == nil || *got != want {
+		t.Errorf("%d %s %+v", code, errs, got)
+	}
+	for _, good := range [][]string{
+		{"--api-listen", "[::1]:5000"}, {"--api-listen", "localhost:0"}, {"--api-listen", ":5000", "--insecure-http"},
+		{"--api-listen", ":5000", "--api-cert", "c", "--api-key", "k"}, {"--start-deadline", "2d"}, {"--agent-url", "https://h:5443"},
+	} {
+		if code, errs, got := runServe(t, good...); code != 1 || got == nil {
+			t.Errorf("%v: %d %s", good, code, errs)
+		}
+	}
+}
+
+func TestServeMistakes(t *testing.T) {
+	for want, bad := range map[string][]string{
+		"can be reached from other hosts": {"--api-listen", ":5000"},
+		"accept with --insecure-http":     {"--api-listen", "backup:5000"},
+		"write HOST:PORT":                 {"--agent-listen", "5443"},
+		"belong together":                 {"--api-cert", "c"},
+		"write https://HOST:PORT":         {"--agent-url", "http://h:5443"},
+		"--log-policy is one of":          {"--log-policy", "some"},
+		"--log-level is one of":           {"--log-level", "loud"},
+		"--start-deadline":                {"--start-deadline", "1s"},
+		"one argument too many":           {"now"},
+	} {
+		if code, errs, got := runServe(t, bad...); code != 2 || !strings.Contains(errs, want) || got != nil {
+			t.Errorf("%v: %d %s", bad, code, errs)
+		}
+	}
+}
