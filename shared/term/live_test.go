@@ -38,7 +38,7 @@ func TestLivePlain(t *testing.T) {
 	var b bytes.Buffer
 	now := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 	l := NewLive(On(&b), func() time.Time { return now })
-	waits := Progress{State: "waits for: host busy"}
+	waits := Progress{State: "waiting: host busy"}
 	for range 30 { // seconds
 		must(t, l.Show(waits))
 		now = now.Add(time.Second)
@@ -46,7 +46,7 @@ func TestLivePlain(t *testing.T) {
 	must(t, l.Show(half()))
 	must(t, l.Print("warning: x"))
 	must(t, l.Clear())
-	want := strings.Repeat("waits for: host busy\n", 3) +
+	want := strings.Repeat("waiting: host busy\n", 3) +
 		"running   50 %  1.5 GB of 3.0 GB  12 345 files  45.2 MB/s  1m 30s left\nwarning: x\n"
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)

@@ -116,11 +116,11 @@ func TestBackupFollow(t *testing.T) {
 		d := serve(t, dir)
 		var r result
 		r = commandIn(t.Context(), t, dir, "backup web -f", Hooks{}, func(text string) {
-			if text == "waits for: the controller's word\n" {
+			if text == "waiting: the controller's word\n" {
 				record(t, d.Dirs()[0], status, "", job.Record{Time: now(), Level: job.LevelWarning, Source: "borg", Text: "beware"})
 			}
 		})
-		if r.code != code || !strings.HasPrefix(r.out, "waits for: the controller's word\n2026-03-01 12:00:00  warning: beware\nJob ") ||
+		if r.code != code || !strings.HasPrefix(r.out, "waiting: the controller's word\n2026-03-01 12:00:00  warning: beware\nJob ") ||
 			!strings.Contains(r.out, " "+string(status)+" after 1m 35s") {
 			t.Errorf("%s: %+v", status, r)
 		}

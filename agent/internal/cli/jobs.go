@@ -99,7 +99,7 @@ func remark(j local.Job) string {
 	case j.Cancelling:
 		return "is being cancelled"
 	case j.WaitingFor != "":
-		return "waits for: " + j.WaitingFor
+		return "waiting: " + j.WaitingFor
 	case status == job.Running:
 		p := progressOf(j)
 		if p.State == j.Status {
@@ -133,7 +133,7 @@ func stateOf(j local.Job) string {
 	case j.Cancelling:
 		return "is being cancelled"
 	case j.WaitingFor != "":
-		return "waits for: " + j.WaitingFor
+		return "waiting: " + j.WaitingFor
 	case j.Phase == "verifying":
 		return "the outcome is being looked up"
 	}

@@ -52,7 +52,9 @@ func (k *controller) ask(c *cli.Context, use func(context.Context, *client.Clien
 }
 
 func (k *controller) askSocket(c *cli.Context, use func(context.Context, *client.Client) error) error {
-	if c.String("api-token-file") != "" && c.IsSet("api-token-file") && c.String("server") == "" && os.Getenv("BORGFLEET_API_TOKEN_FILE") == "" {
+	// In the environment it may stand for other calls; on the command line it
+	// was meant for this one.
+	if c.String("api-token-file") != "" && os.Getenv("BORGFLEET_API_TOKEN_FILE") == "" {
 		return cmdline.Usagef("--api-token-file is for --server URL, which is not given")
 	}
 	socket := AdminSocket(c.String("data-dir"))

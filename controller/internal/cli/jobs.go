@@ -205,7 +205,7 @@ func stateOf(j rest.JobCore) string {
 	case j.CancelRequested:
 		return "is being cancelled"
 	case j.WaitingFor != nil:
-		return "waits for: " + *j.WaitingFor
+		return "waiting: " + *j.WaitingFor
 	case text(j.Phase) == "verifying":
 		return "the outcome is being looked up"
 	}

@@ -23,7 +23,7 @@ func TestJobsList(t *testing.T) {
 	f.command("", "jobs", "list", "--limit", "3", "--agent", "web1", "--repository", "/srv/a&b", "--status", "failed", "--status", "running",
 		"--kind", "backup", "--since", "26h", "--until", "2026-03-01").want(t, 0, `ID  KIND    AGENT  REPOSITORY        STATUS   CREATED                TOOK  ABOUT
 12  backup  web1   /srv/backups/web  running  2026-03-01 11:00:00  1m 01s  40 %  2.0 GB of 5.0 GB  1 200 files
-11  backup  web1   /srv/backups/web  pending  2026-03-01 11:00:00       -  waits for: agent offline
+11  backup  web1   /srv/backups/web  pending  2026-03-01 11:00:00       -  waiting: agent offline
 10  backup  web1   /srv/backups/web  failed   2026-03-01 11:00:00       -  no space\nleft
 `, "There are more: raise --limit, or narrow down.\n")
 	want := "GET /api/backup/jobs?agent=web1&kind=backup&limit=3&repository=%2Fsrv%2Fa%26b&since=2026-02-28T10%3A00%3A00Z&status=failed&status=running&until=2026-03-01T00%3A00%3A00Z"
@@ -78,7 +78,7 @@ func TestFollow(t *testing.T) {
 				answer{200, theJob(12, status, func(j *rest.JobCore) { j.DurationSeconds = ptr(90.0) })}),
 		})
 		r := f.command("", "jobs", "start", "web", "--follow")
-		want := fmt.Sprintf("waits for: host busy\nrunning\nJob 12 %s after 1m 30s", status)
+		want := fmt.Sprintf("waiting: host busy\nrunning\nJob 12 %s after 1m 30s", status)
 		if r.code != code || !strings.HasPrefix(r.out, want) || r.err != "" {
 			t.Errorf("%s: %+v", status, r)
 		}
@@ -135,4 +135,14 @@ func TestLogsFollow(t *testing.T) {
 			lines(12, "failed", 4, 3, false), lines(12, "failed", 4, 4, false)),
 	})
 	f.command("", "jobs", "logs", "12", "--follow").want(t, 0, "line 1\\x1b[2J\nline 2\\x1b[2J\nline 3\\x1b[2J\nline 4\\x1b[2J\n", "")
+}
+
+// A log that the controller stops showing must not look like a whole one.
+func TestLogsFollowThatIsHidden(t *testing.T) {
+	f := newFake(t, map[string][]answer{
+		"GET /api/backup/status/12":      ok(theJob(12, "running", nil), theJob(12, "completed", func(j *rest.JobCore) { j.LogComplete = true })),
+		"GET /api/backup/logs/12/stream": ok(lines(12, "running", 1, 1, false), lines(12, "completed", 1, 0, false)),
+	})
+	f.command("", "jobs", "logs", "12", "--follow").want(t, 0, "line 1\\x1b[2J\n",
+		"Job 12 completed, and the controller does not show the end of its log (serve --log-policy). The host has it: borgfleet-agent logs 12\n")
 }

@@ -52,6 +52,7 @@ type logReader struct {
 	id     int64
 	asJSON bool
 	offset uint64
+	total  uint64 // lines that can be read now
 }
 
 // all shows what there is from the offset on.
@@ -61,6 +62,7 @@ func (l *logReader) all(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		l.total = page.TotalLines
 		for _, line := range page.Lines {
 			if err := l.show(line); err != nil {
 				return err
@@ -136,6 +138,9 @@ func (l *logReader) ended(ctx context.Context, j rest.JobStatus, quiet time.Dura
 	switch {
 	case !job.Status(j.Status).Final():
 		return false, nil
+	case l.offset > 0 && l.total < l.offset:
+		// The controller stopped showing it in the middle of our reading.
+		return true, l.k.err.Printf("Job %d %s, and the controller does not show the end of its log (serve --log-policy). The host has it: borgfleet-agent logs %d\n", l.id, j.Status, l.id)
 	case j.LogComplete:
 		return true, l.explainNone(ctx)
 	case quiet > tail:
