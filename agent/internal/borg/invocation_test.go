@@ -1,7 +1,10 @@
 package borg
 
 import (
+	"errors"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -289,4 +292,22 @@ func mustName(t *testing.T, at time.Time) string {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// TestLastWords: when ssh fails, borg's pipes stay open long enough for borg to
+// read why. A good end costs nothing, and the status is ssh's.
+func TestLastWords(t *testing.T) {
+	t.Parallel()
+	for status, waits := range map[int]bool{0: false, 3: false, 127: true, 255: true} {
+		start := time.Now()
+		err := exec.Command("/bin/sh", "-c", lastWords, "ssh", "/bin/sh", "-c", `exit "$1"`, "-", strconv.Itoa(status)).Run()
+		took := time.Since(start)
+		var exit *exec.ExitError
+		if got := errors.As(err, &exit); got != (status != 0) || got && exit.ExitCode() != status {
+			t.Errorf("status %d became %v", status, err)
+		}
+		if waits && took < 200*time.Millisecond {
+			t.Errorf("status %d ended after %s", status, took)
+		}
+	}
 }

@@ -1,0 +1,383 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"borgfleet/agent/internal/jobdir"
+	"borgfleet/agent/internal/state"
+	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/wire"
+)
+
+// TestMain makes this program a job process too: one that writes its verdict
+// and is gone, or that dies without one.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("DAEMON_TEST_JOB"); dir != "" {
+		os.Exit(jobProcess(dir))
+	}
+	os.Exit(m.Run())
+}
+
+func jobProcess(path string) int {
+	d, err := jobdir.Open(path)
+	if err != nil {
+		return 1
+	}
+	lock, err := d.AdoptLock(3)
+	if err != nil {
+		return 1
+	}
+	defer lock.Close()
+	// Every life leaves a mark, so that the test can count them.
+	mark := filepath.Join(path, "lives")
+	lives, _ := os.ReadFile(mark)
+	if err := os.WriteFile(mark, append(lives, 'x'), 0o600); err != nil {
+		return 1
+	}
+	if len(lives) == 0 && os.Getenv("DAEMON_TEST_DIE") != "" {
+		return 1
+	}
+	v := job.Verdict{Status: job.Completed, EndedAt: time.Now()}
+	if want, _ := d.Desired(); want == jobdir.Cancel {
+		v.Status = job.Cancelled
+	}
+	if err := d.WriteVerdict(v); err != nil {
+		return 1
+	}
+	return 0
+}
+
+type fixture struct {
+	t      *testing.T
+	dir    state.Dir
+	d      *Daemon
+	stop   func()
+	mu     sync.Mutex
+	now    time.Time
+	spawns atomic.Int32
+	env    []string
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	dir, err := state.At(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dir.Create(); err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{t: t, dir: dir, now: time.Now()}
+	f.open()
+	return f
+}
+
+func (f *fixture) clock() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
+}
+
+func (f *fixture) pass(d time.Duration) {
+	f.mu.Lock()
+	f.now = f.now.Add(d)
+	f.mu.Unlock()
+}
+
+// open starts a daemon on the directory, as a restart does.
+func (f *fixture) open() {
+	f.t.Helper()
+	d, err := New(Options{
+		State: f.dir, MaxParallel: 1, Logger: slog.New(slog.DiscardHandler), Now: f.clock, OwnAuthority: 30 * time.Second,
+		Spawn: func(d *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd {
+			f.spawns.Add(1)
+			cmd := exec.Command("/proc/self/exe")
+			cmd.Env = append(append(os.Environ(), "DAEMON_TEST_JOB="+d.Path()), f.env...)
+			cmd.ExtraFiles = []*os.File{lock.File()}
+			return cmd
+		},
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(f.t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = d.Run(ctx)
+	}()
+	f.d = d
+	f.stop = func() {
+		cancel()
+		<-done
+	}
+	f.t.Cleanup(f.stop)
+	f.await("running", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.ctx != nil })
+}
+
+func (f *fixture) await(what string, cond func() bool) {
+	f.t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(20 * time.Second)
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			f.t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+func spec(now time.Time) job.Spec {
+	return job.Spec{
+		Kind: job.Backup, Repository: job.Repository{ID: 7, Name: "r", Path: "/r"},
+		CreatedAt: now, StartDeadline: now.Add(time.Hour), TriggeredBy: job.ByManual,
+	}
+}
+
+func (f *fixture) order(key job.Key, want fleetv1.Order_Desired, s job.Spec) {
+	f.t.Helper()
+	m := &fleetv1.WatchResponse{Revision: 1, Orders: []*fleetv1.Order{{Key: key[:], Id: 42, Desired: want, Spec: wire.FromSpec(s)}}}
+	if err := f.d.Apply(m); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *fixture) ended(key job.Key) *job.Verdict {
+	f.t.Helper()
+	var v *job.Verdict
+	f.await("a verdict", func() bool {
+		dir, ok := f.d.Dir(key)
+		if !ok {
+			return false
+		}
+		v, _ = dir.Verdict()
+		return v != nil
+	})
+	return v
+}
+
+func newKey(t *testing.T) job.Key {
+	t.Helper()
+	k, err := job.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// TestAnOrderIsCarriedOutOnce, however often and by whomever it is repeated.
+func TestAnOrderIsCarriedOutOnce(t *testing.T) {
+	f := newFixture(t)
+	key := newKey(t)
+	for range 3 {
+		f.order(key, fleetv1.Order_DESIRED_RUN, spec(f.now))
+	}
+	if v := f.ended(key); v.Status != job.Completed {
+		t.Errorf("%+v", v)
+	}
+	f.order(key, fleetv1.Order_DESIRED_RUN, spec(f.now))
+	f.stop()
+	f.open()
+	f.order(key, fleetv1.Order_DESIRED_RUN, spec(f.now))
+	f.order(key, fleetv1.Order_DESIRED_CANCEL, spec(f.now))
+	if v := f.ended(key); v.Status != job.Completed {
+		t.Errorf("a late wish changed the verdict: %+v", v)
+	}
+	if n := f.spawns.Load(); n != 1 {
+		t.Errorf("%d job processes for one order", n)
+	}
+	dir, _ := f.d.Dir(key)
+	if id, err := dir.ID(); err != nil || id != 42 {
+		t.Errorf("id %d, %v", id, err)
+	}
+}
+
+// TestOrdersThatMustNotRun leave the memory that their key is used up.
+func TestOrdersThatMustNotRun(t *testing.T) {
+	f := newFixture(t)
+	late, cancelled := newKey(t), newKey(t)
+	old := spec(f.now.Add(-2 * time.Hour))
+	f.order(late, fleetv1.Order_DESIRED_RUN, old)
+	f.order(cancelled, fleetv1.Order_DESIRED_CANCEL, spec(f.now))
+	if v := f.ended(late); v.Status != job.Failed || v.ErrorCode != job.CodeDeadline {
+		t.Errorf("late order: %+v", v)
+	}
+	if v := f.ended(cancelled); v.Status != job.Cancelled {
+		t.Errorf("cancelled before it was held: %+v", v)
+	}
+	f.order(cancelled, fleetv1.Order_DESIRED_RUN, spec(f.now))
+	if n := f.spawns.Load(); n != 0 {
+		t.Errorf("%d job processes", n)
+	}
+}
+
+// TestADeadJobProcessIsFollowedByAnother until there is a verdict.
+func TestADeadJobProcessIsFollowedByAnother(t *testing.T) {
+	f := newFixture(t)
+	f.env = []string{"DAEMON_TEST_DIE=1"}
+	key := newKey(t)
+	f.order(key, fleetv1.Order_DESIRED_RUN, spec(f.now))
+	f.ended(key)
+	if n := f.spawns.Load(); n != 2 {
+		t.Errorf("%d job processes, want 2", n)
+	}
+}
+
+// TestADaemonLeavesLivingJobProcessesAlone: it finds the lock held and waits.
+func TestADaemonLeavesLivingJobProcessesAlone(t *testing.T) {
+	f := newFixture(t)
+	f.stop()
+	key := newKey(t)
+	dir, err := jobdir.Create(f.dir.Jobs(), key, spec(f.now), job.PhaseAccepted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := dir.TryLock() // stands for a job process of the daemon before
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.open()
+	if f.spawns.Load() != 0 {
+		t.Error("a second job process beside a living one")
+	}
+	lock.Close()
+	f.ended(key)
+	if n := f.spawns.Load(); n != 1 {
+		t.Errorf("%d job processes after the first was gone, want 1", n)
+	}
+}
+
+// TestOwnAuthority: a job made on the host waits for the controller's word, and
+// starts without it when the controller has been away for long enough.
+func TestOwnAuthority(t *testing.T) {
+	f := newFixture(t)
+	f.d.SetLinked(true)
+	dir, err := f.d.Start(job.Repository{ID: 7, Path: "/r"}, "root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.pass(time.Hour)
+	if dir.Ended() || f.spawns.Load() != 0 {
+		t.Fatal("started while the controller was there and had not said so")
+	}
+	f.d.SetLinked(false)
+	if f.d.mayDecide() {
+		t.Error("decides at once")
+	}
+	f.pass(29 * time.Second)
+	if f.d.mayDecide() {
+		t.Error("decides too early")
+	}
+	f.pass(2 * time.Second)
+	if v := f.ended(dir.Key()); v.Status != job.Completed {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestTheControllersWord lets an announced job start, or ends it.
+func TestTheControllersWord(t *testing.T) {
+	f := newFixture(t)
+	f.d.SetLinked(true)
+	var dirs []*jobdir.Dir
+	for range 2 {
+		dir, err := f.d.Start(job.Repository{ID: 7, Path: "/r"}, "root")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dirs = append(dirs, dir)
+	}
+	f.order(dirs[0].Key(), fleetv1.Order_DESIRED_RUN, dirs[0].Spec())
+	f.order(dirs[1].Key(), fleetv1.Order_DESIRED_CANCEL, dirs[1].Spec())
+	if v := f.ended(dirs[0].Key()); v.Status != job.Completed {
+		t.Errorf("granted: %+v", v)
+	}
+	if v := f.ended(dirs[1].Key()); v.Status != job.Cancelled {
+		t.Errorf("cancelled: %+v", v)
+	}
+}
+
+func repositories(n ...int64) []*fleetv1.Repository {
+	var out []*fleetv1.Repository
+	for _, id := range n {
+		out = append(out, &fleetv1.Repository{Id: id, Name: fmt.Sprint("r", id), Path: fmt.Sprint("/r", id)})
+	}
+	return out
+}
+
+// TestDefinitions survive a restart, follow the controller, and are never taken
+// away by a store that is another one.
+func TestDefinitions(t *testing.T) {
+	f := newFixture(t)
+	ids := func() (out []int64) {
+		for _, r := range f.d.Repositories() {
+			out = append(out, r.ID)
+		}
+		return out
+	}
+	apply := func(m *fleetv1.WatchResponse) {
+		t.Helper()
+		if err := f.d.Apply(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(what string, n ...int64) {
+		t.Helper()
+		if got := fmt.Sprint(ids()); got != fmt.Sprint(n) {
+			t.Errorf("%s: %v, want %v", what, got, n)
+		}
+	}
+	apply(&fleetv1.WatchResponse{Snapshot: true, StoreId: "one", Repositories: repositories(1, 2)})
+	apply(&fleetv1.WatchResponse{StoreId: "one", Repositories: repositories(3), RemovedRepositories: []int64{1}})
+	want("changes", 2, 3)
+	f.stop()
+	f.open()
+	want("after a restart", 2, 3)
+	apply(&fleetv1.WatchResponse{Snapshot: true, StoreId: "restored", Repositories: repositories(2)})
+	want("foreign store", 2, 3)
+	apply(&fleetv1.WatchResponse{Snapshot: true, StoreId: "restored", Repositories: repositories(2)})
+	want("foreign store again", 2, 3)
+	apply(&fleetv1.WatchResponse{Snapshot: true, StoreId: "one", Repositories: repositories(2)})
+	want("own store", 2)
+}
+
+// TestTidy keeps what the controller lacks and what an order could still name.
+func TestTidy(t *testing.T) {
+	f := newFixture(t)
+	done := job.Verdict{Status: job.Completed, EndedAt: f.now.Add(-30 * 24 * time.Hour)}
+	make := func(deadline time.Time, replicated bool) job.Key {
+		t.Helper()
+		s := spec(f.now)
+		s.StartDeadline = deadline
+		dir, err := jobdir.CreateEnded(f.dir.Jobs(), newKey(t), s, done)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if replicated {
+			if err := dir.SetReplicated(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.d.add(dir)
+		return dir.Key()
+	}
+	long := f.now.Add(-29 * 24 * time.Hour)
+	gone, unsent, young := make(long, true), make(long, false), make(f.now.Add(-time.Hour), true)
+	f.d.tidy()
+	for key, want := range map[job.Key]bool{gone: false, unsent: true, young: true} {
+		if _, ok := f.d.Dir(key); ok != want {
+			t.Errorf("kept %v, want %v", ok, want)
+		}
+	}
+}
