@@ -34,6 +34,9 @@ func readSynced(s store) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
+		if len(b) == 0 {
+			return 1, nil // made, and nothing synced yet
+		}
 		if next, ok := decodeSynced(b); ok {
 			return next, nil
 		}
