@@ -80,7 +80,7 @@ func TestBadRepositories(t *testing.T) {
 		repo repository
 		code string
 	}{
-		{"a file", repository{Name: "file", Sources: src}, "repo_invalid"},
+		{"a file", repository{Name: "file", Sources: src}, "repo_path_taken"},
 		{"a directory with other things", repository{Name: "full", Sources: src}, ""},
 		{"outside the policy", repository{Name: "out", Path: "/var/tmp/not-allowed/repo", Sources: src}, "policy_refused"},
 		{"adopted with a wrong passphrase", repository{Name: "theirs", Encryption: "repokey", Passphrase: "wrong", Sources: src}, "passphrase_wrong"},

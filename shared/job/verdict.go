@@ -8,6 +8,7 @@ const (
 	CodeLost           = "lost"             // the agent came back without the job, or never
 	CodeInterrupted    = "interrupted"      // job process and borg died; no archive was made
 	CodeStatusLost     = "exit_status_lost" // the archive is complete, borg's exit status is not known
+	CodeUnverified     = "unverified"       // interrupted, and given up before it could be looked up
 	CodeDeadline       = "start_deadline"   // could not start in time
 	CodePolicy         = "policy_refused"   // the host does not allow it
 	CodeSourcesMissing = "sources_missing"  // no source directory exists

@@ -48,6 +48,13 @@ func (d *Daemon) tend(ctx context.Context, t *tended) {
 		if !d.awaitWord(ctx, t) {
 			return
 		}
+		// While no job process runs, these keep what borg writes alive.
+		pipes, err := t.dir.HoldPipes()
+		if err != nil {
+			d.log.Error("hold borg's pipes", "job", t.dir.Key(), "err", err)
+		} else {
+			defer pipes.Close()
+		}
 		pause := respawnAfter
 		for ctx.Err() == nil && !t.dir.Ended() {
 			started := time.Now()

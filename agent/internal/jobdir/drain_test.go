@@ -3,7 +3,6 @@ package jobdir
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,9 +33,12 @@ func TestDrainToTheEnd(t *testing.T) {
 	must(t, err)
 	defer dr.Close()
 	var want bytes.Buffer
+	for i := range 20000 {
+		fmt.Fprintf(&want, "line %d of some length\n", i)
+	}
 	go func() {
-		for i := range 20000 {
-			fmt.Fprintf(io.MultiWriter(w, &want), "line %d of some length\n", i)
+		for line := range bytes.Lines(want.Bytes()) {
+			w.Write(line)
 		}
 		w.Close()
 	}()

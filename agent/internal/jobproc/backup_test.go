@@ -41,7 +41,6 @@ func TestBackup(t *testing.T) {
 	if reg.Phase != job.PhaseStarted || reg.Verdict == nil || reg.StartedAt.IsZero() {
 		t.Errorf("register %+v", reg)
 	}
-	t.Log(log)
 }
 
 // expect is what a test wants of a verdict.
@@ -203,14 +202,13 @@ func TestPreviousTotals(t *testing.T) {
 	repo := h.inited("a")
 	h.files(20)
 	_, first := h.run(h.spec(job.Backup, repo))
-	d, second := h.run(h.spec(job.Backup, repo))
+	_, second := h.run(h.spec(job.Backup, repo))
 	if first.Status != job.Completed || second.Status != job.Completed {
 		t.Fatalf("verdicts %+v %+v", first, second)
 	}
 	if src := second.Progress.TotalSource; src == job.TotalNone {
 		t.Errorf("the second run knows no total: %+v", second.Progress)
 	}
-	_ = d
 }
 
 func TestInit(t *testing.T) {

@@ -19,12 +19,15 @@ import (
 func BenchmarkOwnPart(b *testing.B) {
 	h := benchHost(b)
 	steps := map[string][]float64{}
+	var cpu []float64
 	for b.Loop() {
 		file := h.path("times")
 		os.Remove(file)
 		d := h.order(h.spec(job.Backup, h.repo("a")))
 		begin := time.Now()
-		h.spawn(d, envTimes+"="+file).Wait()
+		cmd := h.spawn(d, envTimes+"="+file)
+		cmd.Wait()
+		cpu = append(cpu, ms(cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()))
 		last := begin
 		for name, at := range times(b, file) {
 			steps[name] = append(steps[name], ms(at.Sub(begin)))
@@ -33,8 +36,9 @@ func BenchmarkOwnPart(b *testing.B) {
 		}
 	}
 	b.ReportMetric(median(steps[PointExecuted]), "ms/exec")
-	b.ReportMetric(median(steps["+left"])+median(steps["+"+PointJudged]), "ms/exit-to-verdict")
-	for _, name := range []string{"main", PointOpened, PointStarted, PointExecuted, PointExited, PointJudged, "left"} {
+	b.ReportMetric(median(steps["+"+PointJudged])+median(steps["+"+PointEnded]), "ms/exit-to-verdict")
+	b.ReportMetric(median(cpu), "ms-cpu/job")
+	for _, name := range []string{"main", PointOpened, PointStarted, PointExecuted, PointExited, PointJudged, PointEnded, "left"} {
 		b.Logf("%-10s at %7.2f ms, step %6.2f ms (medians)", name, median(steps[name]), median(steps["+"+name]))
 	}
 }
@@ -74,9 +78,7 @@ func benchHost(b *testing.B) *host {
 	b.Helper()
 	h := newHost(b)
 	h.files(3)
-	script := "#!/bin/sh\n[ \"$1\" = --version ] && echo borg 1.2.4 && exit 0" +
-		"\necho '" + answer + "'\n"
-	must(b, os.WriteFile(h.path("borg"), []byte(script), 0o755))
+	h.fakeBorg(":")
 	h.configure(func(c *policy.Config) { c.Borg = h.path("borg") })
 	if _, v := h.run(h.spec(job.Backup, h.repo("a"))); v.Status != job.Completed {
 		b.Fatalf("verdict %+v", v)
@@ -84,4 +86,37 @@ func benchHost(b *testing.B) *host {
 	return h
 }
 
+// fakeBorg makes a borg that does something and says that all went well.
+func (h *host) fakeBorg(does string) {
+	h.t.Helper()
+	script := "#!/bin/sh\n[ \"$1\" = --version ] && echo borg 1.2.4 && exit 0\n" + does + "\necho '" + answer + "'\n"
+	must(h.t, os.WriteFile(h.path("borg"), []byte(script), 0o755))
+}
+
 const answer = `{"archive":{"id":"1","name":"n","stats":{"nfiles":3,"original_size":9}},"repository":{"id":"2"}}`
+
+// BenchmarkFileList measures what a line of borg's costs: a hundred thousand
+// file names as fast as they can be had.
+func BenchmarkFileList(b *testing.B) {
+	h := benchHost(b)
+	const lines = 100_000
+	var list strings.Builder
+	for i := range lines {
+		fmt.Fprintf(&list, `{"type": "file_status", "status": "A", "path": "/srv/data/directory%04d/some-file-name-%06d.dat"}`+"\n", i/100, i)
+	}
+	h.write(h.path("list"), list.String())
+	h.fakeBorg("cat " + h.path("list") + " >&2")
+	var cpu []float64
+	for b.Loop() {
+		repo := h.repo("a")
+		repo.FileLog = job.FileLogAll
+		d := h.order(h.spec(job.Backup, repo))
+		cmd := h.spawn(d)
+		cmd.Wait()
+		cpu = append(cpu, ms(cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()))
+		if v := h.verdict(d); v.JournalEnd < lines {
+			b.Fatalf("%d records", v.JournalEnd)
+		}
+	}
+	b.ReportMetric(median(cpu)*1000/lines, "us-cpu/line")
+}

@@ -51,14 +51,18 @@ func Main(args []string, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "%s: %v\n", Verb, err)
 		return exitUsage
 	}
-	// Beside borg the agent must not be noticed.
-	debug.SetGCPercent(50)
-	debug.SetMemoryLimit(32 << 20)
+	beSmall()
 	// Only the host's shutdown ends a job process.
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	return Run(ctx, c)
+}
+
+// beSmall keeps the job process unnoticed beside borg.
+func beSmall() {
+	debug.SetGCPercent(50)
+	debug.SetMemoryLimit(16 << 20)
 }
 
 func parse(args []string, stderr io.Writer) (Config, error) {

@@ -35,6 +35,7 @@ const (
 	PointExecuted  = "executed"   // borg runs
 	PointExited    = "exited"     // borg is gone, nobody knows yet how
 	PointJudged    = "judged"     // all but the verdict is written
+	PointEnded     = "ended"      // the verdict is there
 	PointGivenUp   = "given-up"   // repository locked, the start mark is there
 	PointGivenBack = "given-back" // and is gone
 )

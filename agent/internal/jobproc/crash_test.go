@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,6 +25,7 @@ func TestDeathAtEachPoint(t *testing.T) {
 		PointExecuted: job.CompletedWithWarnings, // borg ran on: exit status lost
 		PointExited:   job.CompletedWithWarnings, // nobody had asked for the status
 		PointJudged:   job.Completed,             // the status was kept
+		PointEnded:    job.Completed,
 	}
 	for point, status := range want {
 		t.Run(point, func(t *testing.T) {
@@ -92,12 +94,12 @@ func (h *host) checkFiles(d *jobdir.Dir, files []string) {
 // thousands of files.
 func TestDeathAtAnyMoment(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
-	files := h.files(2500)
 	for round := range 2 {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
-			h.t = t
-			repo := h.inited(fmt.Sprint("r", round))
+			t.Parallel()
+			h := newHost(t)
+			files := h.files(2500)
+			repo := h.inited("a")
 			repo.FileLog = job.FileLogAll
 			d := h.order(h.spec(job.Backup, repo))
 			hold, err := d.HoldPipes()
@@ -213,31 +215,51 @@ func TestVerifyWaits(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	repo := h.inited("a")
-	h.big(64 << 30)
-	d := h.order(h.spec(job.Backup, repo))
-	first := h.spawn(d)
-	await(t, "borg to read", func() bool { r, _ := d.Register(); return r.Progress.OriginalSize > 0 })
-	first.Process.Kill()
-	first.Wait()
-	h.killBorg(d)
-	key := h.st.AgeKey()
-	must(t, os.Rename(key, key+".away"))
-	second := h.spawn(d)
-	await(t, "the job to verify", func() bool { r, _ := d.Register(); return r.Phase == job.PhaseVerifying })
-	must(t, d.SetDesired(jobdir.Cancel))
-	await(t, "the answer to the wish", func() bool { n, _ := d.JournalNext(); return n > 3 })
+	d, second, back := h.interruptedAway(repo)
+	await(t, "the journal to say so", func() bool { return strings.Contains(logText(h.log(d)), "cannot be looked up yet") })
 	if d.Ended() {
 		t.Fatalf("a verdict was guessed: %+v", h.verdict(d))
 	}
-	must(t, os.Rename(key+".away", key))
+	back()
 	must(t, second.Wait())
 	v := h.verdict(d)
-	expect(t, h, v, job.Cancelled, job.CodeCancelled, "")
+	expect(t, h, v, job.Failed, job.CodeInterrupted, "no archive")
 	h.checkArchives(repo, v)
 	log := logText(h.log(d))
 	if n := strings.Count(log, "cannot be looked up yet"); n != 1 {
 		t.Errorf("said %d times that it cannot be told:\n%s", n, log)
 	}
+}
+
+// TestVerifyIsGivenUpOnRequest: a person may end the wait. What is not known
+// is not called cancelled: that would say that there is no archive.
+func TestVerifyIsGivenUpOnRequest(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	repo := h.inited("a")
+	d, second, _ := h.interruptedAway(repo)
+	must(t, d.SetDesired(jobdir.Cancel))
+	must(t, second.Wait())
+	v := h.verdict(d)
+	expect(t, h, v, job.Failed, job.CodeUnverified, v.ArchiveName)
+}
+
+// interruptedAway is an interrupted backup whose repository cannot be asked;
+// back makes that possible again.
+func (h *host) interruptedAway(repo job.Repository) (d *jobdir.Dir, second *exec.Cmd, back func()) {
+	h.t.Helper()
+	h.big(64 << 30)
+	d = h.order(h.spec(job.Backup, repo))
+	first := h.spawn(d)
+	await(h.t, "borg to read", func() bool { r, _ := d.Register(); return r.Progress.OriginalSize > 0 })
+	first.Process.Kill()
+	first.Wait()
+	h.killBorg(d)
+	key := h.st.AgeKey()
+	must(h.t, os.Rename(key, key+".away"))
+	second = h.spawn(d)
+	await(h.t, "the job to verify", func() bool { r, _ := d.Register(); return r.Phase == job.PhaseVerifying })
+	return d, second, func() { must(h.t, os.Rename(key+".away", key)) }
 }
 
 // TestAnotherBoot: nothing of another boot's pipes and spools is believed.

@@ -1,7 +1,6 @@
 package jobproc
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,7 +58,7 @@ func TestFullStateDisk(t *testing.T) {
 			kept++
 		}
 	}
-	t.Log(fmt.Sprintf("%s %q: %d files kept, %d lines counted of %d", v.Status, v.ErrorMessage, kept, lost, len(files)))
+	t.Logf("%s %q: %d files kept, %d lines counted of %d", v.Status, v.ErrorMessage, kept, lost, len(files))
 	if lost == 0 || kept+lost < len(files) {
 		t.Errorf("%d files kept and %d lines counted of %d files", kept, lost, len(files))
 	}

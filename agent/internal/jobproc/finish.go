@@ -29,6 +29,7 @@ func (p *process) finish(ctx context.Context, v job.Verdict) error {
 		}
 	}
 	// All below is only tidying: the verdict is there.
+	p.c.at(PointEnded)
 	if err := p.journal.Close(); err != nil {
 		p.log.Warn("close journal", "err", err)
 	}

@@ -68,6 +68,7 @@ func jobProcess(args []string) int {
 	if err != nil {
 		return exitUsage
 	}
+	beSmall()
 	note := noteTimes(os.Getenv(envTimes))
 	note("main")
 	defer note("left")
@@ -155,7 +156,8 @@ func (h *host) repo(name string) job.Repository {
 }
 
 // inited is a repository that exists: a copy of one that was made once, since
-// borg takes half a second to make it.
+// borg takes half a second to make it. One for each host: borg would see that
+// two places have the same repository.
 func (h *host) inited(name string) job.Repository {
 	h.t.Helper()
 	repo := h.repo(name)
@@ -345,7 +347,7 @@ func logText(recs []job.Record) string {
 }
 
 // await polls a condition that has no event.
-func await(t *testing.T, what string, ok func() bool) {
+func await(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for !ok() {

@@ -17,7 +17,6 @@ func (p *process) verify(s jobdir.Started, o borg.Outcome, terminated bool) (job
 		g.StartedAt, g.ArchiveName, g.BorgVersion = s.StartedAt, s.ArchiveName, s.BorgVersion
 		g.BorgRunning = false
 	})
-	var said, saidCancel bool
 	for n := 1; ; n++ {
 		f, err := p.lookUp(s)
 		if p.life.Err() != nil {
@@ -26,27 +25,28 @@ func (p *process) verify(s jobdir.Started, o borg.Outcome, terminated bool) (job
 		if err == nil {
 			return p.told(s, o, f, terminated), nil
 		}
-		if !said {
-			said = true
+		if p.cancelled() {
+			return p.unverified(s, err), nil
+		}
+		if n == 1 {
 			p.say(job.LevelWarning, "Whether the interrupted job finished cannot be looked up yet; trying again until it can: %v", err)
 		}
-		if p.cancelled() && !saidCancel {
-			saidCancel = true
-			p.say(job.LevelWarning, "The job is to be cancelled, and borg does not run any more; whether it had finished is still being looked up")
-		}
-		p.pauseVerify(n, saidCancel)
+		sleep(p.stop, p.c.VerifyWait.after(n)) // a wish that comes meanwhile is answered at once
 	}
 }
 
-// pauseVerify waits for the next attempt; a wish that comes meanwhile is
-// answered at once.
-func (p *process) pauseVerify(n int, heard bool) {
-	wait := p.c.VerifyWait.after(n)
-	if heard {
-		sleep(p.life, wait)
-		return
+// unverified ends a job whose outcome cannot be looked up and that somebody
+// does not want to wait for any longer. It is not called cancelled: that would
+// say that there is no archive.
+func (p *process) unverified(s jobdir.Started, why error) job.Verdict {
+	msg := "the job was interrupted, and cancelled before it could be looked up whether it had finished: " + why.Error()
+	if s.ArchiveName != "" {
+		msg += "; look for the archive " + s.ArchiveName
 	}
-	sleep(p.stop, wait)
+	return job.Verdict{
+		Status: job.Failed, ErrorCode: job.CodeUnverified, ErrorMessage: msg,
+		StartedAt: s.StartedAt, EndedAt: time.Now(), ArchiveName: s.ArchiveName, BorgVersion: s.BorgVersion,
+	}
 }
 
 func (p *process) lookUp(s jobdir.Started) (found, error) {

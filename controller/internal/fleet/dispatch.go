@@ -63,10 +63,11 @@ func holdsLocation(j job.Job, w world) bool {
 	return inHand(j) && j.Spec.Kind.Writes() && !w.silent(j.Agent)
 }
 
-// holdsSlot: a job that waits on its host for a foreign lock costs the host
-// nothing, so others may run meanwhile.
+// holdsSlot: a job that waits on its host for a foreign lock, or for a
+// repository that is out of reach, costs the host nothing: others may run.
 func holdsSlot(j job.Job) bool {
-	return inHand(j) && j.Spec.Kind.NeedsHostSlot() && j.Register.Phase != job.PhaseWaiting
+	waits := j.Register.Phase == job.PhaseWaiting || j.Register.Phase == job.PhaseVerifying
+	return inHand(j) && j.Spec.Kind.NeedsHostSlot() && !waits
 }
 
 // inHand: the agent has been told to run it, or runs it on its own authority.
