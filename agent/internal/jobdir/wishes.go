@@ -50,9 +50,11 @@ func (d *Dir) SetAcked(next uint64) error {
 // Acked is what SetAcked noted; 0 if nothing.
 func (d *Dir) Acked() (uint64, error) { return d.number(fileAcked) }
 
-// SetID keeps the integer that the controller gave the job.
+// SetID keeps the integer that the controller gave the job. It is not worth a
+// wait for the disk before every start: lost with the power, it comes again
+// with the next Hello.
 func (d *Dir) SetID(id int64) error {
-	return d.putNumber(fileID, uint64(id), atomicfile.Write)
+	return d.putNumber(fileID, uint64(id), atomicfile.Swap)
 }
 
 // ID is the controller's integer for the job; 0 if it is not known.

@@ -171,7 +171,10 @@ func (o *outbox) report(key job.Key, budget int) (*fleetv1.JobReport, bool, erro
 	if err != nil {
 		return nil, false, err
 	}
-	if len(records) > 0 && r.Register == nil && o.hold(cu, records) {
+	// That a job is accepted is no news worth a message of its own: it comes
+	// just when job process and borg need the processor to start.
+	dull := r.Register == nil || reg.Phase == job.PhaseAccepted && reg.Verdict == nil
+	if dull && r.Spec == nil && (len(records) > 0 || r.Register != nil) && o.hold(cu, records) {
 		return nil, false, nil
 	}
 	cu.held = time.Time{}
