@@ -5,20 +5,21 @@ import "time"
 // Error codes that borgfleet itself gives. Those that come from borg's msgids
 // are in the agent's borg package. Codes are stable: scripts compare them.
 const (
-	CodeLost           = "lost"             // the agent came back without the job, or never
-	CodeInterrupted    = "interrupted"      // job process and borg died; no archive was made
-	CodeStatusLost     = "exit_status_lost" // the archive is complete, borg's exit status is not known
-	CodeUnverified     = "unverified"       // interrupted, and given up before it could be looked up
-	CodeDeadline       = "start_deadline"   // could not start in time
-	CodePolicy         = "policy_refused"   // the host does not allow it
-	CodeSourcesMissing = "sources_missing"  // no source directory exists
-	CodeNoFiles        = "no_files"         // nothing was there to back up
-	CodeBorgMissing    = "borg_missing"
-	CodeBorgVersion    = "borg_unsupported"
-	CodeUnsupported    = "unsupported" // this agent cannot run the kind
-	CodePassphrase     = "passphrase_unavailable"
-	CodeInternal       = "internal"
-	CodeCancelled      = "cancelled"
+	CodeLost              = "lost"               // the agent came back without the job, or never
+	CodeInterrupted       = "interrupted"        // job process and borg died; no archive was made
+	CodeStatusLost        = "exit_status_lost"   // the archive is complete, borg's exit status is not known
+	CodeUnverified        = "unverified"         // interrupted, and given up before it could be looked up
+	CodeDeadline          = "start_deadline"     // could not start in time
+	CodePolicy            = "policy_refused"     // the host does not allow it
+	CodeSourcesMissing    = "sources_missing"    // no source directory exists
+	CodeSourcesUnreadable = "sources_unreadable" // sources exist, and none may be read
+	CodeNoFiles           = "no_files"           // nothing was there to back up
+	CodeBorgMissing       = "borg_missing"
+	CodeBorgVersion       = "borg_unsupported"
+	CodeUnsupported       = "unsupported" // this agent cannot run the kind
+	CodePassphrase        = "passphrase_unavailable"
+	CodeInternal          = "internal"
+	CodeCancelled         = "cancelled"
 )
 
 // Verdict is a job's final word. The agent writes it once.

@@ -157,16 +157,20 @@ func warningMessage(o Outcome) string {
 }
 
 // NoFiles turns a good verdict on an archive without a single file into a
-// failure if earlier backups had files: a disk that is not mounted, most
-// often. Without this, retention would count the empty archive as the day's
-// backup.
+// failure if earlier backups had files (a disk that is not mounted, most
+// often), or if borg could not read what was there. Without this, retention
+// would count the empty archive as the day's backup.
 func NoFiles(v job.Verdict, hadFilesBefore bool) job.Verdict {
-	if !v.Status.Good() || v.Progress.NFiles > 0 || !hadFilesBefore {
+	unread := v.Status == job.CompletedWithWarnings && v.ErrorCode != job.CodeStatusLost
+	if !v.Status.Good() || v.Progress.NFiles > 0 || !hadFilesBefore && !unread {
 		return v
 	}
 	v.Status = job.Failed
 	v.ErrorCode = job.CodeNoFiles
-	message := "the backup holds no files, and earlier ones did; is a source not mounted?"
+	message := "the backup holds no files: nothing could be read; give this agent's user the right to, or name other sources"
+	if hadFilesBefore {
+		message = "the backup holds no files, and earlier ones did; is a source not mounted?"
+	}
 	if v.ErrorMessage != "" {
 		message += " (" + v.ErrorMessage + ")"
 	}

@@ -221,6 +221,10 @@ func TestNoFiles(t *testing.T) {
 	if v.Status != job.Failed || v.ErrorCode != job.CodeNoFiles || v.Progress.Percent != 0 || !strings.Contains(v.ErrorMessage, "vanished") {
 		t.Errorf("%+v", v)
 	}
+	if v := NoFiles(good, false); v.Status != job.Failed || v.ErrorCode != job.CodeNoFiles {
+		t.Errorf("nothing could be read: %+v", v)
+	}
+	good.Status, good.ErrorMessage = job.Completed, ""
 	if diff := cmp.Diff(good, NoFiles(good, false)); diff != "" {
 		t.Errorf("a first empty backup: %s", diff)
 	}

@@ -50,7 +50,7 @@ func (backup) judge(p *process, r *run) job.Verdict {
 
 func noFiles(p *process, v job.Verdict, before totals) job.Verdict {
 	sources := p.spec.Repository.Sources
-	return borg.NoFiles(v, before.NFiles > 0 || len(missing(sources)) == len(sources))
+	return borg.NoFiles(v, before.NFiles > 0 || checkSources(sources) != nil)
 }
 
 // contentSize is what the next run's progress is compared with: file contents
