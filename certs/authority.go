@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"borgfleet/shared/secretfile"
 )
 
 // How long certificates last.
@@ -75,7 +77,7 @@ func CreateAuthority(dir string, now time.Time, rand io.Reader) (a *Authority, e
 	}
 	defer os.RemoveAll(tmp) // gone by then when all went well
 	for name, data := range files {
-		if err := WriteFile(filepath.Join(tmp, name), data, 0o600); err != nil {
+		if err := secretfile.Write(filepath.Join(tmp, name), data, 0o600); err != nil {
 			return nil, err
 		}
 	}
@@ -87,7 +89,7 @@ func CreateAuthority(dir string, now time.Time, rand io.Reader) (a *Authority, e
 	} else if err != nil {
 		return nil, err
 	}
-	if err := syncDir(parent); err != nil {
+	if err := secretfile.SyncDir(parent); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -184,7 +186,7 @@ func readPair(certFile, keyFile string) (*x509.Certificate, crypto.Signer, error
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", certFile, err)
 	}
-	if data, err = ReadSecret(keyFile); err != nil {
+	if data, err = secretfile.Read(keyFile); err != nil {
 		return nil, nil, err
 	}
 	key, err := DecodeKey(data)

@@ -171,32 +171,3 @@ func TestAuthoritiesCannotSignOthers(t *testing.T) {
 		t.Error("the root may be used as more than an authority")
 	}
 }
-
-func TestWriteFileReplacesWhole(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "f")
-	for _, text := range []string{"a longer text", "short"} {
-		if err := WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if got, _ := os.ReadFile(path); string(got) != text {
-			t.Errorf("read %q, want %q", got, text)
-		}
-	}
-	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
-		t.Errorf("%d files, want 1", len(entries))
-	}
-	if err := WriteFile(filepath.Join(dir, "no", "f"), nil, 0o600); err == nil {
-		t.Error("written into a directory that is not there")
-	}
-	// A rename that fails must not leave the other file behind.
-	if err := os.MkdirAll(filepath.Join(dir, "d", "x"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteFile(filepath.Join(dir, "d"), nil, 0o600); err == nil {
-		t.Error("a directory was replaced")
-	}
-	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
-	}
-}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"borgfleet/shared/secretfile"
 )
 
 // Credential is what an agent proves itself with and what it checks the
@@ -85,7 +87,7 @@ func newCredential(key crypto.Signer, chain [][]byte, root []byte) (*Credential,
 
 // LoadCredential reads what Save wrote.
 func LoadCredential(file string) (*Credential, error) {
-	data, err := ReadSecret(file)
+	data, err := secretfile.Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the agent's certificate: %w", err)
 	}
@@ -121,7 +123,7 @@ func (c *Credential) Save(file string) error {
 	}
 	data = append(data, EncodeChain(c.chain)...)
 	data = append(data, EncodeChain([][]byte{c.root.Raw})...)
-	return WriteFile(file, data, 0o600)
+	return secretfile.Write(file, data, 0o600)
 }
 
 // Identity is the agent that the certificate names, and its dates.

@@ -42,7 +42,7 @@ func TestJoinToken(t *testing.T) {
 	if bytes.Contains([]byte(token), hash) {
 		t.Error("the token holds its hash")
 	}
-	if newTestToken(t) == newTestToken(t) {
+	if first, second := newTestToken(t), newTestToken(t); first == second {
 		t.Error("two tokens are the same")
 	}
 }

@@ -14,7 +14,7 @@ refuse() { # packages, forbidden pattern, why
 }
 
 refuse ./shared/... 'borgfleet/(agent|controller|certs|scripts)' 'shared must know neither side'
-refuse ./certs/... 'borgfleet/' 'certs must stand alone'
+refuse ./certs/... 'borgfleet/(agent|controller|scripts|shared/(job|wire|proto|seal))' 'certs must know only certificates'
 refuse ./shared/job/... '(net|os|google\.golang\.org/|connectrpc|borgfleet/shared/(wire|proto))' 'the job rules must do no I/O and know no wire'
 refuse ./controller/internal/store/... '(net/http|connectrpc|borgfleet/controller/internal/(api|fleet))' 'the store must not know who asks'
 refuse ./controller/internal/history/... '(net|os|borgfleet/controller)' 'the index must stand alone'

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"strings"
 
-	"borgfleet/certs"
-
 	"filippo.io/age"
+
+	"borgfleet/shared/secretfile"
 )
 
 // Identity is the private half of an agent's sealing key. It is made once and
@@ -44,7 +44,7 @@ func (id *Identity) GoString() string { return id.String() }
 // that a person with nothing but age can open a seal.
 func (id *Identity) Save(file string) error {
 	text := fmt.Sprintf("# public key: %s\n%s\n", id.Recipient(), id.key)
-	if err := certs.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := secretfile.Write(file, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("save sealing key: %w", err)
 	}
 	return nil
@@ -52,7 +52,7 @@ func (id *Identity) Save(file string) error {
 
 // LoadIdentity reads what Save wrote.
 func LoadIdentity(file string) (*Identity, error) {
-	data, err := certs.ReadSecret(file)
+	data, err := secretfile.Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("read sealing key: %w", err)
 	}

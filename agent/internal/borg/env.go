@@ -13,9 +13,6 @@ import (
 // environment of ssh. Not a file either: that would have to be removed.
 const PassphraseFD = 3
 
-// lockFD is where borg finds, and never looks at, the job's borg.lock.
-const lockFD = 4
-
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // environment builds borg's whole environment. It starts from nothing:

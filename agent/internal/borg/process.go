@@ -97,7 +97,7 @@ func (t Tool) Start(inv Invocation, io Stdio) (*Process, error) {
 	// nil leaves the number unused, so that the lock always has the same one.
 	cmd.ExtraFiles = []*os.File{secret}
 	if io.Lock != nil {
-		cmd.ExtraFiles = append(cmd.ExtraFiles, io.Lock) // becomes lockFD
+		cmd.ExtraFiles = append(cmd.ExtraFiles, io.Lock) // fd 4, which borg never looks at
 	}
 	if err := cmd.Start(); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {

@@ -114,8 +114,7 @@ func TestBackupFollow(t *testing.T) {
 	for status, code := range map[job.Status]int{job.Completed: 0, job.CompletedWithWarnings: 4, job.Failed: 1, job.Cancelled: 1} {
 		dir := newState(t)
 		d := serve(t, dir)
-		var r result
-		r = commandIn(t.Context(), t, dir, "backup web -f", Hooks{}, func(text string) {
+		r := commandIn(t.Context(), t, dir, "backup web -f", Hooks{}, func(text string) {
 			if text == "waiting: the controller's word\n" {
 				record(t, d.Dirs()[0], status, "", job.Record{Time: now(), Level: job.LevelWarning, Source: "borg", Text: "beware"})
 			}

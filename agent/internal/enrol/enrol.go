@@ -21,6 +21,7 @@ import (
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 	"borgfleet/shared/proto/fleet/v1/fleetv1connect"
 	"borgfleet/shared/seal"
+	"borgfleet/shared/secretfile"
 	"borgfleet/shared/version"
 )
 
@@ -80,7 +81,7 @@ func Run(ctx context.Context, r Request) (Result, error) {
 // enrollingKey is kept before it is used: with the same key a repeat after a
 // lost answer gives the same agent, and the token is not used up twice.
 func enrollingKey(d state.Dir) (crypto.Signer, error) {
-	pem, err := certs.ReadSecret(d.EnrollingKey())
+	pem, err := secretfile.Read(d.EnrollingKey())
 	if err == nil {
 		return certs.DecodeKey(pem)
 	}
@@ -94,7 +95,7 @@ func enrollingKey(d state.Dir) (crypto.Signer, error) {
 	if pem, err = certs.EncodeKey(key); err != nil {
 		return nil, err
 	}
-	return key, certs.WriteFile(d.EnrollingKey(), pem, 0o600)
+	return key, secretfile.Write(d.EnrollingKey(), pem, 0o600)
 }
 
 func sealingIdentity(d state.Dir) (*seal.Identity, error) {

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 
-	"borgfleet/certs"
+	"borgfleet/shared/secretfile"
 )
 
 // Save writes the configuration to file, mode 0600, so that a crash leaves the
@@ -37,7 +37,7 @@ func (c Config) Save(file string) error {
 	if err != nil || !reflect.DeepEqual(normalLists(got), normalLists(c)) {
 		return fmt.Errorf("write configuration %s: its form is too unusual to be changed by a command (anchors, merged keys): change it by hand", file)
 	}
-	return certs.WriteFile(file, data, 0o600)
+	return secretfile.Write(file, data, 0o600)
 }
 
 // normalLists makes empty and absent lists the same; they mean the same.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"borgfleet/controller/internal/api"
 	"borgfleet/controller/apitest"
+	"borgfleet/controller/internal/api"
 )
 
 // Each operation of the contract has a route, and the reverse; so have the

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"borgfleet/controller/internal/api"
 	"borgfleet/controller/apitest"
+	"borgfleet/controller/internal/api"
 	"borgfleet/shared/job"
 )
 

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"borgfleet/controller/internal/api"
 	"borgfleet/controller/apitest"
+	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/fleet"

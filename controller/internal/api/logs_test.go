@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"borgfleet/controller/internal/api"
 	"borgfleet/controller/apitest"
+	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/shared/job"

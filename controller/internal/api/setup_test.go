@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"borgfleet/controller/internal/api"
 	"borgfleet/controller/apitest"
+	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/shared/job"

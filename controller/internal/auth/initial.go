@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"borgfleet/certs"
+	"borgfleet/shared/secretfile"
 )
 
 // InitialPasswordFile holds the generated password of the first user, below
@@ -25,7 +25,7 @@ func InitialPassword(dir, given string, rand io.Reader) (password, file string, 
 		return given, "", nil
 	}
 	file = filepath.Join(dir, InitialPasswordFile)
-	data, err := certs.ReadSecret(file)
+	data, err := secretfile.Read(file)
 	if err == nil {
 		if password = strings.TrimSpace(string(data)); password == "" {
 			return "", "", fmt.Errorf("read initial password: %s is empty: remove it and start again", file)
@@ -42,7 +42,7 @@ func InitialPassword(dir, given string, rand io.Reader) (password, file string, 
 	// Base 32 has no characters that look alike, once it is in small letters.
 	text := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(raw))
 	password = strings.Join([]string{text[:6], text[6:12], text[12:18], text[18:]}, "-")
-	if err := certs.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+	if err := secretfile.Write(file, []byte(password+"\n"), 0o600); err != nil {
 		return "", "", fmt.Errorf("make initial password: %w", err)
 	}
 	return password, file, nil

@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"strings"
 
-	"borgfleet/certs"
+	"borgfleet/shared/secretfile"
 )
 
 // Key signs tokens. Whoever has it is any user.
@@ -23,7 +23,7 @@ func (Key) GoString() string { return "token key" }
 // LoadKey reads the key in file, and makes it first if it is not there. To end
 // all logins, stop the controller and remove the file.
 func LoadKey(file string, rand io.Reader) (Key, error) {
-	data, err := certs.ReadSecret(file)
+	data, err := secretfile.Read(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return newKey(file, rand)
 	}
@@ -42,7 +42,7 @@ func newKey(file string, rand io.Reader) (Key, error) {
 	if _, err := io.ReadFull(rand, k[:]); err != nil {
 		return Key{}, fmt.Errorf("make token key: %w", err)
 	}
-	if err := certs.WriteFile(file, []byte(hex.EncodeToString(k[:])+"\n"), 0o600); err != nil {
+	if err := secretfile.Write(file, []byte(hex.EncodeToString(k[:])+"\n"), 0o600); err != nil {
 		return Key{}, fmt.Errorf("make token key: %w", err)
 	}
 	return k, nil

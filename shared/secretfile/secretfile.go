@@ -1,4 +1,6 @@
-package certs
+// Package secretfile keeps keys, tokens and other secrets in files: replaced
+// whole, and refused when others on the host could have read them.
+package secretfile
 
 import (
 	"errors"
@@ -8,11 +10,11 @@ import (
 	"path/filepath"
 )
 
-// WriteFile puts data at path so that a crash leaves either what was there
+// Write puts data at path so that a crash leaves either what was there
 // before or all of data: the file is written and synced under another name in
 // the same directory, renamed, and the directory is synced, without which the
 // rename itself may be lost.
-func WriteFile(path string, data []byte, perm fs.FileMode) (err error) {
+func Write(path string, data []byte, perm fs.FileMode) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".new-*")
 	if err != nil {
@@ -30,7 +32,7 @@ func WriteFile(path string, data []byte, perm fs.FileMode) (err error) {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return SyncDir(dir)
 }
 
 // fill writes, syncs and closes f.
@@ -45,9 +47,9 @@ func fill(f *os.File, data []byte, perm fs.FileMode) error {
 	return errors.Join(err, f.Close())
 }
 
-// ReadSecret reads a file that holds a secret, and refuses one that others on
+// Read reads a file that holds a secret, and refuses one that others on
 // the host can read or replace the content of: such a secret is not one.
-func ReadSecret(path string) ([]byte, error) {
+func Read(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err // names the path and what was done
@@ -62,7 +64,8 @@ func ReadSecret(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-func syncDir(dir string) error {
+// SyncDir makes the names in a directory durable.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

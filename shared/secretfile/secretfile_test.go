@@ -1,0 +1,53 @@
+package secretfile
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestWriteReplacesWhole(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	for _, text := range []string{"a longer text", "short"} {
+		if err := Write(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := os.ReadFile(path); string(got) != text {
+			t.Errorf("read %q, want %q", got, text)
+		}
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("%d files, want 1", len(entries))
+	}
+	if err := Write(filepath.Join(dir, "no", "f"), nil, 0o600); err == nil {
+		t.Error("written into a directory that is not there")
+	}
+	// A rename that fails must not leave the other file behind.
+	if err := os.MkdirAll(filepath.Join(dir, "d", "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(filepath.Join(dir, "d"), nil, 0o600); err == nil {
+		t.Error("a directory was replaced")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestReadRefusesOpenFiles: a secret that others could read is none.
+func TestReadRefusesOpenFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := Write(path, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Read(path); err != nil || string(got) != "secret" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(path); err == nil {
+		t.Error("a file that the group can read was taken")
+	}
+}
