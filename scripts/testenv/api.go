@@ -116,6 +116,7 @@ type Job struct {
 	ArchiveName  string `json:"archive_name"`
 	StartedAt    string `json:"started_at"`
 	LogComplete  bool   `json:"log_complete"`
+	AgentOnline  bool   `json:"agent_online"`
 	HasLogs      bool   `json:"has_logs"`
 	Phase        string
 	Details      struct {

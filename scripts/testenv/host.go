@@ -33,8 +33,31 @@ func (h *Host) enrol() error {
 		"enroll", "--state-dir", h.StateDir, "--name", h.Name,
 		"--allow-repository", h.env.Repositories() + "/**",
 	}, h.Allow...)
-	_, err = h.env.run(append(h.environ(), "BORGFLEET_TOKEN="+token), "borgfleet-agent", args...)
-	return err
+	if _, err = h.env.run(append(h.environ(), "BORGFLEET_TOKEN="+token), "borgfleet-agent", args...); err != nil || h.Config == "" {
+		return err
+	}
+	return h.configure()
+}
+
+// configure puts Config in the place of the keys that it names.
+func (h *Host) configure() error {
+	file := filepath.Join(h.StateDir, "agent.yaml")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	key, _, _ := strings.Cut(h.Config, ":")
+	var out []string
+	skip := false
+	for _, line := range strings.Split(string(data), "\n") {
+		if !strings.HasPrefix(line, " ") {
+			skip = strings.HasPrefix(line, key+":")
+		}
+		if !skip {
+			out = append(out, line)
+		}
+	}
+	return os.WriteFile(file, []byte(strings.Join(out, "\n")+"\n"+h.Config), 0o600)
 }
 
 // Start starts the daemon.

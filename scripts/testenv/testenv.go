@@ -31,6 +31,8 @@ type Agent struct {
 	Allow []string // further arguments of enroll; the Repositories directory is always allowed
 	Env   []string // further environment of this agent
 	Wrap  []string // command that the daemon is started through; empty: none
+	// Config is added to agent.yaml; its keys replace what enroll wrote.
+	Config string
 }
 
 // Env is a running Fleet.
