@@ -3,17 +3,12 @@ package api
 import (
 	"bytes"
 	"net/http"
-	"time"
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fleet"
 )
 
-const (
-	mostTTL    = 30 * 24 * time.Hour
-	mostUses   = 100_000
-	mostLabels = 64
-)
+const mostLabels = 64
 
 func (s *server) createJoinToken(w http.ResponseWriter, r *http.Request) error {
 	data, err := s.readBody(w, r)
@@ -48,8 +43,8 @@ func joinTokenRequest(body *object) fleet.JoinTokenRequest {
 		req.Name = name
 	}
 	req.Labels = body.textMap("labels", mostLabels, checkWord, checkLabelValue)
-	req.TTL, _ = body.duration("ttl", time.Second, mostTTL)
-	uses, _ := body.number("uses", 1, mostUses)
+	req.TTL, _ = body.duration("ttl", fleet.JoinTokenMinLife, fleet.JoinTokenMaxLife)
+	uses, _ := body.number("uses", 1, fleet.JoinTokenMaxUses)
 	req.Uses = int(uses)
 	body.noOthers()
 	return req

@@ -60,10 +60,8 @@ func (s *Service) findAgent(ref string) (store.Agent, error) {
 	if a, ok := s.store.Agent(ref); ok {
 		return a, nil
 	}
-	for _, a := range s.store.Agents() {
-		if a.Name == ref {
-			return a, nil
-		}
+	if a, ok := s.store.AgentByName(ref); ok {
+		return a, nil
 	}
 	return store.Agent{}, fault.New(fault.NotFound, "agent_not_found", "no agent %q is enrolled", ref)
 }

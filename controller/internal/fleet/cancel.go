@@ -34,7 +34,15 @@ func (s *Service) Cancel(ctx context.Context, id int64, by string) (CancelResult
 			return CancelResult{}, err
 		}
 	}
+	if j.Status != job.Cancelled {
+		return CancelResult{}, alreadyEnded(j)
+	}
 	return CancelResult{Ended: true, ProcessTerminated: j.Verdict.ProcessTerminated}, nil
+}
+
+// alreadyEnded also answers a wish that came too late: borg had finished first.
+func alreadyEnded(j job.Job) error {
+	return fault.New(fault.BadState, "job_ended", "job %d has already ended: %s", j.ID, j.Status)
 }
 
 func (s *Service) wishCancel(ctx context.Context, id int64, by string) (job.Job, error) {
@@ -49,7 +57,7 @@ func (s *Service) wishCancel(ctx context.Context, id int64, by string) (job.Job,
 		}
 		next, fx, err := s.change(tx, j, job.CancelWished{By: by, At: s.now().UTC()})
 		if errors.Is(err, job.ErrEnded) {
-			return fault.New(fault.BadState, "job_ended", "job %d has already ended: %s", id, j.Status)
+			return alreadyEnded(j)
 		}
 		if err != nil {
 			return err

@@ -16,41 +16,41 @@ const (
 	waitAccepted = "starting on the host"
 )
 
-// world is what a decision about one job looks at. Both the committer (to
-// grant) and readers (to show the reason) decide through blocker.
+// world is what a decision about one host's jobs looks at. Both the committer
+// (to grant) and readers (to show the reason) decide through blocker.
 type world struct {
-	online     func(agent string) bool
-	silent     func(agent string) bool // past Settings.ContactLost
+	online     bool
 	paused     bool
-	slots      int       // of the job's host
-	onHost     []job.Job // not ended jobs of the job's agent
+	busy       int // jobs that hold one of the host's slots
+	slots      int
+	silent     func(agent string) bool // past Settings.ContactLost
 	atLocation func(locations ...string) []job.Job
+}
+
+// away is what keeps every job of the host from being sent; empty: nothing.
+func (w world) away() string {
+	switch {
+	case w.paused:
+		return waitPaused
+	case !w.online:
+		return waitOffline
+	}
+	return ""
 }
 
 // blocker says what keeps a pending job from being sent; empty: nothing.
 func blocker(j job.Job, w world) string {
-	switch {
-	case w.paused:
-		return waitPaused
-	case !w.online(j.Agent):
-		return waitOffline
+	if away := w.away(); away != "" {
+		return away
+	}
+	if j.Spec.Kind.NeedsHostSlot() && w.busy >= w.slots {
+		return waitHost
 	}
 	if j.Spec.Kind.Writes() {
 		for _, other := range w.atLocation(store.Locations(j)...) {
 			if other.ID != j.ID && holdsLocation(other, w) {
 				return fmt.Sprintf("repository busy (job %d)", other.ID)
 			}
-		}
-	}
-	if j.Spec.Kind.NeedsHostSlot() {
-		busy := 0
-		for _, other := range w.onHost {
-			if other.ID != j.ID && holdsSlot(other) {
-				busy++
-			}
-		}
-		if busy >= w.slots {
-			return waitHost
 		}
 	}
 	return ""
@@ -76,32 +76,45 @@ func inHand(j job.Job) bool {
 }
 
 // dispatch grants what can be granted on one agent. It runs in the closure
-// that changed something, so the grant is in the same commit as its cause.
+// that changed something, so the grant is in the same commit as its cause. It
+// looks at each of the host's jobs once: all the fleet waits for the committer.
 func (s *Service) dispatch(tx *store.Tx, agent string) error {
-	for _, j := range tx.Active(agent) {
-		if j.Sent || j.Status != job.Pending || j.CancelRequested {
+	a, _ := tx.Agent(agent)
+	active := tx.Active(agent)
+	w := s.world(a, active, tx.AtLocation)
+	if w.away() != "" {
+		return nil
+	}
+	for _, j := range active {
+		if j.Sent || j.Status != job.Pending || j.CancelRequested || blocker(j, w) != "" {
 			continue
 		}
-		if blocker(j, s.worldIn(tx, agent)) != "" {
-			continue
-		}
-		if _, _, err := s.change(tx, j, job.Granted{}); err != nil {
+		granted, _, err := s.change(tx, j, job.Granted{})
+		if err != nil {
 			return fmt.Errorf("grant job %d: %w", j.ID, err)
+		}
+		if holdsSlot(granted) {
+			w.busy++
 		}
 	}
 	return nil
 }
 
-// dispatchAfter looks again at everybody whom a job may have kept waiting: its
-// own host, and whoever waits for its location.
-func (s *Service) dispatchAfter(tx *store.Tx, j job.Job) error {
+// affected are the agents whose waiting jobs a change of j may let start: its
+// own, and whoever waits for its location.
+func affected(tx *store.Tx, j job.Job) []string {
 	agents := []string{j.Agent}
 	for _, other := range tx.AtLocation(store.Locations(j)...) {
 		if !slices.Contains(agents, other.Agent) {
 			agents = append(agents, other.Agent)
 		}
 	}
-	for _, agent := range agents {
+	return agents
+}
+
+// dispatchAfter looks again at everybody whom a job may have kept waiting.
+func (s *Service) dispatchAfter(tx *store.Tx, j job.Job) error {
+	for _, agent := range affected(tx, j) {
 		if err := s.dispatch(tx, agent); err != nil {
 			return err
 		}
@@ -109,24 +122,23 @@ func (s *Service) dispatchAfter(tx *store.Tx, j job.Job) error {
 	return nil
 }
 
-func (s *Service) worldIn(tx *store.Tx, agent string) world {
-	a, _ := tx.Agent(agent)
-	return s.world(a, tx.Active(agent), tx.AtLocation)
-}
-
 func (s *Service) world(a store.Agent, onHost []job.Job, at func(...string) []job.Job) world {
-	slots := a.MaxParallel
-	if slots == 0 {
-		slots = s.set.MaxParallel
-	}
-	return world{
-		online:     s.online,
-		silent:     func(agent string) bool { return s.silentFor(agent) > s.set.ContactLost },
+	w := world{
+		online:     s.online(a.ID),
 		paused:     a.Paused || a.Revoked,
-		slots:      slots,
-		onHost:     onHost,
+		slots:      a.MaxParallel,
+		silent:     func(agent string) bool { return s.silentFor(agent) > s.set.ContactLost },
 		atLocation: at,
 	}
+	if w.slots == 0 {
+		w.slots = s.set.MaxParallel
+	}
+	for _, j := range onHost {
+		if holdsSlot(j) {
+			w.busy++
+		}
+	}
+	return w
 }
 
 // waitingFor is the reason that people see beside a pending job.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -12,6 +11,7 @@ import (
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/seal"
 )
 
 const maxAgentName = 64
@@ -104,8 +104,8 @@ func (s *Service) newAgent(tx *store.Tx, token store.JoinToken, key []byte, req 
 		return store.Agent{}, fault.New(fault.Conflict, "agent_name_taken",
 			"an agent named %q is already enrolled (id %s, host %s); choose another name with --name", name, other.ID, other.Hostname)
 	}
-	if !strings.HasPrefix(req.AgeRecipient, "age1") {
-		return store.Agent{}, fault.New(fault.Malformed, "age_recipient_malformed", "the agent's sealing key is missing; upgrade the agent")
+	if err := seal.CheckRecipient(req.AgeRecipient); err != nil {
+		return store.Agent{}, fault.New(fault.Malformed, "age_recipient_malformed", "the agent's sealing key is refused: %s", err)
 	}
 	now := s.now().UTC()
 	return store.Agent{

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"slices"
 
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
@@ -43,6 +42,9 @@ func (s *Service) hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv
 		held := make(map[job.Key]bool, len(req.Jobs))
 		for _, js := range req.Jobs {
 			a, err := s.takeState(tx, id.AgentID, js)
+			if s.refuses(id.AgentID, err) {
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -97,6 +99,20 @@ func (s *Service) takeState(tx *store.Tx, agent string, js *fleetv1.JobState) (*
 	return s.answerFor(j), nil
 }
 
+// refuses says whether err is about one job that an agent told wrongly, or that
+// is not its own. That one is left out; the agent's others are not its hostages.
+func (s *Service) refuses(agent string, err error) bool {
+	if err == nil {
+		return false
+	}
+	kind := fault.Of(err).Kind
+	if kind != fault.Malformed && kind != fault.Forbidden {
+		return false
+	}
+	s.log.Warn("job refused from agent", "agent", agent, "err", err)
+	return true
+}
+
 // ownJob finds a job by its key and refuses it to every agent but its own.
 func (s *Service) ownJob(tx *store.Tx, agent string, key job.Key) (job.Job, bool, error) {
 	id, ok, err := tx.JobByKey(key)
@@ -108,8 +124,7 @@ func (s *Service) ownJob(tx *store.Tx, agent string, key job.Key) (job.Job, bool
 		return job.Job{}, false, err
 	}
 	if j.Agent != agent {
-		s.log.Warn("agent named another agent's job", "agent", agent, "job", id)
-		return job.Job{}, false, fault.New(fault.Forbidden, "not_your_job", "job %s belongs to another agent", key)
+		return job.Job{}, false, fault.New(fault.Forbidden, "not_your_job", "job %d (%s) belongs to another agent", id, key)
 	}
 	return j, true, nil
 }
@@ -130,17 +145,22 @@ func (s *Service) takeRegister(tx *store.Tx, j job.Job, reg job.Register) (job.J
 // order that the same state never received is simply sent again; another state
 // cannot say whether the old one had received and run it, so it is given up too.
 func (s *Service) giveUpMissing(tx *store.Tx, agent string, held map[job.Key]bool, sameState bool) error {
-	for _, j := range slices.Clone(tx.Active(agent)) {
+	free := map[string]bool{}
+	for _, j := range tx.Active(agent) {
 		mayHaveRun := j.OnAgent() || (j.Sent && !sameState)
 		if held[j.Key] || !mayHaveRun {
 			continue
 		}
+		for _, other := range affected(tx, j) {
+			free[other] = true
+		}
 		ev := job.GivenUp{At: s.now().UTC(), Reason: "the agent came back without it: its state directory was lost or replaced"}
-		next, _, err := s.change(tx, j, ev)
-		if err != nil {
+		if _, _, err := s.change(tx, j, ev); err != nil {
 			return err
 		}
-		if err := s.dispatchAfter(tx, next); err != nil {
+	}
+	for other := range free {
+		if err := s.dispatch(tx, other); err != nil {
 			return err
 		}
 	}

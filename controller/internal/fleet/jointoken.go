@@ -12,9 +12,11 @@ import (
 
 // Bounds of a join token. A token that never ends would be a password.
 const (
-	joinTokenLife    = time.Hour
-	joinTokenMaxLife = 30 * 24 * time.Hour
-	joinTokenMaxUses = 10_000
+	JoinTokenMinLife = time.Minute
+	JoinTokenMaxLife = 30 * 24 * time.Hour
+	JoinTokenMaxUses = 10_000
+
+	joinTokenLife = time.Hour // unless asked otherwise
 )
 
 // CreateJoinToken makes a token that lets hosts enrol. Only its hash is kept.
@@ -22,14 +24,14 @@ func (s *Service) CreateJoinToken(ctx context.Context, r JoinTokenRequest) (Join
 	if r.TTL == 0 {
 		r.TTL = joinTokenLife
 	}
-	if r.TTL < time.Minute || r.TTL > joinTokenMaxLife {
+	if r.TTL < JoinTokenMinLife || r.TTL > JoinTokenMaxLife {
 		return JoinToken{}, fault.InvalidField("body.ttl", "a join token lives between 1 minute and 30 days")
 	}
 	if r.Uses == 0 {
 		r.Uses = 1
 	}
-	if r.Uses < 1 || r.Uses > joinTokenMaxUses {
-		return JoinToken{}, fault.InvalidField("body.uses", "between 1 and %d", joinTokenMaxUses)
+	if r.Uses < 1 || r.Uses > JoinTokenMaxUses {
+		return JoinToken{}, fault.InvalidField("body.uses", "between 1 and %d", JoinTokenMaxUses)
 	}
 	if r.Name != "" {
 		if err := checkAgentName(r.Name); err != nil {

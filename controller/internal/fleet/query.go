@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"borgfleet/controller/internal/fault"
@@ -130,7 +131,7 @@ func (s *Service) labelled(label string, among []string) ([]string, error) {
 	}
 	var out []string
 	for _, a := range s.store.Agents() {
-		if a.Labels[key] == value && (len(among) == 0 || contains(among, a.ID)) {
+		if a.Labels[key] == value && (len(among) == 0 || slices.Contains(among, a.ID)) {
 			out = append(out, a.ID)
 		}
 	}
@@ -151,13 +152,4 @@ func (s *Service) repositoryIDs(ref string) []int64 {
 		}
 	}
 	return nil
-}
-
-func contains(all []string, s string) bool {
-	for _, a := range all {
-		if a == s {
-			return true
-		}
-	}
-	return false
 }

@@ -132,13 +132,16 @@ func (s *Service) left(se *session) {
 
 // takeReport commits one message, then answers for each of its jobs.
 func (s *Service) takeReport(ctx context.Context, se *session, m *fleetv1.ReportRequest) error {
-	se.confirm(m.AppliedRevision)
+	se.confirm(m.AppliedRevision, s.now())
 	if len(m.Jobs) == 0 {
 		return nil
 	}
 	return s.store.Update(ctx, func(tx *store.Tx) error {
+		if se.ctx.Err() != nil {
+			return errNewEpoch // a newer Hello has spoken meanwhile
+		}
 		for _, r := range m.Jobs {
-			if err := s.takeJobReport(tx, se, r); err != nil {
+			if err := s.takeJobReport(tx, se, r); err != nil && !s.refuses(se.agent, err) {
 				return err
 			}
 		}
@@ -146,10 +149,19 @@ func (s *Service) takeReport(ctx context.Context, se *session, m *fleetv1.Report
 	})
 }
 
+// takeJobReport takes what is said of one job. All of it is checked before any
+// of it is written: a refusal must leave nothing behind.
 func (s *Service) takeJobReport(tx *store.Tx, se *session, r *fleetv1.JobReport) error {
 	key, err := job.KeyFromBytes(r.Key)
 	if err != nil {
 		return fault.New(fault.Malformed, "job_key_malformed", "%s", err)
+	}
+	reg, err := wire.ToRegister(r.Register)
+	if err != nil {
+		return fault.New(fault.Malformed, "register_malformed", "job %s: %s", key, err)
+	}
+	if err := inOrder(r); err != nil {
+		return err
 	}
 	j, known, err := s.ownJob(tx, se.agent, key)
 	if err != nil {
@@ -157,7 +169,8 @@ func (s *Service) takeJobReport(tx *store.Tx, se *session, r *fleetv1.JobReport)
 	}
 	if !known {
 		if r.Spec == nil {
-			se.answer(&fleetv1.JobAnswer{Key: key[:], Action: fleetv1.JobAnswer_ACTION_KEEP, Next: 1, SpecWanted: true})
+			ask := &fleetv1.JobAnswer{Key: key[:], Action: fleetv1.JobAnswer_ACTION_KEEP, Next: 1, SpecWanted: true}
+			tx.OnCommit(func() { se.answer(ask) })
 			return nil
 		}
 		if j, err = s.adopt(tx, se.agent, key, r.Spec); err != nil {
@@ -167,14 +180,8 @@ func (s *Service) takeJobReport(tx *store.Tx, se *session, r *fleetv1.JobReport)
 	if j, err = s.takeRecords(tx, j, r); err != nil {
 		return err
 	}
-	if r.Register != nil {
-		reg, err := wire.ToRegister(r.Register)
-		if err != nil {
-			return fault.New(fault.Malformed, "register_malformed", "job %s: %s", key, err)
-		}
-		if j, err = s.takeRegister(tx, j, reg); err != nil {
-			return err
-		}
+	if j, err = s.takeRegister(tx, j, reg); err != nil {
+		return err
 	}
 	if !known {
 		if err := s.dispatch(tx, se.agent); err != nil {
@@ -189,6 +196,16 @@ func (s *Service) takeJobReport(tx *store.Tx, se *session, r *fleetv1.JobReport)
 	return nil
 }
 
+// inOrder checks that the records are numbered one after the other.
+func inOrder(r *fleetv1.JobReport) error {
+	for i, p := range r.Records {
+		if want := r.First + uint64(i); p.Number != want {
+			return fault.New(fault.Malformed, "journal_disorder", "job %x: record %d has number %d", r.Key, want, p.Number)
+		}
+	}
+	return nil
+}
+
 // adopt takes in a job that its agent made: on the host's command line, or
 // before this store was restored from a backup.
 func (s *Service) adopt(tx *store.Tx, agent string, key job.Key, p *fleetv1.JobSpec) (job.Job, error) {
@@ -200,6 +217,8 @@ func (s *Service) adopt(tx *store.Tx, agent string, key job.Key, p *fleetv1.JobS
 	if ok && repo.Agent != agent {
 		return job.Job{}, fault.New(fault.Forbidden, "not_your_repository", "repository %d belongs to another agent", spec.Repository.ID)
 	}
+	// Which location a job holds is ours to say, not the agent's.
+	spec.Repository.BorgID = repo.BorgID
 	j := job.New(tx.NewJobID(), key, agent, spec)
 	if err := tx.PutJob(j); err != nil {
 		return j, err
@@ -220,12 +239,8 @@ func (s *Service) takeRecords(tx *store.Tx, j job.Job, r *fleetv1.JobReport) (jo
 		return j, connect.NewError(connect.CodeAborted, fmt.Errorf("job %d: journal number %d is expected, not %d", j.ID, j.LogNext, r.First))
 	}
 	records := make([]job.Record, 0, len(r.Records))
-	for i, p := range r.Records {
-		want := r.First + uint64(i)
-		if p.Number != want {
-			return j, fault.New(fault.Malformed, "journal_disorder", "job %d: record %d has number %d", j.ID, want, p.Number)
-		}
-		if want >= j.LogNext {
+	for _, p := range r.Records {
+		if p.Number >= j.LogNext {
 			records = append(records, wire.ToRecord(p))
 		}
 	}

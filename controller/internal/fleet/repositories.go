@@ -5,11 +5,17 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
 	"borgfleet/shared/seal"
+	"borgfleet/shared/wire"
 )
+
+// maxDefinition bounds a repository's definition.
+const maxDefinition = 256 << 10
 
 // CreateRepository registers a repository and has its agent make it, or adopt
 // what is there. Borg's own reason is the answer if it fails within
@@ -24,6 +30,10 @@ func (s *Service) CreateRepository(ctx context.Context, r RepositoryRequest) (Re
 	if def.PassphraseSealed, err = sealFor(agent, r); err != nil {
 		return RepositoryView{}, err
 	}
+	if n := proto.Size(wire.FromRepository(def)); n > maxDefinition {
+		return RepositoryView{}, fault.New(fault.TooLarge, "definition_too_large",
+			"the definition has %d kB; every job carries it, so it may have %d kB: use fewer or shorter patterns", n>>10, maxDefinition>>10)
+	}
 	key, err := job.NewKey()
 	if err != nil {
 		return RepositoryView{}, err
@@ -31,7 +41,7 @@ func (s *Service) CreateRepository(ctx context.Context, r RepositoryRequest) (Re
 	var repo store.Repository
 	var initJob job.Job
 	err = s.store.Update(ctx, func(tx *store.Tx) error {
-		if err := refuseTaken(tx, agent, def); err != nil {
+		if err := s.refuseTaken(tx, agent, def); err != nil {
 			return err
 		}
 		def.ID = tx.NewRepositoryID()
@@ -76,9 +86,17 @@ func sealFor(agent store.Agent, r RepositoryRequest) ([]byte, error) {
 	return sealed, nil
 }
 
-func refuseTaken(tx *store.Tx, agent store.Agent, def job.Repository) error {
+// refuseTaken keeps paths and names of one agent apart. A registration that
+// failed is no obstacle: the new one takes its place.
+func (s *Service) refuseTaken(tx *store.Tx, agent store.Agent, def job.Repository) error {
 	for _, other := range tx.Repositories() {
 		if other.Agent != agent.ID {
+			continue
+		}
+		if other.Status == store.RepositoryFailed && (other.Path == def.Path || other.Name == def.Name) {
+			if err := s.dropRepository(tx, other.ID); err != nil {
+				return err
+			}
 			continue
 		}
 		if other.Path == def.Path {

@@ -63,6 +63,7 @@ type Service struct {
 	born      time.Time // uptime starts here: silence is never counted from before
 
 	mu       sync.Mutex
+	stopping bool                 // no epoch begins any more; guarded by mu
 	sessions map[string]*session  // by agent id; guarded by mu
 	silent   map[string]time.Time // since when an agent without session is silent; guarded by mu
 

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -38,11 +39,11 @@ type session struct {
 	answers     map[job.Key]*fleetv1.JobAnswer // newest answer for each job, not yet sent
 }
 
-var errNewEpoch = connect.NewError(connect.CodeAborted, errString("this epoch has ended: say Hello again"))
-
-type errString string
-
-func (e errString) Error() string { return string(e) }
+// How an epoch ends. Both are retried by the agent.
+var (
+	errNewEpoch = connect.NewError(connect.CodeAborted, errors.New("this epoch has ended: say Hello again"))
+	errStopping = connect.NewError(connect.CodeUnavailable, errors.New("the controller is stopping"))
+)
 
 func newSession(agent, stateID string, now time.Time) *session {
 	ctx, end := context.WithCancelCause(context.Background())
@@ -102,14 +103,16 @@ func (se *session) takeAnswers() []*fleetv1.JobAnswer {
 	return out
 }
 
-// confirm takes the revision that the agent says is on its disk.
-func (se *session) confirm(applied uint64) {
+// confirm takes the revision that the agent says is on its disk. An agent that
+// comes on, if always one behind, is not one that has lost something.
+func (se *session) confirm(applied uint64, now time.Time) {
 	se.mu.Lock()
 	defer se.mu.Unlock()
 	if applied > se.revision || applied <= se.applied {
 		return
 	}
 	se.applied = applied
+	se.unconfirmed = now
 	if se.applied == se.revision {
 		se.unconfirmed = time.Time{}
 	}
@@ -151,11 +154,16 @@ func (se *session) online() bool {
 // begin opens a new epoch and ends the agent's older one.
 func (s *Service) begin(se *session) {
 	s.mu.Lock()
-	old := s.sessions[se.agent]
-	s.sessions[se.agent] = se
+	old, stopping := s.sessions[se.agent], s.stopping
+	if !stopping {
+		s.sessions[se.agent] = se
+	}
 	s.mu.Unlock()
 	if old != nil {
 		old.end(errNewEpoch)
+	}
+	if stopping {
+		se.end(errStopping)
 	}
 }
 
@@ -189,13 +197,14 @@ func (s *Service) finish(se *session, why error) {
 
 func (s *Service) endSessions() {
 	s.mu.Lock()
+	s.stopping = true
 	all := make([]*session, 0, len(s.sessions))
 	for _, se := range s.sessions {
 		all = append(all, se)
 	}
 	s.mu.Unlock()
 	for _, se := range all {
-		s.finish(se, connect.NewError(connect.CodeUnavailable, errString("the controller is stopping")))
+		s.finish(se, errStopping)
 	}
 }
 
@@ -209,12 +218,19 @@ func (s *Service) online(agent string) bool {
 func (s *Service) silentFor(agent string) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if se := s.sessions[agent]; se != nil && se.online() {
-		return 0
+	since := s.born
+	if t := s.silent[agent]; t.After(since) {
+		since = t
 	}
-	since, known := s.silent[agent]
-	if !known {
-		since = s.born
+	if se := s.sessions[agent]; se != nil {
+		if se.online() {
+			return 0
+		}
+		// A Hello is contact too: an epoch that has not opened its Report
+		// stream yet is no silence.
+		if se.began.After(since) {
+			since = se.began
+		}
 	}
 	return s.now().Sub(since)
 }

@@ -19,33 +19,37 @@ func (s *Service) sweep(ctx context.Context) {
 	}
 	s.mu.Unlock()
 
-	var due []job.Job
-	hosts := map[string]bool{}
+	hosts := map[string]bool{} // whose waiting jobs are to be looked at
 	for _, j := range s.store.ActiveJobs() {
 		if s.overdueEvent(j) != nil {
-			due = append(due, j)
+			s.settle(ctx, j.ID, hosts)
 		} else if !j.Sent && j.Status == job.Pending && s.online(j.Agent) {
 			hosts[j.Agent] = true
 		}
 	}
-	if len(due) == 0 && len(hosts) == 0 {
-		return
+	for agent := range hosts {
+		s.update(ctx, "dispatch", agent, func(tx *store.Tx) error { return s.dispatch(tx, agent) })
 	}
-	err := s.store.Update(ctx, func(tx *store.Tx) error {
-		for _, j := range due {
-			if err := s.settleOverdue(tx, j.ID); err != nil {
-				return err
-			}
-		}
-		for agent := range hosts {
-			if err := s.dispatch(tx, agent); err != nil {
-				return err
-			}
-		}
-		return nil
+}
+
+// settle ends one overdue job, in an update of its own: one job that cannot be
+// changed must not keep the others. It adds to hosts who may start now.
+func (s *Service) settle(ctx context.Context, id int64, hosts map[string]bool) {
+	var free []string
+	s.update(ctx, "settle overdue job", id, func(tx *store.Tx) (err error) {
+		free, err = s.settleOverdue(tx, id)
+		return err
 	})
-	if err != nil && ctx.Err() == nil {
-		s.log.Error("sweep overdue jobs", "err", err) // the next tick tries again
+	for _, agent := range free {
+		hosts[agent] = true
+	}
+}
+
+// update is store.Update for what the clock brings about: an error is logged,
+// and the next tick tries again.
+func (s *Service) update(ctx context.Context, what string, of any, fn func(*store.Tx) error) {
+	if err := s.store.Update(ctx, fn); err != nil && ctx.Err() == nil {
+		s.log.Error(what, "of", of, "err", err)
 	}
 }
 
@@ -62,18 +66,17 @@ func (s *Service) overdueEvent(j job.Job) job.Event {
 }
 
 // settleOverdue looks again on the committer: what happened since the sweep
-// looked decides.
-func (s *Service) settleOverdue(tx *store.Tx, id int64) error {
+// looked decides. It gives the agents that may have been kept waiting.
+func (s *Service) settleOverdue(tx *store.Tx, id int64) ([]string, error) {
 	j, ok, err := tx.Job(id)
 	if err != nil || !ok || j.Verdict != nil {
-		return err
+		return nil, err
 	}
 	ev := s.overdueEvent(j)
 	if ev == nil {
-		return nil
+		return nil, nil
 	}
-	if j, _, err = s.change(tx, j, ev); err != nil {
-		return fmt.Errorf("job %d: %w", id, err)
-	}
-	return s.dispatchAfter(tx, j)
+	free := affected(tx, j)
+	_, _, err = s.change(tx, j, ev)
+	return free, err
 }

@@ -30,10 +30,10 @@ type selected [chunkRows]uint16
 func (ix *Index) matcher(f Filter) matcher {
 	m := matcher{since: math.MinInt64, until: math.MaxInt64}
 	if !f.Since.IsZero() {
-		m.since = f.Since.UnixNano()
+		m.since = nanos(f.Since)
 	}
 	if !f.Until.IsZero() {
-		m.until = f.Until.UnixNano()
+		m.until = nanos(f.Until)
 	}
 	m.none = m.since >= m.until
 	if f.Schedule != 0 {

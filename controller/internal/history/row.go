@@ -2,6 +2,7 @@ package history
 
 import (
 	"cmp"
+	"math"
 	"time"
 
 	"borgfleet/shared/job"
@@ -59,9 +60,16 @@ func (p Position) compare(q Position) int {
 	return cmp.Compare(p.id, q.id)
 }
 
+// nanos of a time beyond what 64 bits of nanoseconds hold (1678 to 2262) are
+// the nearest ones: "until the year 9999" means until for ever.
 func nanos(t time.Time) int64 {
-	if t.IsZero() {
+	switch {
+	case t.IsZero():
 		return 0
+	case t.Year() < 1678:
+		return math.MinInt64
+	case t.Year() > 2261:
+		return math.MaxInt64
 	}
 	return t.UnixNano()
 }
