@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"time"
 
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
@@ -10,6 +11,9 @@ import (
 	"borgfleet/shared/version"
 	"borgfleet/shared/wire"
 )
+
+// clockSkew is how far an agent's clock may be off before somebody is told.
+const clockSkew = time.Minute
 
 // hello opens an epoch. The agent tells every job directory it holds; what it
 // tells is applied like any report, what it does not tell is gone.
@@ -58,6 +62,10 @@ func (s *Service) hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv
 		return nil, err
 	}
 	s.begin(se)
+	if skew := s.now().Sub(req.Now.AsTime()).Abs(); req.Now != nil && skew > clockSkew {
+		// Times in its jobs and the dates of certificates will be off.
+		s.log.Warn("the agent's clock is wrong, or this one's", "agent", id.AgentID, "by", skew.Round(time.Second))
+	}
 	s.log.Info("agent connected", "agent", id.AgentID, "version", req.Version, "host", req.Hostname, "jobs", len(req.Jobs))
 	return out, nil
 }
