@@ -161,3 +161,21 @@ func TestRun(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
+
+func TestEnrollMoved(t *testing.T) {
+	dir := newState(t)
+	id := identityOfTest()
+	id.MachineID = "another"
+	must(t, dir.SaveIdentity(id))
+	command(t, dir, "enroll --moved --name web2", Hooks{}).want(t, 2, "",
+		"borgfleet-agent: --moved changes nothing but the machine: leave out --name\n")
+	r := command(t, dir, "enroll --moved", Hooks{})
+	if r.code != 0 || !strings.Contains(r.out, "agent \"web1\" belongs to this machine now") || !strings.Contains(r.out, "borgfleet-agent run --state-dir STATE") {
+		t.Errorf("%+v", r)
+	}
+	got, err := dir.Identity()
+	must(t, err)
+	if got.MachineID == "another" || got.MachineID == "" || got.StateID != id.StateID || got.AgentID != id.AgentID {
+		t.Errorf("identity %+v", got)
+	}
+}

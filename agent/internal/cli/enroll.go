@@ -24,7 +24,10 @@ func (a *agent) enroll() *cli.Command {
 			"what stands on a command line can be seen by every account of this host while the command runs.\n\n" +
 			"The controller may ask for no more than is allowed here. Without any --allow option it may read and back up any source, but has no repository to put it into.\n\n" +
 			"  borgfleet-agent enroll --token-file token.txt --allow-repository '/srv/backups/**'\n" +
-			"  borgfleet-agent enroll --token-file - --allow-repository 'ssh://bk@backup.example.org/./web' < token.txt",
+			"  borgfleet-agent enroll --token-file - --allow-repository 'ssh://bk@backup.example.org/./web' < token.txt\n\n" +
+			"A state directory that finds itself on another machine does not run: two machines must not be one agent. " +
+			"If it was moved there and the old machine is gone, give it to the new one:\n\n" +
+			"  borgfleet-agent enroll --moved",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "token-file", Usage: "`FILE` with the join token; - is standard input"},
 			&cli.StringFlag{Name: "token", Usage: "the join `TOKEN` itself; prefer --token-file or the variable"},
@@ -34,6 +37,7 @@ func (a *agent) enroll() *cli.Command {
 			&cli.StringSliceFlag{Name: "allow-source", Usage: "let the controller back up only what lies at or below `PATH`; without it any source"},
 			&cli.BoolFlag{Name: "allow-maintenance", Usage: "let the controller prune, compact and break locks too"},
 			&cli.BoolFlag{Name: "allow-all", Usage: "let the controller do everything, restores onto this host included: only for those who trust it as they trust root here"},
+			&cli.BoolFlag{Name: "moved", Usage: "the state directory was moved to this machine on purpose, and the old machine is gone: go on as the same agent"},
 			cmdline.OutputFlag(),
 		},
 		Action: a.runEnroll,
@@ -48,11 +52,14 @@ func (a *agent) runEnroll(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	token, err := a.token(c)
+	dir, err := stateDir(c)
 	if err != nil {
 		return err
 	}
-	dir, err := stateDir(c)
+	if c.Bool("moved") {
+		return a.runMoved(c, dir, asJSON)
+	}
+	token, err := a.token(c)
 	if err != nil {
 		return err
 	}
@@ -71,6 +78,37 @@ func (a *agent) runEnroll(c *cli.Context) error {
 		return a.out.JSON(enrolled(result, cfg))
 	}
 	return a.tellEnrolled(result, cfg, dir)
+}
+
+// runMoved gives the state directory to this machine.
+func (a *agent) runMoved(c *cli.Context, dir state.Dir, asJSON bool) error {
+	for _, name := range []string{"token", "token-file", "name", "allow-repository", "allow-source", "allow-maintenance", "allow-all"} {
+		if c.IsSet(name) {
+			return cmdline.Usagef("--moved changes nothing but the machine: leave out --%s", name)
+		}
+	}
+	id, err := enrol.Moved(dir, state.HostMachineID)
+	if err != nil {
+		return permission(err, dir)
+	}
+	if asJSON {
+		return a.out.JSON(movedJSON{
+			Name: id.Name, AgentID: id.AgentID, FleetID: id.FleetID, ControllerURL: id.ControllerURL, MachineID: id.MachineID,
+		})
+	}
+	return a.out.Printf("The state directory %s of agent %q belongs to this machine now. It must not run on another one any more.\n"+
+		"A repository that a borg on the old machine left locked stays so: borg break-lock frees it.\n"+
+		"Next: start the agent with\n  systemctl enable --now borgfleet-agent\nor by hand with\n  borgfleet-agent run%s\n",
+		dir.Path(), id.Name, dirOption(dir))
+}
+
+// movedJSON is the result for programs.
+type movedJSON struct {
+	Name          string `json:"name"`
+	AgentID       string `json:"agent_id"`
+	FleetID       string `json:"fleet_id"`
+	ControllerURL string `json:"controller_url"`
+	MachineID     string `json:"machine_id"`
 }
 
 // token takes the join token from where it was given, and looks whether it is
@@ -167,5 +205,5 @@ func dirOption(dir state.Dir) string {
 	if dir.Path() == state.DefaultDir {
 		return ""
 	}
-	return " --state-dir " + shell(dir.Path())
+	return " --state-dir " + term.Shell(dir.Path())
 }

@@ -70,7 +70,7 @@ func made(t *testing.T, dir state.Dir, key string, n int) *jobdir.Dir {
 	must(t, err)
 	at := time.Date(2026, 3, 1, 10, n, 0, 0, time.UTC)
 	d, err := jobdir.Create(dir.Jobs(), k, job.Spec{
-		Kind: job.Backup, Repository: web(), CreatedAt: at, StartDeadline: at.Add(time.Hour), TriggeredBy: job.ByManual,
+		Kind: job.Backup, Repository: web(), CreatedAt: at, StartDeadline: now().Add(time.Hour), TriggeredBy: job.ByManual,
 	}, job.PhaseAnnounced)
 	must(t, err)
 	return d

@@ -67,14 +67,3 @@ func permissions(a policy.Allow) permissionOf {
 		Maintenance: a.Maintenance, All: a.All,
 	}
 }
-
-// shell quotes a word for a command that a person copies.
-func shell(word string) string {
-	special := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-:@%+,=", r))
-	}
-	if word != "" && !strings.ContainsFunc(word, special) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}

@@ -69,7 +69,11 @@ func (a *agent) tellStatus(st local.Status) error {
 	if len(st.Borg) == 0 {
 		f.Add("Borg", "none was found: install borgbackup")
 	}
-	f.Add("Jobs", fmt.Sprintf("%d running, %d waiting", st.Running, st.Waiting))
+	jobs := fmt.Sprintf("%d running, %d waiting", st.Running, st.Waiting)
+	if st.Unreadable > 0 {
+		jobs += fmt.Sprintf(", %d cannot be read (the agent's log says why)", st.Unreadable)
+	}
+	f.Add("Jobs", jobs)
 	f.Add("Version", st.Version)
 	f.Add("State", st.StateDir)
 	if err := f.Print(a.out); err != nil {

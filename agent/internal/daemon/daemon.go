@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os/exec"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,24 +40,29 @@ type Daemon struct {
 	wg sync.WaitGroup
 
 	mu      sync.Mutex
-	ctx     context.Context      // of Run; guarded by mu
-	jobs    map[job.Key]*tended  // guarded by mu
-	desired *definitions         // guarded by mu
-	changed map[job.Key]struct{} // told to the link; guarded by mu
-	linked  bool                 // a Report stream is open; guarded by mu
-	lostAt  time.Time            // when it last was not; guarded by mu
+	ctx     context.Context     // of Run; guarded by mu
+	jobs    map[job.Key]*tended // guarded by mu
+	desired *definitions        // guarded by mu
+	changed map[job.Key]bool    // for the link, see TakeChanged; guarded by mu
+	linked  bool                // the controller answers; guarded by mu
+	lostAt  time.Time           // when it last did not; guarded by mu
 
-	wake     chan struct{} // the link should look at changed
-	contacts chan struct{} // closed and replaced when linked changes; guarded by mu
+	damaged []job.Key     // directories that could not be opened
+	wake    chan struct{} // the link should look at changed
+	news    chan struct{} // closed and replaced when an announced job should ask again; guarded by mu
+	again   time.Duration // after a failure that may pass
 }
+
+// tryAgain is how long a failure of the disk is given to pass.
+const tryAgain = time.Second
 
 // New opens the agent's jobs. Nothing starts before Run.
 func New(o Options) (*Daemon, error) {
 	d := &Daemon{
 		o: o, log: o.Logger,
-		jobs: map[job.Key]*tended{}, changed: map[job.Key]struct{}{},
-		wake: make(chan struct{}, 1), contacts: make(chan struct{}),
-		lostAt: o.Now(),
+		jobs: map[job.Key]*tended{}, changed: map[job.Key]bool{},
+		wake: make(chan struct{}, 1), news: make(chan struct{}),
+		lostAt: o.Now(), again: tryAgain,
 	}
 	var err error
 	if d.desired, err = openDefinitions(o.State.Desired()); err != nil {
@@ -69,6 +75,9 @@ func New(o Options) (*Daemon, error) {
 	for _, bad := range damaged {
 		// One damaged directory must not keep the host from being backed up.
 		d.log.Error("damaged job directory left alone", "path", bad.Path, "err", bad.Err)
+		if key, ok := bad.Key(); ok {
+			d.damaged = append(d.damaged, key)
+		}
 	}
 	for _, dir := range dirs {
 		d.jobs[dir.Key()] = newTended(dir)
@@ -124,9 +133,14 @@ func (d *Daemon) get(key job.Key) (*tended, bool) {
 }
 
 // touch tells the link that there is something new about a job.
-func (d *Daemon) touch(key job.Key) {
+func (d *Daemon) touch(key job.Key) { d.tell(key, false) }
+
+// sayAgain makes the link repeat what it said of a job: it did not arrive.
+func (d *Daemon) sayAgain(key job.Key) { d.tell(key, true) }
+
+func (d *Daemon) tell(key job.Key, again bool) {
 	d.mu.Lock()
-	d.changed[key] = struct{}{}
+	d.changed[key] = d.changed[key] || again
 	d.mu.Unlock()
 	select {
 	case d.wake <- struct{}{}:
@@ -137,16 +151,14 @@ func (d *Daemon) touch(key job.Key) {
 // Wake receives when TakeChanged has something.
 func (d *Daemon) Wake() <-chan struct{} { return d.wake }
 
-// TakeChanged gives the jobs that changed since the last call.
-func (d *Daemon) TakeChanged() []job.Key {
+// TakeChanged gives the jobs that changed since the last call; true are those
+// of which everything should be said again.
+func (d *Daemon) TakeChanged() map[job.Key]bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	keys := make([]job.Key, 0, len(d.changed))
-	for k := range d.changed {
-		keys = append(keys, k)
-	}
-	clear(d.changed)
-	return keys
+	changed := d.changed
+	d.changed = map[job.Key]bool{}
+	return changed
 }
 
 // SetLinked tells whether the controller is in contact.
@@ -160,23 +172,19 @@ func (d *Daemon) SetLinked(linked bool) {
 	if !linked {
 		d.lostAt = d.o.Now()
 	}
-	close(d.contacts)
-	d.contacts = make(chan struct{})
-}
-
-// contact says whether the controller is in contact, since when it is not, and
-// gives a channel that closes when that changes.
-func (d *Daemon) contact() (linked bool, lostAt time.Time, changed <-chan struct{}) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.linked, d.lostAt, d.contacts
+	d.announce()
 }
 
 // Linked says whether the controller is in contact, and since when it is not.
 func (d *Daemon) Linked() (bool, time.Time) {
-	linked, at, _ := d.contact()
-	return linked, at
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.linked, d.lostAt
 }
+
+// Damaged gives the jobs whose directories could not be opened: nothing is
+// known of them but that they are here.
+func (d *Daemon) Damaged() []job.Key { return slices.Clone(d.damaged) }
 
 // Dirs gives every job directory.
 func (d *Daemon) Dirs() []*jobdir.Dir {
@@ -196,17 +204,6 @@ func (d *Daemon) Dir(key job.Key) (*jobdir.Dir, bool) {
 		return nil, false
 	}
 	return t.dir, true
-}
-
-// hostFree says whether one more job fits on the host.
-func (d *Daemon) hostFree() bool {
-	busy := 0
-	for _, dir := range d.Dirs() {
-		if !dir.Ended() && dir.Spec().Kind.NeedsHostSlot() && dir.Locked() {
-			busy++
-		}
-	}
-	return busy < d.o.MaxParallel
 }
 
 var errNoSuchJob = errors.New("no such job on this host")

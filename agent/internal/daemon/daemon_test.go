@@ -48,6 +48,9 @@ func jobProcess(path string) int {
 		return 1
 	}
 	v := job.Verdict{Status: job.Completed, EndedAt: time.Now()}
+	if !time.Now().Before(d.Spec().StartDeadline) {
+		v.Status, v.ErrorCode = job.Failed, job.CodeDeadline
+	}
 	if want, _ := d.Desired(); want == jobdir.Cancel {
 		v.Status = job.Cancelled
 	}
@@ -63,9 +66,26 @@ type fixture struct {
 	d      *Daemon
 	stop   func()
 	mu     sync.Mutex
-	now    time.Time
+	now    time.Time // guarded by mu
+	live   bool      // the clock goes; guarded by mu
 	spawns atomic.Int32
+	most   atomic.Int32 // jobs that had a process at a time
 	env    []string
+
+	failures atomic.Int32 // that were logged
+}
+
+// failures counts what is logged as an error.
+type failures struct {
+	slog.Handler
+	n *atomic.Int32
+}
+
+func (h failures) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelError }
+
+func (h failures) Handle(context.Context, slog.Record) error {
+	h.n.Add(1)
+	return nil
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -85,6 +105,9 @@ func newFixture(t *testing.T) *fixture {
 func (f *fixture) clock() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.live {
+		return time.Now()
+	}
 	return f.now
 }
 
@@ -98,9 +121,10 @@ func (f *fixture) pass(d time.Duration) {
 func (f *fixture) open() {
 	f.t.Helper()
 	d, err := New(Options{
-		State: f.dir, MaxParallel: 1, Logger: slog.New(slog.DiscardHandler), Now: f.clock, OwnAuthority: 30 * time.Second,
+		State: f.dir, MaxParallel: 1, Logger: slog.New(failures{slog.DiscardHandler, &f.failures}), Now: f.clock, OwnAuthority: 30 * time.Second,
 		Spawn: func(d *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd {
 			f.spawns.Add(1)
+			f.most.Store(max(f.most.Load(), f.busy()))
 			cmd := exec.Command("/proc/self/exe")
 			cmd.Env = append(append(os.Environ(), "DAEMON_TEST_JOB="+d.Path()), f.env...)
 			cmd.ExtraFiles = []*os.File{lock.File()}
@@ -110,19 +134,29 @@ func (f *fixture) open() {
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	f.d, d.again = d, 10*time.Millisecond
 	ctx, cancel := context.WithCancel(f.t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = d.Run(ctx)
 	}()
-	f.d = d
 	f.stop = func() {
 		cancel()
 		<-done
 	}
 	f.t.Cleanup(f.stop)
 	f.await("running", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.ctx != nil })
+}
+
+// busy counts the jobs that have a process and no verdict.
+func (f *fixture) busy() (n int32) {
+	for _, dir := range f.d.Dirs() {
+		if dir.Locked() && !dir.Ended() {
+			n++
+		}
+	}
+	return n
 }
 
 func (f *fixture) await(what string, cond func() bool) {
@@ -273,11 +307,11 @@ func TestOwnAuthority(t *testing.T) {
 		t.Fatal("started while the controller was there and had not said so")
 	}
 	f.d.SetLinked(false)
-	if f.d.mayDecide() {
+	if f.d.alone() {
 		t.Error("decides at once")
 	}
 	f.pass(29 * time.Second)
-	if f.d.mayDecide() {
+	if f.d.alone() {
 		t.Error("decides too early")
 	}
 	f.pass(2 * time.Second)
@@ -379,5 +413,144 @@ func TestTidy(t *testing.T) {
 		if _, ok := f.d.Dir(key); ok != want {
 			t.Errorf("kept %v, want %v", ok, want)
 		}
+	}
+}
+
+// TestOwnAuthorityKeepsTheHostsLimit: deciding and taking the place are one
+// step, also for jobs that ask at the same moment.
+func TestOwnAuthorityKeepsTheHostsLimit(t *testing.T) {
+	f := newFixture(t)
+	f.pass(time.Minute)
+	var keys []job.Key
+	for range 5 {
+		dir, err := f.d.Start(job.Repository{ID: 7, Path: "/r"}, "root")
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, dir.Key())
+	}
+	for _, key := range keys {
+		f.ended(key)
+	}
+	if n := f.most.Load(); n != 1 {
+		t.Errorf("%d at a time, with a limit of 1", n)
+	}
+}
+
+// TestAGrantedJobTakesAPlaceToo: between the controller's word and the job
+// process's lock nobody else may decide for himself.
+func TestAGrantedJobTakesAPlaceToo(t *testing.T) {
+	f := newFixture(t)
+	f.pass(time.Minute)
+	granted, own := announced(t, f, time.Hour), announced(t, f, time.Hour)
+	granted.release()
+	for _, step := range []struct {
+		t    *tended
+		want bool
+	}{{granted, true}, {own, false}} {
+		if may, _ := f.d.mayStart(step.t); may != step.want {
+			t.Errorf("may start: %v, want %v", may, step.want)
+		}
+	}
+	_, news := f.d.mayStart(own)
+	f.d.leave(granted)
+	<-news // who waits for a place hears that one is free
+	if may, _ := f.d.mayStart(own); !may {
+		t.Error("the free place is not taken")
+	}
+}
+
+// announced makes an announced job that nobody tends.
+func announced(t *testing.T, f *fixture, deadline time.Duration) *tended {
+	t.Helper()
+	s := spec(f.now)
+	s.StartDeadline = f.now.Add(deadline)
+	dir, err := jobdir.Create(f.dir.Jobs(), newKey(t), s, job.PhaseAnnounced)
+	if err != nil {
+		t.Fatal(err)
+	}
+	td := newTended(dir)
+	f.d.mu.Lock()
+	f.d.jobs[dir.Key()] = td
+	f.d.mu.Unlock()
+	return td
+}
+
+// TestAnAnnouncedJobHasADeadline also while the controller is there and says
+// nothing.
+func TestAnAnnouncedJobHasADeadline(t *testing.T) {
+	f := newFixture(t)
+	f.mu.Lock()
+	f.live = true
+	f.mu.Unlock()
+	f.d.SetLinked(true)
+	td := announced(t, f, time.Since(f.now)+50*time.Millisecond)
+	f.d.tend(t.Context(), td)
+	if v := f.ended(td.dir.Key()); v.ErrorCode != job.CodeDeadline {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestAnAnnouncedJobOutlivesATroubledDisk: one failed read or write is not the
+// end of it.
+func TestAnAnnouncedJobOutlivesATroubledDisk(t *testing.T) {
+	for name, file := range map[string]string{"read": "status", "accept": "lock"} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.d.SetLinked(true)
+			td := announced(t, f, time.Hour)
+			trouble := filepath.Join(td.dir.Path(), file)
+			if err := os.Mkdir(trouble, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			td.release()
+			f.d.tend(t.Context(), td)
+			f.await("a failure", func() bool { return f.failures.Load() > 0 })
+			if err := os.Remove(trouble); err != nil {
+				t.Fatal(err)
+			}
+			if v := f.ended(td.dir.Key()); v.Status != job.Completed {
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+}
+
+// TestDamagedJobsAreStillHeld: the controller must hear of them, or it gives
+// up a job whose borg runs.
+func TestDamagedJobsAreStillHeld(t *testing.T) {
+	f := newFixture(t)
+	f.stop()
+	key := newKey(t)
+	for _, name := range []string{key.String(), "lost+found", job.Key{}.String()} {
+		if err := os.Mkdir(filepath.Join(f.dir.Jobs(), name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.open()
+	if got := f.d.Damaged(); len(got) != 1 || got[0] != key {
+		t.Errorf("damaged: %v, want %v", got, key)
+	}
+}
+
+// TestARepeatedOrderIsAnswered: who orders a job that has ended has not heard
+// of it.
+func TestARepeatedOrderIsAnswered(t *testing.T) {
+	f := newFixture(t)
+	key := newKey(t)
+	f.order(key, fleetv1.Order_DESIRED_CANCEL, spec(f.now))
+	f.ended(key)
+	f.d.TakeChanged()
+	f.order(key, fleetv1.Order_DESIRED_RUN, spec(f.now))
+	if again := f.d.TakeChanged()[key]; !again {
+		t.Error("not said again")
+	}
+	dir, _ := f.d.Dir(key)
+	if err := dir.SetReplicated(); err != nil {
+		t.Fatal(err)
+	}
+	f.order(key, fleetv1.Order_DESIRED_RUN, spec(f.now))
+	if again := f.d.TakeChanged()[key]; again {
+		t.Error("said again although the controller has it")
 	}
 }

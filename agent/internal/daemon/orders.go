@@ -88,7 +88,9 @@ func (d *Daemon) obey(t *tended, id int64, want fleetv1.Order_Desired) error {
 		return err
 	}
 	if t.dir.Ended() {
-		d.touch(t.dir.Key()) // said again: the verdict may not have arrived
+		if !t.dir.Replicated() {
+			d.sayAgain(t.dir.Key()) // who still wants something of it lacks the verdict
+		}
 		return nil
 	}
 	switch want {
@@ -143,7 +145,7 @@ func (d *Daemon) Answer(a *fleetv1.JobAnswer) error {
 }
 
 // Start makes a job for a person on this host. It takes its place in the
-// controller's queue like every other; see awaitWord for when that is away.
+// controller's queue like every other; see mayStart for when that is away.
 func (d *Daemon) Start(repo job.Repository, by string) (*jobdir.Dir, error) {
 	key, err := job.NewKey()
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"borgfleet/agent/internal/jobdir"
-	"borgfleet/shared/job"
 )
 
 // respawnAfter is the shortest pause before a job process that died without a
@@ -24,13 +23,15 @@ type tended struct {
 	dir  *jobdir.Dir
 	word chan struct{} // the controller's or a person's word on an announced job
 	once sync.Once
+
+	place bool // it has its place on the host; guarded by Daemon.mu
 }
 
 func newTended(dir *jobdir.Dir) *tended {
 	return &tended{dir: dir, word: make(chan struct{})}
 }
 
-// go lets an announced job start.
+// release lets an announced job start.
 func (t *tended) release() { t.once.Do(func() { close(t.word) }) }
 
 // tend looks after a job until it has a verdict. Daemon restart, crash of the
@@ -48,6 +49,7 @@ func (d *Daemon) tend(ctx context.Context, t *tended) {
 		if !d.awaitWord(ctx, t) {
 			return
 		}
+		defer d.leave(t)
 		// While no job process runs, these keep what borg writes alive.
 		pipes, err := t.dir.HoldPipes()
 		if err != nil {
@@ -69,7 +71,9 @@ func (d *Daemon) tend(ctx context.Context, t *tended) {
 			}
 			d.log.Warn("job process ended without a verdict; starting another", "job", t.dir.Key(), "in", pause)
 			wait(ctx, pause/2+rand.N(pause))
-			pause = min(2*pause, respawnAtMost)
+			if pause = min(2*pause, respawnAtMost); pause == respawnAtMost {
+				d.leave(t) // one that cannot live must not keep the others waiting
+			}
 		}
 		d.touch(t.dir.Key())
 	})
@@ -150,28 +154,6 @@ func (d *Daemon) poll(ctx context.Context, dir *jobdir.Dir) (stop func()) {
 	return cancel
 }
 
-// awaitWord holds an announced job back until the controller gives its word,
-// or has been out of contact for so long that the host decides by itself.
-func (d *Daemon) awaitWord(ctx context.Context, t *tended) bool {
-	reg, err := t.dir.Register()
-	if err != nil {
-		d.log.Error("read register", "job", t.dir.Key(), "err", err)
-		return false
-	}
-	if reg.Phase != job.PhaseAnnounced {
-		return true
-	}
-	for !d.mayDecide() {
-		if !d.waitForWord(ctx, t) {
-			return false
-		}
-		if t.released() {
-			break
-		}
-	}
-	return d.accept(t.dir)
-}
-
 func (t *tended) released() bool {
 	select {
 	case <-t.word:
@@ -179,47 +161,6 @@ func (t *tended) released() bool {
 	default:
 		return false
 	}
-}
-
-// mayDecide: no contact for so long, and room on the host.
-func (d *Daemon) mayDecide() bool {
-	linked, lostAt, _ := d.contact()
-	return !linked && d.o.Now().Sub(lostAt) >= d.o.OwnAuthority && d.hostFree()
-}
-
-// waitForWord waits for anything that may change the decision.
-func (d *Daemon) waitForWord(ctx context.Context, t *tended) bool {
-	linked, lostAt, changed := d.contact()
-	var timer <-chan time.Time
-	if !linked {
-		left := max(d.o.OwnAuthority-d.o.Now().Sub(lostAt), time.Second)
-		tm := time.NewTimer(left)
-		defer tm.Stop()
-		timer = tm.C
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.word:
-	case <-changed:
-	case <-timer:
-	}
-	return true
-}
-
-// accept writes down that the job may start now.
-func (d *Daemon) accept(dir *jobdir.Dir) bool {
-	lock, err := dir.TryLock()
-	if err != nil {
-		return errors.Is(err, jobdir.ErrLocked) // a job process has it already
-	}
-	defer lock.Close()
-	err = dir.Update(func(r *job.Register) { r.Phase, r.Reason = job.PhaseAccepted, "" })
-	if err != nil {
-		d.log.Error("accept job", "job", dir.Key(), "err", err)
-		return false
-	}
-	return true
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -33,6 +33,8 @@ type Request struct {
 	Name   string // empty: the token's, else the host's
 	State  state.Dir
 	Config policy.Config // what the controller may do on this host
+
+	MachineID func() (string, error) // nil: the host's own
 }
 
 // Result tells what came of it.
@@ -46,6 +48,9 @@ type Result struct {
 // Run enrols. It may be repeated after any failure: key and sealing identity
 // are kept, and the controller knows the key again.
 func Run(ctx context.Context, r Request) (Result, error) {
+	if r.MachineID == nil {
+		r.MachineID = state.HostMachineID
+	}
 	token, err := certs.ParseJoinToken(r.Token)
 	if err != nil {
 		return Result{}, err
@@ -59,6 +64,9 @@ func Run(ctx context.Context, r Request) (Result, error) {
 	}
 	defer lock.Close()
 	if id, err := r.State.Identity(); err == nil {
+		if err := r.State.CheckMachine(id, r.MachineID); err != nil {
+			return Result{}, err
+		}
 		return Result{}, fmt.Errorf("this host is already enrolled, as %q (state directory %s); to enrol it a second time give another --state-dir", id.Name, r.State.Path())
 	} else if !errors.Is(err, state.ErrNotEnrolled) {
 		return Result{}, err
@@ -159,13 +167,17 @@ func keep(r Request, token certs.JoinToken, key crypto.Signer, sealing *seal.Ide
 	if err := cred.Save(r.State.Credential()); err != nil {
 		return Result{}, err
 	}
+	machine, err := state.MachineIDOrNew(r.MachineID)
+	if err != nil {
+		return Result{}, err
+	}
 	r.Config.ControllerURL = token.URL
 	if err := r.Config.Save(r.State.Config()); err != nil {
 		return Result{}, err
 	}
 	id := state.Identity{
 		AgentID: cred.Identity().AgentID, Name: a.Name, FleetID: cred.FleetID(),
-		StateID: state.NewStateID(), MachineID: state.MachineID(), ControllerURL: token.URL,
+		StateID: state.NewStateID(), MachineID: machine, ControllerURL: token.URL,
 	}
 	if err := r.State.SaveIdentity(id); err != nil {
 		return Result{}, err

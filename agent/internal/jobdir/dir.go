@@ -152,6 +152,12 @@ type Damage struct {
 	Err  error
 }
 
+// Key is the job's that the directory is of; false if it is nobody's.
+func (d Damage) Key() (job.Key, bool) {
+	key, err := job.ParseKey(filepath.Base(d.Path))
+	return key, err == nil && !key.IsZero()
+}
+
 // List opens every job's directory, oldest key first, and removes what a crash
 // left of directories that were never finished. Damaged ones are named, and
 // left alone for a person to look at.

@@ -232,3 +232,23 @@ func await(t testing.TB, ok func() bool) {
 		}
 	}
 }
+
+// TestTornNumbersCountAsMissing: they are written unsynced, so a power cut may
+// leave zeros or a part. What they say comes again; a job that could not be
+// opened for it would never end.
+func TestTornNumbersCountAsMissing(t *testing.T) {
+	d := newDir(t)
+	for _, torn := range []string{"", "\x00\x00\x00", "4", "4x\n"} {
+		must(t, os.WriteFile(d.file(fileAcked), []byte(torn), 0o600))
+		must(t, os.WriteFile(d.file(fileID), []byte(torn), 0o600))
+		if n, err := d.Acked(); n != 0 || err != nil {
+			t.Errorf("acked %q: %d, %v", torn, n, err)
+		}
+		if n, err := d.ID(); n != 0 || err != nil {
+			t.Errorf("id %q: %d, %v", torn, n, err)
+		}
+		j, err := d.OpenJournal(Limits{})
+		must(t, err)
+		must(t, j.Close())
+	}
+}

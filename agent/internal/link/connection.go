@@ -22,6 +22,10 @@ const (
 	batchBytes = 256 << 10
 )
 
+// retryRead is how long a job directory that cannot be read is left alone, and
+// how often at most a job is said once more.
+const retryRead = time.Second
+
 // connection is one epoch.
 type connection struct {
 	l      *Link
@@ -33,6 +37,7 @@ type connection struct {
 	applied     chan struct{} // a revision was applied
 	mu          sync.Mutex
 	revision    uint64                         // applied; guarded by mu
+	said, heard bool                           // Report took a message, the controller spoke; guarded by mu
 	answers     map[job.Key]*fleetv1.JobAnswer // heard, not yet looked at by the sender; guarded by mu
 	answersWake chan struct{}
 }
@@ -52,6 +57,23 @@ func signal(ch chan struct{}) {
 	}
 }
 
+// there notes that a half of the connection works. Only both make it one: a
+// message that is sent has not arrived, and a link that breaks again and again
+// before the controller said a word must not pass for contact.
+func (c *connection) there(half *bool) {
+	c.mu.Lock()
+	before := c.said && c.heard
+	*half = true
+	now := c.said && c.heard
+	c.mu.Unlock()
+	if before || !now {
+		return
+	}
+	c.l.status.Store(nil)
+	c.l.o.Jobs.SetLinked(true)
+	c.l.log.Info("connected to the controller", "controller", c.l.o.Identity.ControllerURL)
+}
+
 // watch applies the desired state as it comes, and confirms what is on disk.
 func (c *connection) watch(ctx context.Context) error {
 	stream, err := c.client.Watch(ctx, &fleetv1.WatchRequest{Epoch: c.hello.heard.Epoch})
@@ -68,6 +90,7 @@ func (c *connection) watch(ctx context.Context) error {
 		c.revision = m.Revision
 		c.mu.Unlock()
 		signal(c.applied)
+		c.there(&c.heard)
 	}
 	return stream.Err()
 }
@@ -87,6 +110,7 @@ func (c *connection) receive(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		c.there(&c.heard)
 		for _, a := range m.Jobs {
 			if err := c.l.o.Jobs.Answer(a); err != nil {
 				return fmt.Errorf("take answer: %w", err)
@@ -108,7 +132,7 @@ func (c *connection) send(ctx context.Context) error {
 		return err
 	}
 	c.stream = stream
-	defer c.end(ctx)
+	defer c.end()
 	out := newOutbox(c)
 	defer out.close()
 	if err := out.begin(); err != nil {
@@ -119,9 +143,7 @@ func (c *connection) send(ctx context.Context) error {
 		return c.sendError(err)
 	}
 	close(c.opened)
-	c.l.status.Store(nil)
-	c.l.o.Jobs.SetLinked(true)
-	c.l.log.Info("connected to the controller", "controller", c.l.o.Identity.ControllerURL)
+	c.there(&c.said)
 	for {
 		m, more, err := out.next()
 		if err != nil {
@@ -145,7 +167,7 @@ func (c *connection) send(ctx context.Context) error {
 func (c *connection) idle(ctx context.Context, until time.Time) error {
 	var hold <-chan time.Time
 	if !until.IsZero() {
-		t := time.NewTimer(time.Until(until))
+		t := time.NewTimer(until.Sub(c.l.o.Now()))
 		defer t.Stop()
 		hold = t.C
 	}
@@ -176,6 +198,6 @@ func (c *connection) sendError(err error) error {
 }
 
 // end half-closes, so that the controller sees an end and not a cut.
-func (c *connection) end(context.Context) {
+func (c *connection) end() {
 	_ = c.stream.CloseRequest() // broken or not: nothing more is said on it
 }

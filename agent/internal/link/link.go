@@ -33,8 +33,9 @@ import (
 type Jobs interface {
 	Dirs() []*jobdir.Dir
 	Dir(job.Key) (*jobdir.Dir, bool)
+	Damaged() []job.Key // held, and nothing more is known of them
 	Wake() <-chan struct{}
-	TakeChanged() []job.Key
+	TakeChanged() map[job.Key]bool // true: say all of it again
 	Apply(*fleetv1.WatchResponse) error
 	Answer(*fleetv1.JobAnswer) error
 	SetLinked(bool)
@@ -213,10 +214,13 @@ func (l *Link) hello(ctx context.Context, client fleetv1connect.FleetServiceClie
 	for _, d := range l.o.Jobs.Dirs() {
 		js, err := stateOf(d)
 		if err != nil {
-			l.log.Error("job left out of Hello", "job", d.Key(), "err", err)
-			continue
+			l.log.Error("no more can be said of a job than that it is held", "job", d.Key(), "err", err)
+			js = held(d.Key())
 		}
 		req.Jobs = append(req.Jobs, js)
+	}
+	for _, key := range l.o.Jobs.Damaged() {
+		req.Jobs = append(req.Jobs, held(key))
 	}
 	resp, err := client.Hello(ctx, req)
 	if err != nil {
@@ -230,6 +234,10 @@ type greeting struct {
 	said  *fleetv1.HelloRequest
 	heard *fleetv1.HelloResponse
 }
+
+// held names a job that cannot be read now. What Hello leaves out counts as
+// lost, and borg may well be running.
+func held(key job.Key) *fleetv1.JobState { return &fleetv1.JobState{Key: key[:]} }
 
 func stateOf(d *jobdir.Dir) (*fleetv1.JobState, error) {
 	reg, err := d.Register()

@@ -20,8 +20,17 @@ type outbox struct {
 	c         *connection
 	cursors   map[job.Key]*cursor
 	dirty     map[job.Key]struct{} // may have something new
+	again     map[job.Key]struct{} // did not arrive: to be said once more
+	failed    map[job.Key]failure  // could not be read
 	confirmed uint64               // revision that was last confirmed
-	holdUntil time.Time            // when the oldest held lines are due; zero: none are
+	holdUntil time.Time            // when the first of what waits is due; zero: nothing does
+}
+
+// failure is when a job that could not be read is looked at again, and why it
+// could not.
+type failure struct {
+	due time.Time
+	why string
 }
 
 // cursor is how much of one job has been said.
@@ -33,10 +42,14 @@ type cursor struct {
 	spec   bool         // the controller does not know the job: send its spec
 	follow bool         // somebody reads along
 	held   time.Time    // since when lines wait for company; zero: none do
+	again  time.Time    // when everything was last said once more
 }
 
 func newOutbox(c *connection) *outbox {
-	return &outbox{c: c, cursors: map[job.Key]*cursor{}, dirty: map[job.Key]struct{}{}}
+	return &outbox{
+		c: c, cursors: map[job.Key]*cursor{},
+		dirty: map[job.Key]struct{}{}, again: map[job.Key]struct{}{}, failed: map[job.Key]failure{},
+	}
 }
 
 func (o *outbox) close() {
@@ -86,8 +99,11 @@ func (o *outbox) begin() error {
 // there is something behind it already.
 func (o *outbox) next() (m *fleetv1.ReportRequest, more bool, err error) {
 	o.hear()
-	for _, key := range o.c.l.o.Jobs.TakeChanged() {
+	for key, again := range o.c.l.o.Jobs.TakeChanged() {
 		o.dirty[key] = struct{}{}
+		if again {
+			o.again[key] = struct{}{}
+		}
 	}
 	o.c.mu.Lock()
 	revision := o.c.revision
@@ -95,38 +111,89 @@ func (o *outbox) next() (m *fleetv1.ReportRequest, more bool, err error) {
 
 	m = &fleetv1.ReportRequest{AppliedRevision: revision}
 	o.holdUntil = time.Time{}
+	for key := range o.again {
+		o.rewind(key)
+	}
 	budget := batchBytes
 	for _, key := range slices.Collect(maps.Keys(o.dirty)) {
 		if budget <= 0 {
 			more = true
 			break
 		}
-		report, rest, err := o.report(key, budget)
-		if err != nil {
-			// One unreadable directory must not silence the others.
-			o.c.l.log.Error("report job", "job", key, "err", err)
-		}
-		if !rest {
-			delete(o.dirty, key)
-		}
+		report, rest := o.take(key, budget)
 		if report != nil {
 			m.Jobs = append(m.Jobs, report)
 			budget -= proto.Size(report)
 		}
-		if cu := o.cursors[key]; cu != nil && !cu.held.IsZero() {
-			o.dirty[key] = struct{}{}
-			if due := cu.held.Add(holdLines); o.holdUntil.IsZero() || due.Before(o.holdUntil) {
-				o.holdUntil = due
-			}
-		} else {
-			more = more || rest
-		}
+		more = more || rest
 	}
 	if len(m.Jobs) == 0 && revision == o.confirmed {
 		return nil, false, nil
 	}
 	o.confirmed = revision
 	return m, more, nil
+}
+
+// take gives what is new of one job, and leaves it dirty while it is not all
+// said. rest: there is more to be had at once.
+func (o *outbox) take(key job.Key, budget int) (report *fleetv1.JobReport, rest bool) {
+	if f, ok := o.failed[key]; ok && o.now().Before(f.due) {
+		o.wakeAt(f.due)
+		return nil, false
+	}
+	report, rest, err := o.report(key, budget)
+	if err != nil {
+		// One unreadable directory must not silence the others; it stays dirty,
+		// because of a job that has ended no change will tell again.
+		o.fail(key, err)
+		return report, false
+	}
+	delete(o.failed, key)
+	if cu := o.cursors[key]; cu != nil && !cu.held.IsZero() {
+		o.wakeAt(cu.held.Add(holdLines))
+		return report, false
+	}
+	if !rest {
+		delete(o.dirty, key)
+	}
+	return report, rest
+}
+
+func (o *outbox) fail(key job.Key, err error) {
+	if err.Error() != o.failed[key].why {
+		o.c.l.log.Error("job cannot be reported; trying again", "job", key, "err", err)
+	}
+	f := failure{due: o.now().Add(retryRead), why: err.Error()}
+	o.failed[key] = f
+	o.wakeAt(f.due)
+}
+
+// rewind makes the next report of a job say everything that the controller has
+// not acknowledged, though not more than once a second: the first repeat may
+// only be on its way.
+func (o *outbox) rewind(key job.Key) {
+	cu := o.cursors[key]
+	if cu == nil {
+		delete(o.again, key) // nothing was said of it yet
+		return
+	}
+	if due := cu.again.Add(retryRead); o.now().Before(due) {
+		o.wakeAt(due)
+		return
+	}
+	acked, _ := cu.dir.Acked() // 0 if unreadable: then more is said than is needed
+	delete(o.again, key)
+	cu.again, cu.said, cu.next = o.now(), job.Register{}, max(acked, 1)
+	o.dirty[key] = struct{}{}
+}
+
+func (o *outbox) now() time.Time { return o.c.l.o.Now() }
+
+// wakeAt makes sure that next is called at t, if not before.
+func (o *outbox) wakeAt(t time.Time) {
+	if o.holdUntil.IsZero() || t.Before(o.holdUntil) {
+		o.holdUntil = t
+	}
 }
 
 // hear takes over what the answers mean for what is said next.
@@ -167,24 +234,25 @@ func (o *outbox) report(key job.Key, budget int) (*fleetv1.JobReport, bool, erro
 	if cu.spec {
 		r.Spec = wire.FromSpec(cu.dir.Spec())
 	}
-	records, next, err := cu.reader.Read(cu.next, budget)
-	if err != nil {
-		return nil, false, err
-	}
+	// A journal that cannot be read must not hold the verdict back.
+	records, next, unread := cu.reader.Read(cu.next, budget)
 	// That a job is accepted is no news worth a message of its own: it comes
 	// just when job process and borg need the processor to start.
 	dull := r.Register == nil || reg.Phase == job.PhaseAccepted && reg.Verdict == nil
-	if dull && r.Spec == nil && (len(records) > 0 || r.Register != nil) && o.hold(cu, records) {
+	if unread == nil && dull && r.Spec == nil && (len(records) > 0 || r.Register != nil) && o.hold(cu, records) {
 		return nil, false, nil
 	}
 	cu.held = time.Time{}
 	if len(records) == 0 && r.Register == nil && r.Spec == nil {
-		return nil, false, nil
+		return nil, false, unread
 	}
 	r.Records = records
 	cu.next, cu.spec = next, false
 	if r.Register != nil {
 		cu.said = reg
+	}
+	if unread != nil {
+		return r, false, unread
 	}
 	end, err := cu.dir.JournalNext()
 	rest := err == nil && cu.next < end
@@ -200,7 +268,7 @@ func (o *outbox) hold(cu *cursor, records []*fleetv1.Record) bool {
 	if cu.follow {
 		return false
 	}
-	now := time.Now()
+	now := o.now()
 	if cu.held.IsZero() {
 		cu.held = now
 	}

@@ -31,17 +31,20 @@ func (s *Server) find(ref string) (*jobdir.Dir, error) {
 		if dir, ok := s.o.Jobs.Dir(key); ok {
 			return dir, nil
 		}
-		return nil, noJob(ref)
+		return nil, noJobAmong(ref, len(s.o.Jobs.Damaged()))
 	}
 	number := wholeNumber(ref)
 	if number == 0 && (len(ref) < shortestRef || strings.Trim(ref, "0123456789abcdef-") != "") {
 		return nil, &Error{Invalid, fmt.Sprintf("%q names no job: give its number, or at least %d characters of its key's beginning or end (see borgfleet-agent jobs)", ref, shortestRef)}
 	}
 	var found []*jobdir.Dir
+	unread := len(s.o.Jobs.Damaged())
 	for _, dir := range s.newest() {
 		id, err := dir.ID()
 		if err != nil {
-			return nil, err
+			// It may still be found by its key, and the others by all.
+			s.log.Error("job without its number", "job", dir.Key(), "err", err)
+			unread++
 		}
 		key := dir.Key().String()
 		part := len(ref) >= shortestRef && (strings.HasPrefix(key, ref) || strings.HasSuffix(key, ref))
@@ -51,7 +54,7 @@ func (s *Server) find(ref string) (*jobdir.Dir, error) {
 	}
 	switch len(found) {
 	case 0:
-		return nil, noJob(ref)
+		return nil, noJobAmong(ref, unread)
 	case 1:
 		return found[0], nil
 	}
@@ -72,6 +75,17 @@ func wholeNumber(ref string) int64 {
 
 func noJob(ref string) error {
 	return &Error{NotFound, fmt.Sprintf("there is no job %s on this host: borgfleet-agent jobs lists what is; older ones are on the controller", ref)}
+}
+
+// noJobAmong says too that it may be one of those that could not be read.
+func noJobAmong(ref string, unread int) error {
+	switch unread {
+	case 0:
+		return noJob(ref)
+	case 1:
+		return &Error{NotFound, noJob(ref).Error() + "; 1 job could not be read, see the agent's log"}
+	}
+	return &Error{NotFound, fmt.Sprintf("%s; %d jobs could not be read, see the agent's log", noJob(ref), unread)}
 }
 
 func ambiguous(ref string, found []*jobdir.Dir) error {

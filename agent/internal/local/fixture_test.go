@@ -104,7 +104,7 @@ func made(t *testing.T, dir state.Dir, k string, n int, phase job.Phase) *jobdir
 	t.Helper()
 	at := time.Date(2026, 3, 1, 10, n, 0, 0, time.UTC)
 	d, err := jobdir.Create(dir.Jobs(), key(t, k), job.Spec{
-		Kind: job.Backup, Repository: repositories()[0], CreatedAt: at, StartDeadline: at.Add(time.Hour), TriggeredBy: job.ByManual,
+		Kind: job.Backup, Repository: repositories()[0], CreatedAt: at, StartDeadline: time.Now().Add(time.Hour), TriggeredBy: job.ByManual,
 	}, phase)
 	must(t, err)
 	return d

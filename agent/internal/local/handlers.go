@@ -30,13 +30,17 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 			st.NotConnected = "connecting" // the connection is there, Report is not yet
 		}
 	}
+	st.Unreadable = len(s.o.Jobs.Damaged())
 	for _, dir := range s.o.Jobs.Dirs() {
 		if dir.Ended() {
 			continue
 		}
 		reg, err := dir.Register()
 		if err != nil {
-			return err
+			// One damaged directory must not hide the others.
+			s.log.Error("job left out of the status", "job", dir.Key(), "err", err)
+			st.Unreadable++
+			continue
 		}
 		switch statusFrom(reg) {
 		case job.Running:

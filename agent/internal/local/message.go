@@ -19,6 +19,7 @@ type Status struct {
 	Borg               []Borg       `json:"borg"`
 	Running            int          `json:"running"`
 	Waiting            int          `json:"waiting"`
+	Unreadable         int          `json:"unreadable"` // jobs that are here and cannot be read
 	Repositories       []Repository `json:"repositories"`
 }
 

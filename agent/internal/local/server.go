@@ -22,6 +22,7 @@ import (
 type Jobs interface {
 	Dirs() []*jobdir.Dir
 	Dir(job.Key) (*jobdir.Dir, bool)
+	Damaged() []job.Key // here, and could not be opened
 	Repositories() []job.Repository
 	Start(repo job.Repository, by string) (*jobdir.Dir, error)
 	Cancel(job.Key) error

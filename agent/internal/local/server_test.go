@@ -2,6 +2,8 @@ package local
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +151,31 @@ func TestCancel(t *testing.T) {
 	}
 	p.end(job.Cancelled, "")
 	if _, err := h.client.Cancel(t.Context(), keyA); CodeOf(err) != BadState || !strings.Contains(err.Error(), "cancelled") {
+		t.Errorf("err %v", err)
+	}
+}
+
+// TestOneUnreadableJob must not hide the others, nor go unsaid.
+func TestOneUnreadableJob(t *testing.T) {
+	dir := newState(t)
+	bad := made(t, dir, keyA, 1, job.PhaseAnnounced)
+	must(t, os.Mkdir(filepath.Join(bad.Path(), "status"), 0o700))
+	must(t, os.Mkdir(filepath.Join(bad.Path(), "id"), 0o700))
+	good := made(t, dir, keyB, 2, job.PhaseAnnounced)
+	must(t, good.SetID(101))
+	must(t, os.Mkdir(filepath.Join(dir.Jobs(), keyC), 0o700)) // no spec in it
+	h := serve(t, dir, nil)
+	st, err := h.client.Status(t.Context())
+	must(t, err)
+	if st.Waiting != 1 || st.Unreadable != 2 {
+		t.Errorf("%d waiting, %d unreadable, want 1 and 2", st.Waiting, st.Unreadable)
+	}
+	for _, ref := range []string{"101", "bbbb0002"} {
+		if j, err := h.client.Job(t.Context(), ref); err != nil || j.Key != keyB {
+			t.Errorf("%s: %v, %v", ref, j.Key, err)
+		}
+	}
+	if _, err := h.client.Job(t.Context(), "102"); CodeOf(err) != NotFound || !strings.Contains(err.Error(), "2 jobs could not be read") {
 		t.Errorf("err %v", err)
 	}
 }

@@ -33,6 +33,8 @@ type Options struct {
 	StateDir   string
 	ConfigFile string // empty: agent.yaml in the state directory
 	Logger     *slog.Logger
+
+	MachineID func() (string, error) // nil: the host's own
 }
 
 // Run is the daemon. Job processes outlive it.
@@ -43,6 +45,12 @@ func Run(ctx context.Context, o Options) error {
 	}
 	id, err := dir.Identity()
 	if err != nil {
+		return err
+	}
+	if o.MachineID == nil {
+		o.MachineID = state.HostMachineID
+	}
+	if err := dir.CheckMachine(id, o.MachineID); err != nil {
 		return err
 	}
 	lock, err := dir.Lock()

@@ -20,7 +20,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
@@ -130,16 +129,4 @@ func (d Dir) Lock() (*os.File, error) {
 		return nil, fmt.Errorf("lock state directory: %w", err)
 	}
 	return f, nil
-}
-
-// MachineID is the host's own, or one made for hosts that have none.
-func MachineID() string {
-	for _, p := range []string{"/etc/machine-id", "/var/lib/dbus/machine-id"} {
-		if data, err := os.ReadFile(p); err == nil {
-			if id := strings.TrimSpace(string(data)); id != "" {
-				return id
-			}
-		}
-	}
-	return strings.ReplaceAll(uuid.NewString(), "-", "")
 }

@@ -1,0 +1,91 @@
+package link
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+)
+
+// wantReports takes the next message and gives its reports.
+func (r *rig) wantReports(t *testing.T, n int) []*fleetv1.JobReport {
+	t.Helper()
+	m, _, err := r.outbox.next()
+	must(t, err)
+	if got := m.GetJobs(); len(got) != n {
+		t.Fatalf("%d reports, want %d: %v", len(got), n, got)
+	}
+	return m.GetJobs()
+}
+
+// TestAVerdictOutlivesATroubledDisk: nothing changes any more in the directory
+// of a job that has ended, so nobody would say that it is worth another look.
+func TestAVerdictOutlivesATroubledDisk(t *testing.T) {
+	j := newJobs(t)
+	dir := j.make(job.PhaseAccepted)
+	j.end(dir, "a line")
+	mend := spoil(t, dir, "verdict")
+	r := newRig(j)
+	j.change(dir.Key(), false)
+	r.wantReports(t, 0)
+	if left := r.outbox.holdUntil.Sub(r.Now()); left <= 0 || left > retryRead {
+		t.Errorf("looked at again in %s", left)
+	}
+	mend()
+	r.wantReports(t, 0) // not before it is due: a wake-up may come every moment
+	r.pass(retryRead)
+	if m := r.wantReports(t, 1); m[0].Register.GetVerdict() == nil || len(m[0].Records) != 1 {
+		t.Errorf("%v", m[0])
+	}
+	r.wantReports(t, 0)
+	if !r.outbox.holdUntil.IsZero() {
+		t.Error("waits for something although all is said")
+	}
+}
+
+// TestAVerdictDoesNotWaitForADamagedJournal.
+func TestAVerdictDoesNotWaitForADamagedJournal(t *testing.T) {
+	j := newJobs(t)
+	dir := j.make(job.PhaseAccepted)
+	j.end(dir, "a line")
+	segments, err := filepath.Glob(filepath.Join(dir.Path(), "journal", "*"))
+	must(t, err)
+	for _, s := range segments {
+		must(t, os.Remove(s))
+	}
+	r := newRig(j)
+	j.change(dir.Key(), false)
+	if m := r.wantReports(t, 1); m[0].Register.GetVerdict() == nil {
+		t.Errorf("%v", m[0])
+	}
+	r.pass(retryRead)
+	r.wantReports(t, 0) // the journal is looked at again, the register is said
+}
+
+// TestSaidAgain: register, and the records that are not acknowledged.
+func TestSaidAgain(t *testing.T) {
+	j := newJobs(t)
+	dir := j.make(job.PhaseAccepted)
+	j.end(dir, "one", "two", "three")
+	r := newRig(j)
+	j.change(dir.Key(), false)
+	if m := r.wantReports(t, 1); len(m[0].Records) != 3 {
+		t.Fatalf("%v", m[0])
+	}
+	must(t, dir.SetAcked(2))
+	j.change(dir.Key(), false)
+	r.wantReports(t, 0)
+	j.change(dir.Key(), true)
+	if m := r.wantReports(t, 1); m[0].Register.GetVerdict() == nil || m[0].First != 2 || len(m[0].Records) != 2 {
+		t.Errorf("%v", m[0])
+	}
+	j.change(dir.Key(), true) // not in a circle as fast as both sides can
+	r.wantReports(t, 0)
+	if left := r.outbox.holdUntil.Sub(r.Now()); left <= 0 || left > retryRead {
+		t.Errorf("said again in %s", left)
+	}
+	r.pass(retryRead)
+	r.wantReports(t, 1)
+}
