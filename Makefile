@@ -24,7 +24,8 @@ build: ## static bin/borgfleet-controller and bin/borgfleet-agent
 
 .PHONY: demo
 demo: borg build ## a controller, two agents and two real backups on this machine (ONCE=1: end by itself)
-	@go run ./scripts/demo -bin $(BIN) $(if $(ONCE),-once)
+	@go build -o $(CACHE)/demo ./scripts/demo
+	@exec $(CACHE)/demo -bin $(BIN) $(if $(ONCE),-once)
 
 .PHONY: test
 test: borg ## all tests, with real borg (installs it if it is missing); under five minutes

@@ -115,8 +115,8 @@ func (b *bench) bigFleet(i int, source string) (cost, error) {
 		m.stop()
 		return cost{}, err
 	}
-	var j testenv.Job
-	for !j.Final() && err == nil {
+	j, err := b.env.API.Job(id)
+	for err == nil && !j.Final() {
 		time.Sleep(20 * time.Millisecond)
 		j, err = b.env.API.Job(id)
 	}

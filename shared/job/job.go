@@ -42,9 +42,16 @@ func (j Job) Progress() Progress {
 	return j.Register.Progress
 }
 
-// LogComplete says whether every journal record is stored.
+// LogComplete says whether every journal record is stored. A job that ended
+// before it was sent has none to wait for.
 func (j Job) LogComplete() bool {
-	return j.Verdict != nil && !j.Ours && j.LogNext > j.Verdict.JournalEnd
+	if j.Verdict == nil {
+		return false
+	}
+	if j.Ours {
+		return !j.Sent && !j.OnAgent()
+	}
+	return j.LogNext > j.Verdict.JournalEnd
 }
 
 // OnAgent says whether the agent has the job on its disk, as far as is known.

@@ -60,3 +60,9 @@ const (
 	FileLogChanged FileLog = "changed" // added, modified, changed while read, failed
 	FileLogAll     FileLog = "all"
 )
+
+// NeedsPassphrase says whether borg asks for a passphrase: for every mode but
+// none, and for what is no mode nobody knows.
+func NeedsPassphrase(encryption string) bool {
+	return encryption != "" && encryption != "none"
+}

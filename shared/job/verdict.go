@@ -18,6 +18,7 @@ const (
 	CodeBorgVersion       = "borg_unsupported"
 	CodeUnsupported       = "unsupported" // this agent cannot run the kind
 	CodePassphrase        = "passphrase_unavailable"
+	CodeMachineChanged    = "machine_changed" // the agent's state was copied to another machine
 	CodeInternal          = "internal"
 	CodeCancelled         = "cancelled"
 )

@@ -31,7 +31,7 @@ func (a *agent) enroll() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "token-file", Usage: "`FILE` with the join token; - is standard input"},
 			&cli.StringFlag{Name: "token", Usage: "the join `TOKEN` itself; prefer --token-file or the variable"},
-			&cli.StringFlag{Name: "name", Usage: "the agent's `NAME` in the fleet, instead of the token's or the host's"},
+			&cli.StringFlag{Name: "name", Usage: "the agent's `NAME` in the fleet, instead of the host's; a token that was made for a name gives that name"},
 			stateDirFlag(),
 			&cli.StringSliceFlag{Name: "allow-repository", Usage: "let the controller use the repositories at `PATTERN`: a path, ssh:// URL or host:path in which *, ? and [a-z] stand for characters of one name, and /** at the end for everything below"},
 			&cli.StringSliceFlag{Name: "allow-source", Usage: "let the controller back up only what lies at or below `PATH`; without it any source"},
@@ -98,7 +98,7 @@ func (a *agent) runMoved(c *cli.Context, dir state.Dir, asJSON bool) error {
 	}
 	return a.out.Printf("The state directory %s of agent %q belongs to this machine now. It must not run on another one any more.\n"+
 		"A repository that a borg on the old machine left locked stays so: borg break-lock frees it.\n"+
-		"Next: start the agent with\n  systemctl enable --now borgfleet-agent\nor by hand with\n  borgfleet-agent run%s\n",
+		"Next: start the agent with\n  borgfleet-agent run%s\n",
 		dir.Path(), id.Name, dirOption(dir))
 }
 
@@ -186,7 +186,7 @@ func (a *agent) tellEnrolled(r enrol.Result, cfg policy.Config, dir state.Dir) e
 	f.Add("Agent id", r.Identity.AgentID)
 	f.Add("Fleet", r.Identity.FleetID)
 	f.Add("Controller", r.Identity.ControllerURL)
-	f.Add("Certificate", "until "+term.Time(r.ValidUntil)+", renewed by itself")
+	f.Add("Certificate", "until "+term.Time(r.ValidUntil))
 	f.Add("Sealing key", r.SealingKey+" (what passphrases for this host are sealed to)")
 	f.Add("State", dir.Path())
 	if err := a.out.Printf("This host is enrolled.\n\n"); err != nil {
@@ -195,7 +195,7 @@ func (a *agent) tellEnrolled(r enrol.Result, cfg policy.Config, dir state.Dir) e
 	if err := f.Print(a.out); err != nil {
 		return err
 	}
-	return a.out.Printf("\n%s\nNext: start the agent with\n  systemctl enable --now borgfleet-agent\nor by hand with\n  borgfleet-agent run%s\n",
+	return a.out.Printf("\n%s\nNext: start the agent with\n  borgfleet-agent run%s\n",
 		describe(cfg.Allow, dir), dirOption(dir))
 }
 

@@ -166,7 +166,7 @@ func (c *Client) explain(err error) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return &Error{NotRunning, fmt.Sprintf("the agent is not running (nobody answers at %s): start it with systemctl start borgfleet-agent, or with borgfleet-agent run --state-dir %s; if it runs with another state directory, name that with --state-dir",
+		return &Error{NotRunning, fmt.Sprintf("the agent is not running (nobody answers at %s): start it with borgfleet-agent run --state-dir %s; if it runs with another state directory, name that with --state-dir",
 			c.socket, filepath.Dir(c.socket))}
 	case errors.Is(err, fs.ErrPermission):
 		return &Error{NotPermitted, fmt.Sprintf("this account may not use %s: use sudo, or the account that the agent runs as", c.socket)}

@@ -26,6 +26,11 @@ func fields(change map[string]any) string {
 			delete(body, name)
 		}
 	}
+	_, told := change["passphrase"]
+	_, sealed := change["passphrase_sealed"]
+	if body["encryption"] != "none" && !told && !sealed {
+		body["passphrase"] = "correct horse"
+	}
 	data, _ := json.Marshal(body)
 	return string(data)
 }
@@ -66,7 +71,7 @@ func TestCreateRepository(t *testing.T) {
 func TestRepositoryDefaults(t *testing.T) {
 	e := setup(t)
 	var got rest.Repository
-	e.post("/api/repositories", fields(map[string]any{"agent": json.RawMessage("null")})).is(201).into(&got)
+	e.post("/api/repositories", fields(map[string]any{"agent": json.RawMessage("null"), "encryption": "none"})).is(201).into(&got)
 	if got.HasPassphrase || got.LockWait != 600 || got.FileLog != "none" || got.ArchiveNameFormat != job.DefaultArchiveName || got.Compression != nil {
 		t.Errorf("got %+v", got)
 	}
@@ -155,5 +160,14 @@ func TestBadRepositoryValues(t *testing.T) {
 	both := e.post("/api/repositories", fields(map[string]any{"passphrase": "geheim", "passphrase_sealed": "geheim"})).is(422)
 	if strings.Contains(string(both.body), "geheim") {
 		t.Errorf("the passphrase is told: %s", both.body)
+	}
+}
+
+// TestMissingPassphrase: refused before borg leaves half a repository behind.
+func TestMissingPassphrase(t *testing.T) {
+	e := setup(t)
+	a := e.post("/api/repositories", fields(map[string]any{"passphrase": nil}))
+	if a.status != 422 || !strings.Contains(string(a.body), "body.passphrase") {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }

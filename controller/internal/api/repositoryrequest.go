@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"encoding/base64"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,9 +26,9 @@ func repositoryRequest(body *object) fleet.RepositoryRequest {
 	d := job.Repository{
 		Name:       body.checked("name", true, checkName),
 		Path:       body.checked("path", true, checkLocation),
-		Encryption: body.checked("encryption", true, checkEncryption),
+		Encryption: body.checked("encryption", true, saying(job.CheckEncryption)),
 
-		Compression:       body.checked("compression", false, checkCompression),
+		Compression:       body.checked("compression", false, saying(job.CheckCompression)),
 		Sources:           body.mustTexts("source_directories", mostSources, checkSource),
 		ExcludePatterns:   body.texts("exclude_patterns", mostPatterns, checkPattern),
 		OneFileSystem:     body.flag("one_file_system"),
@@ -69,8 +68,17 @@ func (o *object) checked(name string, required bool, check func(string) string) 
 	return s
 }
 
-// readPassphrase takes one of the two forms. Without any, the passphrase is on
-// the host. No message repeats what was sent.
+// saying makes a check of shared rules one of this package's.
+func saying(check func(string) error) func(string) string {
+	return func(s string) string {
+		if err := check(s); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
+}
+
+// readPassphrase takes one of the two forms. No message repeats what was sent.
 func readPassphrase(body *object, req *fleet.RepositoryRequest) {
 	plain, isPlain := body.text("passphrase")
 	text, isSealed := body.text("passphrase_sealed")
@@ -80,6 +88,10 @@ func readPassphrase(body *object, req *fleet.RepositoryRequest) {
 		return
 	case (isPlain || isSealed) && req.Definition.Encryption == "none":
 		body.bad.add("body.encryption", "a repository with encryption none has no passphrase")
+		return
+	case !isPlain && !isSealed && job.NeedsPassphrase(req.Definition.Encryption):
+		// borg would leave half a repository behind before it asks.
+		body.bad.add("body.passphrase", "encryption %s needs one: give passphrase, or passphrase_sealed", req.Definition.Encryption)
 		return
 	case isPlain:
 		if wrong := checkPassphrase(plain); wrong != "" {
@@ -94,7 +106,7 @@ func readPassphrase(body *object, req *fleet.RepositoryRequest) {
 func checkPassphrase(s string) string {
 	switch {
 	case s == "":
-		return "it is empty; leave it out if the host has it"
+		return "it is empty"
 	case len(s) > mostPassphrase:
 		return "it is too long"
 	case strings.ContainsAny(s, "\x00\r\n"):
@@ -117,18 +129,6 @@ func unseal64(body *object, text string) []byte {
 		return sealed
 	}
 	return nil
-}
-
-// encryptions are the modes of borg 1.x.
-func encryptions() []string {
-	return []string{"none", "authenticated", "authenticated-blake2", "repokey", "repokey-blake2", "keyfile", "keyfile-blake2"}
-}
-
-func checkEncryption(s string) string {
-	if !slices.Contains(encryptions(), s) {
-		return "it must be one of " + strings.Join(encryptions(), ", ")
-	}
-	return ""
 }
 
 func checkFileLog(s string) string {

@@ -86,7 +86,7 @@ func explainSocket(dataDir, socket string, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return cmdline.Unavailable(fmt.Errorf("the controller is not running (nobody answers at %s): start it with systemctl start borgfleet-controller, or with borgfleet-controller serve --data-dir %s; if it runs with another data directory, name that with --data-dir, and if it runs on another host, use --server URL",
+		return cmdline.Unavailable(fmt.Errorf("the controller is not running (nobody answers at %s): start it with borgfleet-controller serve --data-dir %s; if it runs with another data directory, name that with --data-dir, and if it runs on another host, use --server URL",
 			socket, dataDir))
 	case errors.Is(err, fs.ErrPermission):
 		return cmdline.Unavailable(fmt.Errorf("this account may not use %s: use sudo, or --server URL with a token of your own", socket))

@@ -91,6 +91,10 @@ func (s *Service) admitNew(tx *store.Tx, hash, key []byte, req *fleetv1.EnrollRe
 }
 
 func (s *Service) newAgent(tx *store.Tx, token store.JoinToken, key []byte, req *fleetv1.EnrollRequest) (store.Agent, error) {
+	if token.Name != "" && req.Name != "" && req.Name != token.Name {
+		return store.Agent{}, fault.New(fault.Conflict, "agent_name_differs",
+			"this join token was made for the name %q; leave --name out, or make a token without a name", token.Name)
+	}
 	name := token.Name
 	for _, other := range []string{req.Name, req.Hostname} {
 		if name == "" {

@@ -83,8 +83,8 @@ func (s *Service) Jobs(_ context.Context, q JobQuery) (JobPage, error) {
 	return page, nil
 }
 
-// filter turns names into ids. A name that nothing answers to selects nothing;
-// it is no error, for a dashboard may ask for a host that is not enrolled yet.
+// filter turns names into ids. A name that nothing answers to is an error: an
+// empty history would look like one in which nothing happened.
 func (s *Service) filter(q JobQuery) (history.Filter, bool, error) {
 	f := history.Filter{
 		Statuses: q.Statuses, Kinds: q.Kinds, Schedule: q.ScheduleID,
@@ -98,7 +98,7 @@ func (s *Service) filter(q JobQuery) (history.Filter, bool, error) {
 			}
 		}
 		if len(f.Agents) == 0 {
-			return f, false, nil
+			return f, false, fault.InvalidField("query.agent", "no agent %q is enrolled", q.Agent)
 		}
 	}
 	if q.Label != "" {
@@ -111,7 +111,7 @@ func (s *Service) filter(q JobQuery) (history.Filter, bool, error) {
 	if q.Repository != "" {
 		f.Repositories = s.repositoryIDs(q.Repository)
 		if len(f.Repositories) == 0 {
-			return f, false, nil
+			return f, false, fault.InvalidField("query.repository", "no repository %q is registered", q.Repository)
 		}
 	}
 	return f, true, nil

@@ -136,8 +136,12 @@ func (s *Service) findRepository(ref, agent string) (store.Repository, error) {
 			return store.Repository{}, s.ambiguous(ref, hits)
 		}
 	}
+	where := ""
+	if agent != "" {
+		where = " on agent " + agent
+	}
 	return store.Repository{}, fault.New(fault.NotFound, "repository_not_found",
-		"no repository %q is registered; it is looked up as path, then name, then id", ref)
+		"no repository %q is registered%s; it is looked up as path, then name, then id", ref, where)
 }
 
 func repositoryMatchers(ref string) []func(store.Repository) bool {

@@ -82,7 +82,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	})
 	rest := api.Options{
 		Fleet: fl, Auth: people, LogPolicy: o.LogPolicy,
-		Version: version.String(), Logger: o.Logger, Ready: st.Err,
+		Version: version.String(), Logger: o.Logger, Ready: st.Ready,
 	}
 	if err := doors.admin(o.DataDir); err != nil {
 		return err

@@ -84,6 +84,14 @@ func (s *Store) Err() error {
 	return nil
 }
 
+// Ready is nil while the store can be written.
+func (s *Store) Ready() error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	return s.space.check()
+}
+
 // publish shows everybody what is on the disk now.
 func (s *Store) publish(g *group) {
 	s.mu.Lock()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"borgfleet/controller/internal/fault"
 )
 
 // space stops writing while the disk is nearly full. Badger writes its log and
@@ -20,7 +22,7 @@ type space struct {
 func (sp space) check() error {
 	free, err := sp.free(sp.path)
 	if err != nil {
-		return err
+		return fault.Wrap(err, fault.Unavailable, "data_dir_unusable", "the store's directory %s cannot be used: is its disk there?", sp.path)
 	}
 	if free < sp.keep {
 		return errDiskFull(sp.path, free, sp.keep)
