@@ -28,6 +28,9 @@ func explain(exit Exit, t *Tracker, knownHosts string) (code, message string) {
 		if strings.Contains(message, "BORG_PASSPHRASE is not set") {
 			message = "borg needs a passphrase for this repository, and none was given"
 		}
+	case CodePassphraseWrong:
+		// borg lists the variables and descriptors it was given; no person set those.
+		message = "the passphrase given for this repository is wrong"
 	case CodeRepoUntrusted:
 		message += "; the repository is not encrypted and this host has not used it before"
 	case CodeRepoRelocated:

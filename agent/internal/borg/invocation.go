@@ -3,7 +3,6 @@ package borg
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -63,8 +62,8 @@ func createOptions(repo job.Repository) ([]string, error) {
 		return nil, badRequest("unknown file_log %q", repo.FileLog)
 	}
 	if repo.Compression != "" {
-		if !compressionSpec.MatchString(repo.Compression) {
-			return nil, badRequest("unknown compression %q", repo.Compression)
+		if err := job.CheckCompression(repo.Compression); err != nil {
+			return nil, badRequest("the compression %q: %v", repo.Compression, err)
 		}
 		options = append(options, "--compression="+repo.Compression)
 	}
@@ -154,8 +153,10 @@ func readCommand(h Host, repo job.Repository, verb, target string) (Invocation, 
 // command is what all calls have in common. Options before the verb work on
 // every version; after it some of them do not.
 func command(h Host, repo job.Repository, verb string, firstUse, progress bool) (Invocation, error) {
-	if repo.Encryption != "" && !knownEncryption(repo.Encryption) {
-		return Invocation{}, badRequest("unknown encryption mode %q", repo.Encryption)
+	if repo.Encryption != "" {
+		if err := job.CheckEncryption(repo.Encryption); err != nil {
+			return Invocation{}, badRequest("the encryption mode %q: %v", repo.Encryption, err)
+		}
 	}
 	if repo.LockWait < 0 {
 		return Invocation{}, badRequest("the lock wait %s is negative", repo.LockWait)
@@ -168,6 +169,10 @@ func command(h Host, repo job.Repository, verb string, firstUse, progress bool) 
 	if lockWait == 0 {
 		lockWait = job.DefaultLockWait
 	}
+	// borg looks at a lock only ten times while it waits, at most once a minute:
+	// with 600 s a lock of a moment costs a minute. It is asked to wait briefly,
+	// and the job waits and tries again.
+	lockWait = min(lockWait, attemptWait)
 	args := []string{"--log-json"}
 	if progress {
 		args = append(args, "--progress")
@@ -175,6 +180,9 @@ func command(h Host, repo job.Repository, verb string, firstUse, progress bool) 
 	args = append(args, "--lock-wait="+wholeSeconds(lockWait), verb)
 	return Invocation{Args: args, Env: env, NeedsPassphrase: needsPassphrase(repo.Encryption)}, nil
 }
+
+// attemptWait is the longest that one borg waits for a repository's lock.
+const attemptWait = 10 * time.Second
 
 // wholeSeconds rounds up: 0 would mean "do not wait" or "never" to borg.
 func wholeSeconds(d time.Duration) string {
@@ -210,17 +218,6 @@ func checkArchiveName(name string) error {
 	}
 	return nil
 }
-
-func knownEncryption(mode string) bool {
-	switch mode {
-	case "none", "authenticated", "authenticated-blake2", "repokey", "repokey-blake2", "keyfile", "keyfile-blake2":
-		return true
-	}
-	return false
-}
-
-// compressionSpec is borg's own grammar: auto and obfuscate wrap another one.
-var compressionSpec = regexp.MustCompile(`^(?:obfuscate,[0-9]{1,3},)?(?:auto,)?(?:none|lz4|zstd(?:,(?:[1-9]|1[0-9]|2[0-2]))?|zlib(?:,[0-9])?|lzma(?:,[0-9])?)$`)
 
 func checkSources(sources []string) error {
 	if len(sources) == 0 {

@@ -31,7 +31,7 @@ func TestCreateArgs(t *testing.T) {
 		edit func(*job.Repository)
 		want []string
 	}{
-		{"plain", func(*job.Repository) {}, []string{"--log-json", "--progress", "--lock-wait=600", "create", "--json", "--",
+		{"plain", func(*job.Repository) {}, []string{"--log-json", "--progress", "--lock-wait=10", "create", "--json", "--",
 			"ssh://backup@host.example:2222/./repo::a", "/srv/data", "/home"}},
 		{"everything", func(r *job.Repository) {
 			r.Path, r.Compression, r.OneFileSystem, r.ExcludeCaches = "/backups/r", "auto,zstd,3", true, true
@@ -42,7 +42,7 @@ func TestCreateArgs(t *testing.T) {
 			"--one-file-system", "--exclude-caches", "--exclude-if-present=.nobackup", "--exclude=*.tmp", "--exclude=-x", "--exclude=re:^a",
 			"--exclude=sh:**/cache", "--exclude={a}", "--upload-ratelimit=100", "--checkpoint-interval=90", "--",
 			"/backups/r::a", "/a/b{x}", "/with space", "/new\nline"}},
-		{"all files", func(r *job.Repository) { r.FileLog = job.FileLogAll; r.Path = "backup@host:repo" }, []string{"--log-json", "--progress", "--lock-wait=600",
+		{"all files", func(r *job.Repository) { r.FileLog = job.FileLogAll; r.Path = "backup@host:repo" }, []string{"--log-json", "--progress", "--lock-wait=10",
 			"create", "--json", "--list", "--", "backup@host:repo::a", "/srv/data", "/home"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -66,10 +66,10 @@ func TestOtherArgs(t *testing.T) {
 		call func() (Invocation, error)
 		want string
 	}{
-		"init":    {func() (Invocation, error) { return Init(testHost(), job.Spec{Repository: repo}) }, "borg --log-json --lock-wait=600 init --encryption=repokey-blake2 --make-parent-dirs -- /r"},
-		"archive": {func() (Invocation, error) { return ListArchive(testHost(), repo, "a{b}") }, "borg --log-json --lock-wait=600 info --json -- '/r::a{{b}}'"},
-		"info":    {func() (Invocation, error) { return RepoInfo(testHost(), repo) }, "borg --log-json --lock-wait=600 info --json -- /r"},
-		"list":    {func() (Invocation, error) { return List(testHost(), repo) }, "borg --log-json --lock-wait=600 list --json -- /r"},
+		"init":    {func() (Invocation, error) { return Init(testHost(), job.Spec{Repository: repo}) }, "borg --log-json --lock-wait=10 init --encryption=repokey-blake2 --make-parent-dirs -- /r"},
+		"archive": {func() (Invocation, error) { return ListArchive(testHost(), repo, "a{b}") }, "borg --log-json --lock-wait=10 info --json -- '/r::a{{b}}'"},
+		"info":    {func() (Invocation, error) { return RepoInfo(testHost(), repo) }, "borg --log-json --lock-wait=10 info --json -- /r"},
+		"list":    {func() (Invocation, error) { return List(testHost(), repo) }, "borg --log-json --lock-wait=10 list --json -- /r"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inv, err := tt.call()
@@ -107,6 +107,7 @@ func TestHostileValues(t *testing.T) {
 		"encryption":             func(r *job.Repository) { r.Encryption = "repokey --rsh=x" },
 		"encryption of 2.0":      func(r *job.Repository) { r.Encryption = "repokey-aes-ocb" },
 		"compression":            func(r *job.Repository) { r.Compression = "lz4 --rsh" },
+		"obfuscation":            func(r *job.Repository) { r.Compression = "obfuscate,999,lz4" },
 		"compression level":      func(r *job.Repository) { r.Compression = "zstd,23" },
 		"file log":               func(r *job.Repository) { r.FileLog = "--rsh" },
 		"no source":              func(r *job.Repository) { r.Sources = nil },

@@ -124,7 +124,9 @@ func (m *Meter) speed(size int64, now time.Time) float64 {
 
 func (m *Meter) eta(size int64, speed float64, now time.Time) int64 {
 	switch {
-	case m.smoothT.IsZero():
+	case m.smoothT.IsZero(), now.Sub(m.start) < speedWindow:
+		// The speed is a mean since the start: smoothing would only drag the
+		// first slow moments along, and contradict the speed beside it.
 		m.smooth = speed
 	default:
 		dt := max(0, now.Sub(m.smoothT).Seconds())

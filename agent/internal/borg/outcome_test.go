@@ -48,7 +48,7 @@ func TestClassifySamples(t *testing.T) {
 		{"list_json", job.List, job.Completed, "", ""},
 		{"err_lock", job.Backup, job.Failed, CodeRepoLocked, "Failed to create/acquire the lock "},
 		{"err_norepo", job.Backup, job.Failed, CodeRepoNotFound, "Repository /srv/example/repos/none does not exist."},
-		{"err_passphrase", job.Backup, job.Failed, CodePassphraseWrong, "assphrase supplied in BORG_PASSPHRASE"},
+		{"err_passphrase", job.Backup, job.Failed, CodePassphraseWrong, "the passphrase given for this repository is wrong"},
 	} {
 		for _, version := range []string{"1.2.4", "1.4.0", "1.4.5"} {
 			t.Run(version+"/"+tt.sample, func(t *testing.T) {

@@ -74,9 +74,9 @@ func (backup) lookUp(ctx context.Context, p *process, s jobdir.Started) (found, 
 	}
 	a, repo, there, err := borg.ReadArchive(p.ask(ctx, inv))
 	switch {
-	case err != nil && borg.CodeOf(err) == borg.CodeRepoNotFound:
-		return found{because: err.Error()}, nil
 	case err != nil:
+		// Also "there is no repository": after a boot that is what a disk
+		// says which is not mounted yet. Only a repository knows archives.
 		return found{}, err
 	case !there:
 		return found{}, nil

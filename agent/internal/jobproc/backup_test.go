@@ -43,6 +43,23 @@ func TestBackup(t *testing.T) {
 	}
 }
 
+// TestAnotherMachine: a clone of a host must not start what the original may
+// be doing already, and says so; it may still look up what was begun.
+func TestAnotherMachine(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.files(1)
+	d := h.order(h.spec(job.Backup, h.inited("a")))
+	v := h.finish(d, envHost+"=m2")
+	expect(t, h, v, job.Failed, job.CodeMachineChanged, "enroll --moved")
+	if s, _ := d.Started(); s != nil {
+		t.Error("borg was executed")
+	}
+	begun := h.repo("a")
+	v = h.finish(h.interrupted(begun), envHost+"=m2")
+	expect(t, h, v, job.Failed, job.CodeInterrupted, "no archive")
+}
+
 // expect is what a test wants of a verdict.
 func expect(t *testing.T, h *host, v job.Verdict, status job.Status, code, words string) {
 	t.Helper()
@@ -176,23 +193,33 @@ func TestStrangeNames(t *testing.T) {
 	}
 }
 
-// TestSecretIsMasked: a file that is called like the passphrase.
+// TestSecretIsMasked: a file that is called like the passphrase, also when
+// another job process has to read borg's lines.
 func TestSecretIsMasked(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
-	repo := h.inited("a")
-	repo.FileLog = job.FileLogAll
-	h.file("src/"+passphrase, "x")
-	d, v := h.run(h.spec(job.Backup, repo))
-	if v.Status != job.Completed {
-		t.Fatalf("verdict %+v", v)
-	}
-	if log := logText(h.log(d)); strings.Contains(log, passphrase) || !strings.Contains(log, "***") {
-		t.Errorf("the log:\n%s", log)
-	}
-	out, err := exec.Command("grep", "-rla", passphrase, d.Path()).CombinedOutput()
-	if err == nil {
-		t.Errorf("the passphrase is in %s", out)
+	for name, env := range map[string][]string{"": nil, "adopted": {envDieAt + "=" + PointExecuted}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			repo := h.inited("a")
+			repo.FileLog = job.FileLogAll
+			h.file("src/"+passphrase, "x")
+			d := h.order(h.spec(job.Backup, repo))
+			hold, err := d.HoldPipes()
+			must(t, err)
+			defer hold.Close()
+			v := h.finish(d, env...)
+			if !v.Status.Good() {
+				t.Fatalf("verdict %+v", v)
+			}
+			if log := logText(h.log(d)); strings.Contains(log, passphrase) || !strings.Contains(log, "***") {
+				t.Errorf("the log:\n%s", log)
+			}
+			out, err := exec.Command("grep", "-rla", passphrase, d.Path()).CombinedOutput()
+			if err == nil {
+				t.Errorf("the passphrase is in %s", out)
+			}
+		})
 	}
 }
 

@@ -93,7 +93,7 @@ func (p *process) settle(r *run) (v job.Verdict, again bool, err error) {
 	v.StartedAt = r.started.StartedAt
 	if p.shutdown() && !v.Status.Good() {
 		v.Status, v.ErrorCode = job.Failed, job.CodeInterrupted
-		v.ErrorMessage = "interrupted: the host was shut down"
+		v.ErrorMessage = "interrupted: its job process was told to end, as at a shutdown of the host"
 	}
 	return v, false, nil
 }

@@ -19,6 +19,8 @@ type Config struct {
 	Logger     *slog.Logger
 	Limits     jobdir.Limits // of the journal
 
+	MachineID func() (string, error) // the host's own
+
 	Grace      time.Duration // between SIGTERM and SIGKILL
 	LockedWait Backoff       // between attempts at a locked repository
 	VerifyWait Backoff       // between attempts to look an interrupted job up
@@ -44,7 +46,10 @@ func (c Config) withDefaults() Config {
 	if c.Grace == 0 {
 		c.Grace = job.CancelGrace
 	}
-	c.LockedWait = c.LockedWait.or(Backoff{5 * time.Second, time.Minute})
+	if c.MachineID == nil {
+		c.MachineID = state.HostMachineID
+	}
+	c.LockedWait = c.LockedWait.or(Backoff{2 * time.Second, 15 * time.Second})
 	c.VerifyWait = c.VerifyWait.or(Backoff{time.Second, time.Minute})
 	c.RetryWait = c.RetryWait.or(Backoff{100 * time.Millisecond, 5 * time.Second})
 	return c

@@ -106,14 +106,21 @@ func TestDeathAtAnyMoment(t *testing.T) {
 			must(t, err)
 			defer hold.Close()
 			kills := 0
+			deadline := time.Now().Add(2 * time.Minute)
 			for !d.Ended() {
+				if time.Now().After(deadline) {
+					t.Fatalf("no verdict:\n%s", logText(h.log(d)))
+				}
 				cmd := h.spawn(d)
+				// A job that cannot be looked up waits for a person.
+				late := time.AfterFunc(time.Until(deadline), func() { cmd.Process.Kill() })
 				if kills < 12 {
 					time.Sleep(time.Duration(5+rand.IntN(250)) * time.Millisecond)
 					cmd.Process.Kill()
 					kills++
 				}
 				cmd.Wait()
+				late.Stop()
 			}
 			v := h.verdict(d)
 			h.checkArchives(repo, v)

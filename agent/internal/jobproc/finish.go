@@ -37,9 +37,12 @@ func (p *process) finish(ctx context.Context, v job.Verdict) error {
 	return nil
 }
 
-// conclude writes the journal's end before the verdict that names it.
+// conclude writes the journal's end, with the count of what is missing in it,
+// before the verdict that names it.
 func (p *process) conclude(v job.Verdict) error {
-	p.journal.FlushGaps()
+	if err := p.flushGaps(); err != nil {
+		return err
+	}
 	if err := p.journal.Sync(); err != nil {
 		return err
 	}
@@ -49,6 +52,18 @@ func (p *process) conclude(v job.Verdict) error {
 		_, err = p.dir.Verdict() // of an earlier try, whose last sync failed
 	}
 	return err
+}
+
+// flushGaps writes the count of lost lines down. The journal keeps its newest
+// error: a write that is refused now leaves another one than was there before.
+// An old one may be of a sync that has succeeded since.
+func (p *process) flushGaps() error {
+	before := p.journal.Err()
+	p.journal.FlushGaps()
+	if err := p.journal.Err(); err != before {
+		return err
+	}
+	return nil
 }
 
 func (p *process) sayEnd(v job.Verdict) {

@@ -2,6 +2,7 @@ package jobproc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -61,6 +62,8 @@ func withShared(m *testing.M) int {
 const (
 	envDieAt = "TEST_DIE_AT" // kill -9 itself at this point
 	envTimes = "TEST_TIMES"  // note there when each point was passed
+	envGrace = "TEST_GRACE"  // instead of the default
+	envHost  = "TEST_HOST"   // the machine-id; testMachine if it is not set
 )
 
 func jobProcess(args []string) int {
@@ -80,6 +83,8 @@ func jobProcess(args []string) int {
 			select {}
 		}
 	}
+	c.Grace, _ = time.ParseDuration(os.Getenv(envGrace))
+	c.MachineID = func() (string, error) { return cmp.Or(os.Getenv(envHost), testMachine), nil }
 	c.LockedWait = Backoff{50 * time.Millisecond, 200 * time.Millisecond}
 	c.VerifyWait = Backoff{50 * time.Millisecond, 200 * time.Millisecond}
 	c.RetryWait = Backoff{10 * time.Millisecond, 50 * time.Millisecond}
@@ -102,6 +107,9 @@ func noteTimes(file string) func(string) {
 	return func(name string) { fmt.Fprintf(f, "%s %d\n", name, time.Now().UnixNano()) }
 }
 
+// testMachine is where the tests' agents were enrolled.
+const testMachine = "m1"
+
 const passphrase = "correct horse battery"
 
 // host is one agent host in a temporary directory.
@@ -121,7 +129,7 @@ func newHost(t testing.TB) *host {
 	must(t, err)
 	must(t, st.Create())
 	h := &host{t: t, root: root, st: st, id: state.Identity{
-		AgentID: "0f1e2d3c-0000-4000-8000-000000000001", Name: "web1", MachineID: "m1", StateID: state.NewStateID(),
+		AgentID: "0f1e2d3c-0000-4000-8000-000000000001", Name: "web1", MachineID: testMachine, StateID: state.NewStateID(),
 	}}
 	must(t, st.SaveIdentity(h.id))
 	h.key, err = seal.NewIdentity()

@@ -80,6 +80,10 @@ func (initialise) lookUp(ctx context.Context, p *process, _ jobdir.Started) (fou
 			ErrorMessage: "exit status lost, the repository is there", BorgID: repo.BorgID,
 		}}, nil
 	case code == borg.CodeRepoNotFound, code == borg.CodeRepoInvalid:
+		// Taken for an answer, though the disk may only not be mounted yet:
+		// somebody waits for this registration, the verdict says what was
+		// seen, and nothing is lost by it. A later init takes over what did
+		// come into being. For a backup it is no answer.
 		return found{because: err.Error()}, nil
 	}
 	return found{}, err

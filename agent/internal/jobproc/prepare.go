@@ -9,6 +9,7 @@ import (
 
 	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/policy"
+	"borgfleet/agent/internal/state"
 	"borgfleet/shared/job"
 	"borgfleet/shared/seal"
 	"borgfleet/shared/version"
@@ -25,22 +26,31 @@ func failf(code, format string, args ...any) error {
 
 // failed makes the verdict of an error before borg was executed.
 func failed(err error) job.Verdict {
-	v := job.Verdict{Status: job.Failed, ErrorCode: borg.CodeOf(err), ErrorMessage: err.Error()}
+	return job.Verdict{Status: job.Failed, ErrorCode: codeOf(err), ErrorMessage: err.Error()}
+}
+
+func codeOf(err error) string {
 	var f *failure
 	var r *policy.Refusal
 	switch {
 	case errors.As(err, &f):
-		v.ErrorCode = f.code
+		return f.code
 	case errors.As(err, &r):
-		v.ErrorCode = job.CodePolicy
+		return job.CodePolicy
+	case errors.Is(err, state.ErrOtherMachine):
+		return job.CodeMachineChanged
 	}
-	return v
+	return borg.CodeOf(err)
 }
 
 // prepare collects what borg needs. Everything is asked for anew right before
 // each execution: agent.yaml, symlinks and borg itself change while a job
 // waits.
 func (p *process) prepare() error {
+	// The daemon asks too, but a job may have waited while its host was cloned.
+	if err := p.c.State.CheckMachine(p.id, p.c.MachineID); err != nil {
+		return err
+	}
 	if err := p.loadHost(); err != nil {
 		return err
 	}
@@ -54,7 +64,7 @@ func (p *process) prepare() error {
 	if err := check.Check(p.spec); err != nil {
 		return err
 	}
-	if err := p.findBorg(); err != nil {
+	if err := p.findBorg(p.life); err != nil {
 		return err
 	}
 	return p.openPassphrase()
@@ -87,8 +97,8 @@ func (p *process) loadHost() error {
 	return nil
 }
 
-func (p *process) findBorg() error {
-	ctx, cancel := context.WithTimeout(p.life, time.Minute)
+func (p *process) findBorg(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	tool, err := borg.OpenVersionCache(p.c.State.BorgVersions()).Find(ctx, p.conf.Borg)
 	if err != nil {

@@ -20,6 +20,10 @@ func (p *process) resume(s jobdir.Started) (job.Verdict, error) {
 	if err := p.loadHost(); err != nil {
 		p.log.Warn("read configuration", "err", err)
 	}
+	// Before the first line of an adopted borg is journalled, to be masked.
+	if err := p.openPassphrase(); err != nil {
+		p.log.Warn("lines of borg's are not masked", "err", err)
+	}
 	if s.BootID != p.bootID {
 		p.say(job.LevelWarning, "The host was restarted while the job ran")
 		return p.verify(s, borg.Outcome{Kind: p.spec.Kind, Cancelled: p.cancelled()}, false)

@@ -62,7 +62,7 @@ func TestHostShutdown(t *testing.T) {
 		must(t, cmd.Process.Signal(syscall.SIGTERM))
 		must(t, cmd.Wait())
 		v := h.verdict(d)
-		expect(t, h, v, job.Failed, job.CodeInterrupted, "shut down")
+		expect(t, h, v, job.Failed, job.CodeInterrupted, "shutdown of the host")
 		h.checkArchives(repo, v)
 	})
 	t.Run("waiting", func(t *testing.T) {

@@ -1,6 +1,8 @@
 package jobproc
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"borgfleet/agent/internal/borg"
@@ -17,6 +19,7 @@ func (p *process) verify(s jobdir.Started, o borg.Outcome, terminated bool) (job
 		g.StartedAt, g.ArchiveName, g.BorgVersion = s.StartedAt, s.ArchiveName, s.BorgVersion
 		g.BorgRunning = false
 	})
+	said := map[string]bool{}
 	for n := 1; ; n++ {
 		f, err := p.lookUp(s)
 		if p.life.Err() != nil {
@@ -28,8 +31,11 @@ func (p *process) verify(s jobdir.Started, o borg.Outcome, terminated bool) (job
 		if p.cancelled() {
 			return p.unverified(s, err), nil
 		}
-		if n == 1 {
-			p.say(job.LevelWarning, "Whether the interrupted job finished cannot be looked up yet; trying again until it can: %v", err)
+		// Each kind of reason once: days of the same one would be all that the
+		// log holds, and a person must see when it became another one.
+		if code := codeOf(err); !said[code] {
+			said[code] = true
+			p.say(job.LevelWarning, "Whether the interrupted job finished cannot be looked up yet; trying again until it can: %v%s", err, p.wayOut(err))
 		}
 		sleep(p.stop, p.c.VerifyWait.after(n)) // a wish that comes meanwhile is answered at once
 	}
@@ -49,20 +55,58 @@ func (p *process) unverified(s jobdir.Started, why error) job.Verdict {
 	}
 }
 
+// wayOut says what a person has to do who alone can make a look-up possible.
+func (p *process) wayOut(err error) string {
+	if borg.CodeOf(err) != borg.CodeRepoRelocated {
+		return ""
+	}
+	return "; " + borg.AcceptRelocated(p.host, p.tool, p.spec.Repository.Path)
+}
+
+// errNoAnswer ends a look-up that somebody does not want to wait for.
+var errNoAnswer = errors.New("the repository did not answer")
+
+// patience ends with the host, and a grace period after a wish to cancel: long
+// enough for a repository that answers at all, and a server that hangs does not
+// hold the wish until ssh gives up.
+func (p *process) patience() (ctx context.Context, end func()) {
+	ctx, cancel := context.WithCancelCause(p.life)
+	detach := context.AfterFunc(p.stop, func() {
+		if sleep(ctx, p.c.Grace) {
+			cancel(errNoAnswer)
+		}
+	})
+	return ctx, func() {
+		detach()
+		cancel(nil)
+	}
+}
+
 func (p *process) lookUp(s jobdir.Started) (found, error) {
 	if p.work == nil {
 		return found{}, nil
 	}
+	ctx, end := p.patience()
+	defer end()
+	f, err := p.askFor(ctx, s)
+	if err != nil && ctx.Err() != nil {
+		// What borg said at its end was only our own signal's doing.
+		err = context.Cause(ctx)
+	}
+	return f, err
+}
+
+func (p *process) askFor(ctx context.Context, s jobdir.Started) (found, error) {
 	if err := p.loadHost(); err != nil {
 		return found{}, err
 	}
-	if err := p.findBorg(); err != nil {
+	if err := p.findBorg(ctx); err != nil {
 		return found{}, err
 	}
 	if err := p.openPassphrase(); err != nil {
 		return found{}, err
 	}
-	return p.work.lookUp(p.life, p, s)
+	return p.work.lookUp(ctx, p, s)
 }
 
 // told makes the verdict of what the repository said.

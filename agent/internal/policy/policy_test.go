@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"borgfleet/shared/job"
+	"borgfleet/shared/term"
 )
 
 func newTestPolicy(t *testing.T, stateDir string, allow Allow) *Policy {
@@ -98,7 +99,7 @@ func TestSuggestedPatternAllows(t *testing.T) {
 			t.Fatalf("%s: refused by %q", path, r.Rule)
 		}
 		normal, _ := job.NormalPath(path)
-		if !strings.HasSuffix(r.Command, shell(quote(normal))) {
+		if !strings.HasSuffix(r.Command, term.Shell(quote(normal))) {
 			t.Errorf("%s: %s", path, r.Command)
 		}
 		p = newTestPolicy(t, "/var/lib/agent", Allow{Repositories: []string{quote(normal)}})

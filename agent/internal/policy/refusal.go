@@ -1,7 +1,5 @@
 package policy
 
-import "strings"
-
 // Rule names what refused an order. The names are those of the keys in
 // agent.yaml where there is one.
 type Rule string
@@ -28,15 +26,4 @@ func (r *Refusal) Error() string {
 		text += "; its owner can allow it there with: " + r.Command
 	}
 	return text
-}
-
-// shell quotes a word for a command that a person copies.
-func shell(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-:@%+,=", r)
-	}
-	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

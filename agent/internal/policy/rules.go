@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"borgfleet/shared/job"
+	"borgfleet/shared/term"
 )
 
 // state keeps borg out of the agent's own directory: its keys and journals
@@ -74,7 +75,7 @@ func (p *Policy) repository(spec job.Spec) *Refusal {
 	return &Refusal{
 		Rule:    RuleRepositories,
 		Message: fmt.Sprintf("the repository %s is not among those that the owner named", name(normal, real)),
-		Command: "borgfleet-agent allow --repository " + shell(quote(real)),
+		Command: "borgfleet-agent allow --repository " + term.Shell(quote(real)),
 	}
 }
 
@@ -98,7 +99,7 @@ func (p *Policy) sources(spec job.Spec) *Refusal {
 			return &Refusal{
 				Rule:    RuleSources,
 				Message: fmt.Sprintf("the source %s is not below a directory that the owner named", name(filepath.Clean(source), real)),
-				Command: "borgfleet-agent allow --source " + shell(real),
+				Command: "borgfleet-agent allow --source " + term.Shell(real),
 			}
 		}
 	}

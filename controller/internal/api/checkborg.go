@@ -107,48 +107,6 @@ func checkTag(s string) string {
 	return ""
 }
 
-const compressionHelp = "it must be none, lz4, zstd[,1-22], zlib[,0-9], lzma[,0-9], auto,… or obfuscate,…"
-
-// checkCompression takes the grammar of borg 1.x:
-// C = none | lz4 | zstd[,L] | zlib[,L] | lzma[,L]; auto,C; obfuscate,SPEC,C.
-func checkCompression(s string) string {
-	parts := strings.Split(s, ",")
-	if parts[0] == "obfuscate" && len(parts) > 2 {
-		if !isObfuscation(parts[1]) {
-			return "the number after obfuscate must be 1-6, 110-123 or 250"
-		}
-		parts = parts[2:]
-	}
-	if parts[0] == "auto" && len(parts) > 1 {
-		parts = parts[1:]
-	}
-	if !isCompressor(parts) {
-		return compressionHelp
-	}
-	return ""
-}
-
-func isObfuscation(s string) bool {
-	return inRange(s, 1, 6) || inRange(s, 110, 123) || s == "250"
-}
-
-func isCompressor(parts []string) bool {
-	switch parts[0] {
-	case "none", "lz4":
-		return len(parts) == 1
-	case "zstd":
-		return len(parts) == 1 || len(parts) == 2 && inRange(parts[1], 1, 22)
-	case "zlib", "lzma":
-		return len(parts) == 1 || len(parts) == 2 && inRange(parts[1], 0, 9)
-	}
-	return false
-}
-
-func inRange(s string, least, most int) bool {
-	n, err := strconv.Atoi(s)
-	return err == nil && isInteger(s) && n >= least && n <= most
-}
-
 // checkArchiveName takes what the agent makes an archive's name from. Without a
 // placeholder that changes, the second archive would have the first one's name,
 // and borg refuses that.
