@@ -126,3 +126,14 @@ func TestMeterIsHonestProperty(t *testing.T) {
 		}
 	})
 }
+
+// TestETAFitsTheSpeedBesideIt, also after a slow first second.
+func TestETAFitsTheSpeedBesideIt(t *testing.T) {
+	start := time.Unix(1000, 0)
+	m := NewMeter(start, 100_000_000)
+	m.Observe(Counters{OriginalSize: 1_000}, start.Add(time.Second))
+	p := m.Observe(Counters{OriginalSize: 40_000_000}, start.Add(4*time.Second))
+	if want := math.Ceil(60 / p.Speed); math.Abs(float64(p.ETA)-want) > 1 {
+		t.Errorf("%d s left at %.1f MB/s, want %.0f", p.ETA, p.Speed, want)
+	}
+}

@@ -1,12 +1,14 @@
 package fleet
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"borgfleet/certs"
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
@@ -145,5 +147,46 @@ func TestPausedHostsGetNothing(t *testing.T) {
 	j := r.start("/r", "")
 	if got := r.waiting(j.ID); got != waitPaused || j.Sent {
 		t.Errorf("waits for %q, sent %v", got, j.Sent)
+	}
+}
+
+// TestANamedTokenGivesItsName, and says so to a host that wants another.
+func TestANamedTokenGivesItsName(t *testing.T) {
+	r := newRig(t)
+	key, _, err := certs.NewKeyAndCSR(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := r.token(JoinTokenRequest{Name: "foo"})
+	if _, err := r.enrolWith(token, "bar", key); err == nil || !strings.Contains(err.Error(), `"foo"`) {
+		t.Errorf("another name: %v", err)
+	}
+	if got, err := r.enrolWith(token, "", key); err != nil || got.Name != "foo" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestNamesThatNobodyAnswersTo are told: an empty history would look like one
+// in which nothing happened.
+func TestNamesThatNobodyAnswersTo(t *testing.T) {
+	r := newRig(t)
+	for _, q := range []JobQuery{{Agent: "nobody", Limit: 1}, {Repository: "/nowhere", Limit: 1}} {
+		if _, err := r.s.Jobs(t.Context(), q); fault.Of(err).Kind != fault.Invalid {
+			t.Errorf("%+v: %v", q, err)
+		}
+	}
+}
+
+// TestALogThatNeverWas is complete: nobody has to wait for it.
+func TestALogThatNeverWas(t *testing.T) {
+	r := newRig(t)
+	a := r.agent("a")
+	r.repository(a, "/r")
+	j := r.start("/r", "")
+	if _, err := r.s.Cancel(t.Context(), j.ID, "admin"); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.job(j.ID); !got.LogComplete() {
+		t.Errorf("%+v", got)
 	}
 }
