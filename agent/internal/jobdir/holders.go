@@ -32,7 +32,8 @@ func (h *Holder) Close() error { return h.fd.Close() }
 // also one whose job process died. The caller closes them.
 func (d *Dir) BorgHolders() ([]*Holder, error) { return Holders(d.file(fileBorgLock)) }
 
-// Holders finds the processes that hold an exclusive flock on path.
+// Holders finds the other processes that hold an exclusive flock on path. This
+// one is none of them: it must neither wait for its own end nor signal itself.
 func Holders(path string) ([]*Holder, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
@@ -45,7 +46,7 @@ func Holders(path string) ([]*Holder, error) {
 	var out []*Holder
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil || !holds(pid, &st) {
+		if err != nil || pid == os.Getpid() || !holds(pid, &st) {
 			continue
 		}
 		fd, err := unix.PidfdOpen(pid, 0)
