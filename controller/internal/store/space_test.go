@@ -25,10 +25,14 @@ func TestFullDisk(t *testing.T) {
 	if s.Err() != nil || s.Count() != 1 {
 		t.Fatal(s.Err(), s.Count())
 	}
+	wantCode(t, s.Ready(), "disk_full")
 	live := j
 	live.Register.Progress.NFiles = 3
 	update(t, s, func(tx *Tx) error { tx.SetLive(live); return nil })
 	free = 1 << 20
+	if err := s.Ready(); err != nil {
+		t.Errorf("not ready with room again: %v", err)
+	}
 	appendLog(t, s, j.ID, lines(1, 3))
 	addJob(t, s, "a1")
 	s = reopened(t, s)
