@@ -38,6 +38,15 @@ func (c *Credential) ClientTLS(now func() time.Time) *tls.Config {
 	return config
 }
 
+// RecoverTLS is the configuration of an agent whose certificate has expired: it
+// shows none, since with it no connection would come about, and accepts only its
+// own fleet's controller.
+func (c *Credential) RecoverTLS(now func() time.Time) *tls.Config {
+	return clientTLS(now, func(certs []*x509.Certificate) error {
+		return verifyController(certs, c.root, now())
+	})
+}
+
 // clientTLS replaces the standard verification: it compares DNS names, and a
 // controller that moves to another host is still the same controller.
 func clientTLS(now func() time.Time, verify func([]*x509.Certificate) error) *tls.Config {

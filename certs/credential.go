@@ -85,6 +85,24 @@ func newCredential(key crypto.Signer, chain [][]byte, root []byte) (*Credential,
 	return c, err
 }
 
+// Succeed takes the controller's answer to a renewal or recovery: everything
+// that NewCredential checks, and that it is this agent's and not older. One that
+// is older would be refused, with the better one given up for it.
+func (c *Credential) Succeed(key crypto.Signer, chain [][]byte, root []byte, now time.Time) (*Credential, error) {
+	next, err := NewCredential(key, chain, root, c.RootFingerprint(), now)
+	if err != nil {
+		return nil, err
+	}
+	if next.identity.AgentID != c.identity.AgentID {
+		return nil, fmt.Errorf("check the agent's new certificate: it is that of agent %s, not of %s", next.identity.AgentID, c.identity.AgentID)
+	}
+	if next.identity.IssuedAt().Before(c.identity.IssuedAt()) {
+		return nil, fmt.Errorf("check the agent's new certificate: it was issued at %s, before the one that it is to follow: set the controller's clock",
+			next.identity.IssuedAt().UTC().Format(time.RFC3339))
+	}
+	return next, nil
+}
+
 // LoadCredential reads what Save wrote.
 func LoadCredential(file string) (*Credential, error) {
 	data, err := secretfile.Read(file)
@@ -128,6 +146,9 @@ func (c *Credential) Save(file string) error {
 
 // Identity is the agent that the certificate names, and its dates.
 func (c *Credential) Identity() Identity { return c.identity }
+
+// Chain is the certificate and the authority that issued it, in DER.
+func (c *Credential) Chain() [][]byte { return c.chain }
 
 // FleetID is the fleet that the agent belongs to.
 func (c *Credential) FleetID() string { return c.fleetID }

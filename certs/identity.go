@@ -2,6 +2,7 @@ package certs
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +12,10 @@ import (
 // ErrNoCertificate says that a connection came without a client certificate.
 // Only enrolment is answered on such a connection.
 var ErrNoCertificate = errors.New("the connection has no client certificate")
+
+// ErrExpired says that a certificate has ended. The agent can recover from it
+// by itself, for RecoverFor.
+var ErrExpired = errors.New("the certificate has expired")
 
 // Identity is who an agent has proven to be.
 type Identity struct {
@@ -33,7 +38,21 @@ func IdentityFromState(state tls.ConnectionState, fleetID string, now time.Time)
 	if len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
 		return Identity{}, ErrNoCertificate
 	}
-	leaf := state.VerifiedChains[0][0]
+	id, err := identityOf(state.VerifiedChains[0][0], fleetID)
+	if err != nil {
+		return Identity{}, err
+	}
+	if err := id.begun(now); err != nil {
+		return Identity{}, err
+	}
+	if now.After(id.NotAfter) {
+		return Identity{}, fmt.Errorf("%w: that of agent %s ended at %s", ErrExpired, id.AgentID, id.NotAfter.UTC().Format(time.RFC3339))
+	}
+	return id, nil
+}
+
+// identityOf reads the agent from a certificate that was verified.
+func identityOf(leaf *x509.Certificate, fleetID string) (Identity, error) {
 	u, err := onlyURI(leaf)
 	if err != nil {
 		return Identity{}, fmt.Errorf("identify agent: %w", err)
@@ -42,16 +61,18 @@ func IdentityFromState(state tls.ConnectionState, fleetID string, now time.Time)
 	if !ok || u.Host != fleetID || CheckAgentID(agentID) != nil {
 		return Identity{}, fmt.Errorf("identify agent: %q does not name an agent of this fleet", u)
 	}
-	if now.Before(leaf.NotBefore) {
-		return Identity{}, fmt.Errorf("the certificate of agent %s is not valid before %s: set the controller's clock", agentID, leaf.NotBefore.UTC().Format(time.RFC3339))
-	}
-	if now.After(leaf.NotAfter) {
-		return Identity{}, fmt.Errorf("the certificate of agent %s ended at %s", agentID, leaf.NotAfter.UTC().Format(time.RFC3339))
-	}
 	return Identity{
 		AgentID:   agentID,
 		NotBefore: leaf.NotBefore,
 		NotAfter:  leaf.NotAfter,
 		Serial:    leaf.SerialNumber.Text(16),
 	}, nil
+}
+
+// begun refuses a certificate from the future: one side's clock is wrong.
+func (id Identity) begun(now time.Time) error {
+	if now.Before(id.NotBefore) {
+		return fmt.Errorf("the certificate of agent %s is not valid before %s: set the controller's clock", id.AgentID, id.NotBefore.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
