@@ -5,9 +5,12 @@ package secretfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 )
 
 // Write puts data at path so that a crash leaves either what was there
@@ -16,7 +19,7 @@ import (
 // rename itself may be lost.
 func Write(path string, data []byte, perm fs.FileMode) (err error) {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".new-*")
+	f, err := os.CreateTemp(dir, unfinished(path)+"*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -35,6 +38,28 @@ func Write(path string, data []byte, perm fs.FileMode) (err error) {
 	return SyncDir(dir)
 }
 
+// Sweep removes what crashes in the middle of Write have left beside path: it
+// may hold a secret that nobody will ever use. It must not run beside Write.
+func Sweep(path string) error {
+	dir := filepath.Dir(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("look for leftovers: %w", err)
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), unfinished(path)) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("remove leftover: %w", err)
+		}
+	}
+	return nil
+}
+
+// unfinished is how the name of a file begins that is to replace path.
+func unfinished(path string) string { return "." + filepath.Base(path) + ".new-" }
+
 // fill writes, syncs and closes f.
 func fill(f *os.File, data []byte, perm fs.FileMode) error {
 	_, err := f.Write(data)
@@ -50,18 +75,28 @@ func fill(f *os.File, data []byte, perm fs.FileMode) error {
 // Read reads a file that holds a secret, and refuses one that others on
 // the host can read or replace the content of: such a secret is not one.
 func Read(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	// Without waiting, should it be a pipe. What is looked at is what is read.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err // names the path and what was done
 	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+		return nil, fmt.Errorf("%s belongs to another account (uid %d), which can read and replace it: make one of your own, or run chown %d %s",
+			path, st.Uid, os.Geteuid(), path)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s can be used by other accounts (mode %04o): if nobody has read it, run chmod 600 %s",
 			path, info.Mode().Perm(), path)
 	}
-	return os.ReadFile(path)
+	return io.ReadAll(f)
 }
 
 // SyncDir makes the names in a directory durable.

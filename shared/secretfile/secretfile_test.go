@@ -3,6 +3,7 @@ package secretfile
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -49,5 +50,49 @@ func TestReadRefusesOpenFiles(t *testing.T) {
 	}
 	if _, err := Read(path); err == nil {
 		t.Error("a file that the group can read was taken")
+	}
+}
+
+// TestReadRefusesOthersFiles: its owner can read it whatever its mode is.
+func TestReadRefusesOthersFiles(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	path := filepath.Join(t.TempDir(), "f")
+	if err := Write(path, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(path, 1, -1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "another account") {
+		t.Errorf("a file of another account: %v", err)
+	}
+}
+
+// TestSweep removes what Write was killed over, and nothing else.
+func TestSweep(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a [dir")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"f", ".f.new-1", ".f.new-2", ".f.news", ".g.new-1", "f.new-1"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Sweep(filepath.Join(dir, "f")); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if got := strings.Join(left, " "); got != ".f.news .g.new-1 f f.new-1" {
+		t.Errorf("left: %s", got)
 	}
 }

@@ -18,7 +18,7 @@ func (f *Fields) Add(name, value string) {
 func (f *Fields) Print(s Screen) error {
 	width := 0
 	for _, r := range f.rows {
-		width = max(width, columns(r[0]))
+		width = max(width, Columns(r[0]))
 	}
 	var b strings.Builder
 	for _, r := range f.rows {

@@ -20,8 +20,8 @@ func TestProgressLine(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	for width := 1; width < 150; width++ {
-		if got := half().Line(width); columns(got) > width {
-			t.Errorf("at %d columns the line has %d: %q", width, columns(got), got)
+		if got := half().Line(width); Columns(got) > width {
+			t.Errorf("at %d columns the line has %d: %q", width, Columns(got), got)
 		}
 	}
 }

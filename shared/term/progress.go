@@ -28,9 +28,9 @@ func (p Progress) Text() string { return strings.Join(p.parts(), "  ") }
 func (p Progress) Line(width int) string {
 	line := p.Text()
 	if p.Known && width >= 60 {
-		line = p.bar() + "  " + line
+		line = p.Bar(barWidth) + "  " + line
 	}
-	if left := width - columns(line) - 2; p.Current != "" && left >= 2*leastCut {
+	if left := width - Columns(line) - 2; p.Current != "" && left >= 2*leastCut {
 		line += "  " + cutStart(Clean(p.Current), left)
 	}
 	return cutEnd(line, width)
@@ -65,7 +65,9 @@ func (p Progress) parts() []string {
 // whole rounds down: 100 is said of what is done only.
 func (p Progress) whole() float64 { return float64(int(min(max(p.Percent, 0), 100))) }
 
-func (p Progress) bar() string {
-	full := int(p.whole() / 100 * barWidth)
-	return "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "]"
+// Bar is the progress as a bar of width columns and its brackets. It is full
+// for what is done only.
+func (p Progress) Bar(width int) string {
+	full := int(p.whole() / 100 * float64(width))
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
 }

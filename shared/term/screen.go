@@ -25,17 +25,35 @@ func On(w io.Writer) Screen {
 	return s
 }
 
+// To is s with another place for the output. What is written there must come
+// to s in the end.
+func (s Screen) To(w io.Writer) Screen {
+	s.W = w
+	return s
+}
+
 // Width is how many columns there are; 0: no limit. It is asked for anew each
 // time, since windows change.
 func (s Screen) Width() int {
-	if s.file == nil {
-		return 0
-	}
-	width, _, err := term.GetSize(int(s.file.Fd()))
-	if err != nil || width < 20 {
-		return 80
-	}
+	width, _ := s.size()
 	return width
+}
+
+// Height is how many rows there are; 0: no limit.
+func (s Screen) Height() int {
+	_, height := s.size()
+	return height
+}
+
+func (s Screen) size() (width, height int) {
+	if s.file == nil {
+		return 0, 0
+	}
+	width, height, err := term.GetSize(int(s.file.Fd()))
+	if err != nil || width < 20 || height < 2 { // a serial line knows no size
+		return 80, 24
+	}
+	return width, height
 }
 
 // Printf writes text as it is: whatever comes from elsewhere in args must have

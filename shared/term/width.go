@@ -7,10 +7,10 @@ import (
 
 const ellipsis = "…"
 
-// columns is how many columns s takes on a terminal. It knows what matters in
+// Columns is how many columns s takes on a terminal. It knows what matters in
 // file and host names: combining marks take none, East Asian letters and emoji
 // two.
-func columns(s string) int {
+func Columns(s string) int {
 	n := 0
 	for _, r := range s {
 		n += runeColumns(r)
@@ -34,7 +34,7 @@ func runeColumns(r rune) int {
 
 // cutEnd shortens s to at most width columns, at its end.
 func cutEnd(s string, width int) string {
-	if columns(s) <= width {
+	if Columns(s) <= width {
 		return s
 	}
 	used := 0
@@ -48,7 +48,7 @@ func cutEnd(s string, width int) string {
 
 // cutStart shortens s at its beginning, for paths: their end tells more.
 func cutStart(s string, width int) string {
-	left := columns(s)
+	left := Columns(s)
 	if left <= width {
 		return s
 	}
@@ -62,7 +62,7 @@ func cutStart(s string, width int) string {
 }
 
 func pad(s string, width int, right bool) string {
-	space := strings.Repeat(" ", max(0, width-columns(s)))
+	space := strings.Repeat(" ", max(0, width-Columns(s)))
 	if right {
 		return space + s
 	}

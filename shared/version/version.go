@@ -6,6 +6,8 @@ package version
 // side to upgrade.
 //
 //	1  2026-11-23  Enroll, Hello, Watch, Report
+//	   2026-11-25  GoingAway, draining: who does not know them loses nothing but
+//	               an orderly return and a reason for waiting
 const Protocol = 1
 
 // Store is the version of the controller's data directory. A controller

@@ -107,7 +107,7 @@ func TestMistakes(t *testing.T) {
 	for line, want := range map[string]string{
 		"":                      "USAGE\n  prog COMMAND",
 		"jobs":                  "USAGE\n  prog jobs COMMAND",
-		"nothing":               `there is no command "prog nothing"; there are logs, jobs (see prog --help)`,
+		"nothing":               `there is no command "prog nothing"; there are logs, jobs, completion (see prog --help)`,
 		"jobs nothing":          `there is no command "prog jobs nothing"; there are list (see prog jobs --help)`,
 		"logs --what=secret 17": "prog logs has no option --what; see prog logs --help",
 		"--follow logs":         "options stand after the command",

@@ -79,7 +79,7 @@ func options(b *strings.Builder, flags []cli.Flag) {
 	b.WriteString("\nOPTIONS\n")
 	for _, f := range flags {
 		d, ok := f.(cli.DocGenerationFlag)
-		if v, visible := f.(cli.VisibleFlag); !ok || visible && !v.IsVisible() {
+		if !ok || !visible(f) {
 			continue
 		}
 		var names []string

@@ -19,6 +19,16 @@ func WantsJSON(c *cli.Context) (bool, error) {
 	}
 }
 
+// Given reads what nearly every command has: -o, and exactly the arguments that
+// names says.
+func Given(c *cli.Context, names ...string) (args []string, asJSON bool, err error) {
+	if args, err = Args(c, names...); err != nil {
+		return nil, false, err
+	}
+	asJSON, err = WantsJSON(c)
+	return args, asJSON, err
+}
+
 // Args gives exactly n arguments, which names says what they are.
 func Args(c *cli.Context, names ...string) ([]string, error) {
 	got := c.Args().Slice()

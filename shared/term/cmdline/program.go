@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -19,6 +20,7 @@ type Program struct {
 	About    string // a paragraph
 	Version  string
 	Commands []*cli.Command
+	Values   map[string]Values // by what the help calls a value; before it, a command's path if only that one means it
 }
 
 // Streams are a process's own.
@@ -39,7 +41,11 @@ func (p Program) Run(ctx context.Context, args []string, s Streams) int {
 }
 
 func (p Program) run(ctx context.Context, args []string, s Streams) error {
+	p.Commands = append(slices.Clip(p.Commands), p.completion())
 	prepare(p.Commands)
+	if len(args) > 0 && args[0] == completeVerb {
+		return p.complete(ctx, args[1:], s.Out)
+	}
 	parsed, err := p.arrange(args)
 	if err != nil {
 		return err
@@ -61,6 +67,7 @@ func (p Program) run(ctx context.Context, args []string, s Streams) error {
 		Name: p.Name, Usage: p.Usage, Commands: p.Commands,
 		Reader: s.In, Writer: s.Out, ErrWriter: s.Err,
 		HideHelp: true, HideVersion: true,
+		Metadata: map[string]any{wholeLine: append([]string{p.Name}, args...)},
 		// Paths may have commas in them.
 		DisableSliceFlagSeparator: true,
 		// The library's own would end the process.
