@@ -23,6 +23,8 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A second signal does what signals do: nothing is lost by an end at once.
+	context.AfterFunc(ctx, stop)
 	return cli.Run(ctx, args, stdin, stdout, stderr, cli.Hooks{Serve: serve(stdout, stderr)})
 }
 
@@ -33,7 +35,7 @@ func serve(stdout, stderr io.Writer) func(context.Context, cli.ServeOptions) err
 			return err
 		}
 		settings := fleet.DefaultSettings()
-		settings.StartDeadline = o.StartDeadline
+		settings.StartDeadline, settings.ContactLost, settings.LostAfter = o.StartDeadline, o.ContactLost, o.LostAfter
 		return server.Serve(ctx, server.Options{
 			DataDir: o.DataDir, APIListen: o.APIListen, AgentListen: o.AgentListen, AgentURL: o.AgentURL,
 			APICert: o.APICert, APIKey: o.APIKey, LogPolicy: api.LogPolicy(o.LogPolicy), Settings: settings,

@@ -23,6 +23,7 @@ type Record struct {
 	Text     string // valid UTF-8; control characters but newline and tab are escaped
 	Gap      *Gap
 	Consumed uint64 // bytes of borg's stderr that are accounted for up to here
+	Data     []byte // the same for programs: of a list, an encoded Archive or Entry; see wire
 }
 
 // Gap stands for lines that were left out.

@@ -23,6 +23,8 @@ type Spec struct {
 	RequestedBy   string // for the log
 	Parent        Key    // of a maintenance step: the backup
 	ScheduleID    int64
+	Restore       *RestoreSpec // of a restore
+	List          *ListSpec    // of a list; nil: of the repository's archives
 }
 
 // Repository is a borg repository as one agent uses it.
@@ -45,6 +47,8 @@ type Repository struct {
 	PassphraseSealed   []byte // age, to the agent's key; empty: none needed
 	BorgID             string // borg's repository id, once known
 	Adopted            bool   // a borg repository was there before it was registered
+	AccountDirs        bool   // used with the borg directories of the agent's account, not those of its state
+	MatchArchives      string // borg's glob for the archives of this registration; empty: made from ArchiveNameFormat
 }
 
 // DefaultArchiveName is unique by construction: agent names are unique in the

@@ -7,6 +7,7 @@ import "time"
 const (
 	CodeLost              = "lost"               // the agent came back without the job, or never
 	CodeInterrupted       = "interrupted"        // job process and borg died; no archive was made
+	CodeHostShutdown      = "host_shutdown"      // its job process was told to end, as at a shutdown of the host
 	CodeStatusLost        = "exit_status_lost"   // the archive is complete, borg's exit status is not known
 	CodeUnverified        = "unverified"         // interrupted, and given up before it could be looked up
 	CodeDeadline          = "start_deadline"     // could not start in time
@@ -18,7 +19,14 @@ const (
 	CodeBorgVersion       = "borg_unsupported"
 	CodeUnsupported       = "unsupported" // this agent cannot run the kind
 	CodePassphrase        = "passphrase_unavailable"
-	CodeMachineChanged    = "machine_changed" // the agent's state was copied to another machine
+	CodeMachineChanged    = "machine_changed"       // the agent's state was copied to another machine
+	CodeDestination       = "destination_unusable"  // a restore cannot be written there
+	CodeNotEmpty          = "destination_not_empty" // something is there already, which borg would replace without a word
+	CodeDestinationFull   = "destination_full"      // the disk that was restored to has no space left
+	CodePathsNotFound     = "paths_not_found"       // the archive has none of the paths that were asked for
+	CodeNotAFolder        = "not_a_folder"          // what was to be listed is no folder
+	CodeNothingRestored   = "nothing_restored"      // every single file failed
+	CodeListIncomplete    = "list_incomplete"       // entries were lost or had no room, so the list would be half a list
 	CodeInternal          = "internal"
 	CodeCancelled         = "cancelled"
 )
@@ -39,4 +47,10 @@ type Verdict struct {
 	JournalEnd        uint64 // number of the last journal record; 0: none
 	ProcessTerminated bool   // a borg was running when the job was cancelled, and is gone
 	AlreadyExisted    bool   // init found a borg repository
+	Encryption        string // the repository's mode, as borg names it; empty: not told
+	AccountDirs       bool   // init found a repository that the account's own borg directories know
+	// Undisturbed: nobody else has changed the repository since this agent last
+	// looked at its archives, so what is known of them is still all there is.
+	Undisturbed  bool
+	LastModified time.Time // of the repository, as borg says
 }

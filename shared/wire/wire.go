@@ -40,6 +40,23 @@ func texts(in []string) []string {
 	return out
 }
 
+// rawTexts are file names, which may hold any bytes.
+func rawTexts(in []string) [][]byte {
+	out := make([][]byte, len(in))
+	for i, s := range in {
+		out[i] = []byte(s)
+	}
+	return out
+}
+
+func fromRaw(in [][]byte) []string {
+	var out []string
+	for _, b := range in {
+		out = append(out, string(b))
+	}
+	return out
+}
+
 // FromSpec encodes a job's spec.
 func FromSpec(s job.Spec) *fleetv1.JobSpec {
 	p := &fleetv1.JobSpec{
@@ -53,6 +70,12 @@ func FromSpec(s job.Spec) *fleetv1.JobSpec {
 	}
 	if !s.Parent.IsZero() {
 		p.ParentKey = s.Parent[:]
+	}
+	if r := s.Restore; r != nil {
+		p.Restore = &fleetv1.Restore{Archive: text(r.Archive), Paths: rawTexts(r.Paths), Destination: text(r.Destination)}
+	}
+	if l := s.List; l != nil {
+		p.List = &fleetv1.List{Archive: text(l.Archive), Path: []byte(l.Path)}
 	}
 	return p
 }
@@ -88,6 +111,12 @@ func ToSpec(p *fleetv1.JobSpec) (job.Spec, error) {
 			return job.Spec{}, fmt.Errorf("parent: %w", err)
 		}
 	}
+	if r := p.Restore; r != nil {
+		s.Restore = &job.RestoreSpec{Archive: r.Archive, Paths: fromRaw(r.Paths), Destination: r.Destination}
+	}
+	if l := p.List; l != nil {
+		s.List = &job.ListSpec{Archive: l.Archive, Path: string(l.Path)}
+	}
 	return s, nil
 }
 
@@ -112,6 +141,8 @@ func FromRepository(r job.Repository) *fleetv1.Repository {
 		PassphraseSealed:   r.PassphraseSealed,
 		BorgId:             r.BorgID,
 		Adopted:            r.Adopted,
+		AccountDirectories: r.AccountDirs,
+		MatchArchives:      text(r.MatchArchives),
 	}
 }
 
@@ -140,6 +171,8 @@ func ToRepository(p *fleetv1.Repository) job.Repository {
 		PassphraseSealed:   p.PassphraseSealed,
 		BorgID:             p.BorgId,
 		Adopted:            p.Adopted,
+		AccountDirs:        p.AccountDirectories,
+		MatchArchives:      p.MatchArchives,
 	}
 }
 
@@ -239,19 +272,23 @@ func ToRegister(p *fleetv1.Register) (job.Register, error) {
 // FromVerdict encodes a verdict.
 func FromVerdict(v job.Verdict) *fleetv1.Verdict {
 	p := &fleetv1.Verdict{
-		Status:            string(v.Status),
-		ErrorCode:         v.ErrorCode,
-		ErrorMessage:      text(v.ErrorMessage),
-		StartedAt:         stamp(v.StartedAt),
-		EndedAt:           stamp(v.EndedAt),
-		Progress:          FromProgress(v.Progress),
-		ArchiveName:       text(v.ArchiveName),
-		ArchiveId:         text(v.ArchiveID),
-		BorgId:            text(v.BorgID),
-		BorgVersion:       text(v.BorgVersion),
-		JournalEnd:        v.JournalEnd,
-		ProcessTerminated: v.ProcessTerminated,
-		AlreadyExisted:    v.AlreadyExisted,
+		Status:             string(v.Status),
+		ErrorCode:          v.ErrorCode,
+		ErrorMessage:       text(v.ErrorMessage),
+		StartedAt:          stamp(v.StartedAt),
+		EndedAt:            stamp(v.EndedAt),
+		Progress:           FromProgress(v.Progress),
+		ArchiveName:        text(v.ArchiveName),
+		ArchiveId:          text(v.ArchiveID),
+		BorgId:             text(v.BorgID),
+		BorgVersion:        text(v.BorgVersion),
+		JournalEnd:         v.JournalEnd,
+		ProcessTerminated:  v.ProcessTerminated,
+		AlreadyExisted:     v.AlreadyExisted,
+		Encryption:         text(v.Encryption),
+		AccountDirectories: v.AccountDirs,
+		Undisturbed:        v.Undisturbed,
+		LastModified:       stamp(v.LastModified),
 	}
 	if v.ExitCode != nil {
 		p.HasExitCode, p.ExitCode = true, int32(*v.ExitCode)
@@ -282,6 +319,10 @@ func ToVerdict(p *fleetv1.Verdict) (job.Verdict, error) {
 		JournalEnd:        p.JournalEnd,
 		ProcessTerminated: p.ProcessTerminated,
 		AlreadyExisted:    p.AlreadyExisted,
+		Encryption:        p.Encryption,
+		AccountDirs:       p.AccountDirectories,
+		Undisturbed:       p.Undisturbed,
+		LastModified:      instant(p.LastModified),
 	}
 	if p.HasExitCode {
 		code := int(p.ExitCode)
@@ -299,6 +340,7 @@ func FromRecord(r job.Record) *fleetv1.Record {
 		Source:   r.Source,
 		Text:     text(r.Text),
 		Consumed: r.Consumed,
+		Data:     r.Data,
 	}
 	if r.Gap != nil {
 		p.Gap = &fleetv1.Gap{Count: r.Gap.Count, Reason: text(r.Gap.Reason)}
@@ -315,6 +357,7 @@ func ToRecord(p *fleetv1.Record) job.Record {
 		Source:   p.GetSource(),
 		Text:     p.GetText(),
 		Consumed: p.GetConsumed(),
+		Data:     p.GetData(),
 	}
 	if g := p.GetGap(); g != nil {
 		r.Gap = &job.Gap{Count: g.Count, Reason: g.Reason}

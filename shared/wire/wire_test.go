@@ -75,6 +75,22 @@ func same[T any](t *testing.T, there func(T) T) {
 	}
 }
 
+// coded goes there and back through bytes.
+func coded[T any](t *testing.T, encode func(T) ([]byte, error), decode func([]byte) (T, error)) func(T) T {
+	return func(v T) T {
+		t.Helper()
+		data, err := encode(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := decode(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+}
+
 // TestNothingIsForgotten sends every domain type there and back.
 func TestNothingIsForgotten(t *testing.T) {
 	same(t, func(s job.Spec) job.Spec {
@@ -92,6 +108,8 @@ func TestNothingIsForgotten(t *testing.T) {
 		return out
 	})
 	same(t, func(r job.Record) job.Record { return ToRecord(FromRecord(r)) })
+	same(t, coded(t, EncodeArchive, DecodeArchive))
+	same(t, coded(t, EncodeEntry, DecodeEntry))
 }
 
 // TestBadNamesDoNotCostTheMessage: protobuf refuses to encode a string that is

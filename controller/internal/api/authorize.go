@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"borgfleet/controller/internal/fault"
@@ -25,7 +26,7 @@ func (s *server) authorized(rt route) handler {
 				return err
 			}
 			noteCaller(w, who)
-			if !who.Role.may(rt.role) {
+			if !who.Role.May(rt.role) {
 				return fault.New(fault.Forbidden, "forbidden",
 					"this needs the role %s, and %s has the role %q", rt.role, who.User, who.Role)
 			}
@@ -38,19 +39,27 @@ func (s *server) authorized(rt route) handler {
 	}
 }
 
+// still says whether the one who sent r could send it now and has the role.
+func (s *server) still(r *http.Request, role Role) error {
+	who, err := s.identify(r, false)
+	if err == nil && !who.Role.May(role) {
+		err = fault.New(fault.Forbidden, "forbidden", "this needs the role %s, and %s has the role %q now", role, who.User, who.Role)
+	}
+	return err
+}
+
 func (s *server) identify(r *http.Request, queryToken bool) (Principal, error) {
 	if s.Principal != nil {
 		if who, ok := s.Principal(r); ok {
 			return who, nil
 		}
 	}
-	token := ""
-	if queryToken {
-		token = r.URL.Query().Get("token")
+	if token := r.URL.Query().Get("token"); queryToken && token != "" {
+		// What is no id is no job either; the handler says so.
+		id, _ := strconv.ParseInt(r.PathValue("job_id"), 10, 64)
+		return s.Auth.VerifyDownload(token, id)
 	}
-	if token == "" {
-		token = headerToken(r.Header)
-	}
+	token := headerToken(r.Header)
 	if token == "" {
 		return Principal{}, fault.New(fault.Unauthenticated, "unauthenticated",
 			"log in first: send the header Authorization: Bearer with a token from POST /api/auth/login")

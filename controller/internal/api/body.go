@@ -24,6 +24,15 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	return data, nil
 }
 
+// readObject reads a body that must be one JSON object.
+func (s *server) readObject(w http.ResponseWriter, r *http.Request) (*object, error) {
+	data, err := s.readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return parseObject(data)
+}
+
 // innermost is net/http's own writer: only that one knows how to answer without
 // waiting for the rest of a body that is too large.
 func innermost(w http.ResponseWriter) http.ResponseWriter {

@@ -2,7 +2,8 @@ package api_test
 
 import (
 	"context"
-	"net/netip"
+	"io"
+	"iter"
 	"sync"
 	"time"
 
@@ -22,16 +23,31 @@ type fakeFleet struct {
 	err          error  // if set, every call that can fail does
 	failLogAfter uint64 // if set, reading the log from there fails
 	boom         bool   // Job panics
-	cancel       fleet.CancelResult
+	feed         []fleet.EventBatch
+	busy         bool // the feed has no end
+
+	archives fleet.ArchiveList
+	folder   fleet.Folder
+
+	update        fleet.RepositoryUpdate // asked for last, as the rest
+	archivesQuery fleet.ArchiveQuery
+	folderQuery   fleet.FolderQuery
+	restore       fleet.RestoreRequest
+	changed       chan struct{} // of every Follow; nil: nothing changes
+	cancel        fleet.CancelResult
 
 	// what was asked last
 	start      fleet.StartRequest
 	query      fleet.JobQuery
 	joinToken  fleet.JoinTokenRequest
 	repository fleet.RepositoryRequest
+	change     fleet.AgentChange
+	gone       string // the agent that was deleted
 	by         string
 	offset     uint64
 	limit      int
+	events     fleet.EventQuery
+	cursor     string
 }
 
 var _ api.Fleet = (*fakeFleet)(nil)
@@ -123,6 +139,41 @@ func (f *fakeFleet) Log(_ context.Context, id int64, offset uint64, limit int) (
 	return page, nil
 }
 
+func (f *fakeFleet) Lines(id int64, offset, to uint64) iter.Seq2[fleet.LogLine, error] {
+	return func(yield func(fleet.LogLine, error) bool) {
+		f.mu.Lock()
+		all := f.logs[id]
+		f.mu.Unlock()
+		for n := offset; n < min(to, uint64(len(all))); n++ {
+			if !yield(all[n], nil) {
+				return
+			}
+		}
+	}
+}
+
+func (f *fakeFleet) Follow(int64) (<-chan struct{}, func()) { return f.changed, func() {} }
+
+// Events tells what is in the feed, and then that the controller is broken, or
+// more and more.
+func (f *fakeFleet) Events(q fleet.EventQuery, cursor string) (fleet.NextEvents, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.events, f.cursor = q, cursor
+	feed := append([]fleet.EventBatch{{Cursor: "x-1"}}, f.feed...)
+	return func(context.Context) (fleet.EventBatch, error) {
+		if len(feed) == 0 && f.busy {
+			return fleet.EventBatch{Events: []fleet.Event{{Type: fleet.EventReset}}, Cursor: "x-2"}, nil
+		}
+		if len(feed) == 0 {
+			return fleet.EventBatch{}, io.EOF
+		}
+		batch := feed[0]
+		feed = feed[1:]
+		return batch, nil
+	}, f.err
+}
+
 func (f *fakeFleet) Agents(context.Context) []fleet.AgentView { return f.agents }
 
 func (f *fakeFleet) Agent(_ context.Context, id string) (fleet.AgentView, error) {
@@ -132,6 +183,22 @@ func (f *fakeFleet) Agent(_ context.Context, id string) (fleet.AgentView, error)
 		}
 	}
 	return fleet.AgentView{}, fault.New(fault.NotFound, "agent_not_found", "no agent %q is enrolled", id)
+}
+
+func (f *fakeFleet) ChangeAgent(ctx context.Context, id string, c fleet.AgentChange) (fleet.AgentView, error) {
+	f.change = c
+	return f.Agent(ctx, id)
+}
+
+func (f *fakeFleet) RevokeAgent(ctx context.Context, id, by string) (fleet.AgentView, error) {
+	f.by = by
+	return f.Agent(ctx, id)
+}
+
+func (f *fakeFleet) DeleteAgent(ctx context.Context, id, by string) error {
+	f.gone, f.by = id, by
+	_, err := f.Agent(ctx, id)
+	return err
 }
 
 func (f *fakeFleet) CreateJoinToken(_ context.Context, r fleet.JoinTokenRequest) (fleet.JoinToken, error) {
@@ -156,6 +223,51 @@ func (f *fakeFleet) CreateRepository(_ context.Context, r fleet.RepositoryReques
 	return v, nil
 }
 
+func (f *fakeFleet) ImportRepository(ctx context.Context, r fleet.RepositoryRequest) (fleet.RepositoryView, error) {
+	r.Definition.Adopted, r.Definition.AccountDirs = true, true
+	return f.CreateRepository(ctx, r)
+}
+
+func (f *fakeFleet) UpdateRepository(ctx context.Context, u fleet.RepositoryUpdate) (fleet.RepositoryView, error) {
+	v, err := f.Repository(ctx, u.ID)
+	f.update = u
+	v.Repository = u.Change(v.Repository)
+	return v, err
+}
+
+func (f *fakeFleet) DeleteRepository(ctx context.Context, id int64) error {
+	_, err := f.Repository(ctx, id)
+	return err
+}
+
+func (f *fakeFleet) RunningJobs(ctx context.Context, id int64) ([]fleet.JobView, error) {
+	if _, err := f.Repository(ctx, id); err != nil {
+		return nil, err
+	}
+	var out []fleet.JobView
+	for _, v := range f.jobs {
+		if !v.Status.Final() {
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}
+
+func (f *fakeFleet) Archives(_ context.Context, q fleet.ArchiveQuery) (fleet.ArchiveList, error) {
+	f.archivesQuery = q
+	return f.archives, f.err
+}
+
+func (f *fakeFleet) Contents(_ context.Context, q fleet.FolderQuery) (fleet.Folder, error) {
+	f.folderQuery = q
+	return f.folder, f.err
+}
+
+func (f *fakeFleet) Restore(_ context.Context, r fleet.RestoreRequest) (job.Job, error) {
+	f.restore = r
+	return job.Job{ID: 123}, f.err
+}
+
 func (f *fakeFleet) Repositories(context.Context) []fleet.RepositoryView { return f.repositories }
 
 func (f *fakeFleet) Repository(_ context.Context, id int64) (fleet.RepositoryView, error) {
@@ -165,34 +277,4 @@ func (f *fakeFleet) Repository(_ context.Context, id int64) (fleet.RepositoryVie
 		}
 	}
 	return fleet.RepositoryView{}, fault.New(fault.NotFound, "repository_not_found", "there is no repository %d", id)
-}
-
-// fakeAuth knows tokens that are named after their role.
-type fakeAuth struct {
-	mu   sync.Mutex
-	from netip.Addr
-	err  error
-}
-
-func (a *fakeAuth) Login(_ context.Context, user, password string, from netip.Addr) (string, time.Duration, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.from = from
-	if a.err != nil {
-		return "", 0, a.err
-	}
-	if user != "admin" || password != "secret" {
-		return "", 0, fault.New(fault.Unauthenticated, "wrong_credentials", "wrong user name or password")
-	}
-	return "admin", 12 * time.Hour, nil
-}
-
-func (a *fakeAuth) Verify(token string) (api.Principal, error) {
-	switch role := api.Role(token); role {
-	case api.Viewer, api.Operator, api.Admin:
-		return api.Principal{User: "the " + token, Role: role}, nil
-	case "strange":
-		return api.Principal{User: "somebody", Role: "strange"}, nil
-	}
-	return api.Principal{}, fault.New(fault.Unauthenticated, "bad_token", "the token is not valid: log in again")
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // writeTime is how long a client may take for an answer, or for each part of
-// one that is sent in parts. A cancel and an init may wait for 10 s of it.
+// one that is sent in parts. A cancel, an init and a list of archives may wait
+// for 10 s of it, a look into an archive for 30 s.
 const writeTime = 60 * time.Second
 
 // HTTPServer makes the server for handler. Its times end the connections of

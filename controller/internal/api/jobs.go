@@ -30,11 +30,15 @@ func (s *server) listJobs(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list := rest.JobList{Jobs: make([]rest.Job, 0, len(page.Jobs)), NextCursor: orNull(page.NextCursor)}
-	now := s.Now()
 	for _, v := range page.Jobs {
-		list.Jobs = append(list.Jobs, rest.Job{JobCore: jobCore(v, now), HasLogs: s.hasLogs(v)})
+		list.Jobs = append(list.Jobs, s.jobBody(v, caller(r).Role))
 	}
 	return writeJSON(w, http.StatusOK, list)
+}
+
+// jobBody is a job as somebody with a role sees it.
+func (s *server) jobBody(v fleet.JobView, role Role) rest.Job {
+	return rest.Job{JobCore: jobCore(v, s.Now()), HasLogs: s.hasLogs(v, role)}
 }
 
 func jobQuery(r *http.Request) (fleet.JobQuery, error) {
@@ -75,7 +79,7 @@ func (s *server) jobStatus(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	status := rest.JobStatus{JobCore: jobCore(v, s.Now())}
-	if status.Logs, err = s.lastLines(r.Context(), v); err != nil {
+	if status.Logs, err = s.lastLines(r.Context(), v, caller(r).Role); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, status)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fault"
@@ -30,7 +31,11 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	noteCaller(w, Principal{User: in.Username})
-	return writeJSON(w, http.StatusOK, rest.Token{AccessToken: token, TokenType: "bearer", ExpiresIn: int64(life.Seconds())})
+	return writeJSON(w, http.StatusOK, tokenBody(token, life))
+}
+
+func tokenBody(token string, life time.Duration) rest.Token {
+	return rest.Token{AccessToken: token, TokenType: "bearer", ExpiresIn: int64(life.Seconds())}
 }
 
 // address is not valid for a caller on a unix socket.
@@ -97,9 +102,4 @@ func checkCredentials(in rest.Login, bad *problems) {
 	if len(in.Password) > mostCredential {
 		bad.add("body.password", "it has more than %d bytes", mostCredential)
 	}
-}
-
-func (s *server) me(w http.ResponseWriter, r *http.Request) error {
-	who := caller(r)
-	return writeJSON(w, http.StatusOK, rest.Me{Username: who.User, Role: string(who.Role)})
 }

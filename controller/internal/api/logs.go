@@ -11,6 +11,7 @@ import (
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/fleet"
+	"borgfleet/shared/job"
 )
 
 const (
@@ -19,18 +20,39 @@ const (
 	pageLines   = 500  // that are read at once
 
 	// mostText ends an answer of the stream before its lines do: a line can
-	// have a megabyte, and an answer is held in memory.
-	mostText = 8 << 20
+	// have half a megabyte, and an answer is held in memory until its client has
+	// read it. 5000 usual lines have a tenth of that.
+	mostText = 2 << 20
 )
 
 // readable says whether the lines that v has may be shown now.
 func (s *server) readable(v fleet.JobView) bool { return s.LogPolicy.shows(v.Status) }
 
-func (s *server) hasLogs(v fleet.JobView) bool { return v.LogLines > 0 && s.readable(v) }
+// hasLogs says so to somebody with a role.
+func (s *server) hasLogs(v fleet.JobView, role Role) bool {
+	return v.LogLines > 0 && s.readable(v) && role.May(logRole(v.Job))
+}
 
-// lastLines is null unless the job has ended and shows its log.
-func (s *server) lastLines(ctx context.Context, v fleet.JobView) (*string, error) {
-	if !v.Status.Final() || !s.hasLogs(v) {
+// logRole is the least role that reads a job's log. That of a folder's list has
+// what archives/{name}/contents tells.
+func logRole(j job.Job) Role {
+	if l := j.Spec.List; l != nil && l.Archive != "" {
+		return Operator
+	}
+	return Viewer
+}
+
+func refuseLog(who Principal, j job.Job) error {
+	if need := logRole(j); !who.Role.May(need) {
+		return fault.New(fault.Forbidden, "forbidden",
+			"job %d lists a folder of an archive: its log needs the role %s, and %s has the role %q", j.ID, need, who.User, who.Role)
+	}
+	return nil
+}
+
+// lastLines is null unless the job has ended and shows its log to the role.
+func (s *server) lastLines(ctx context.Context, v fleet.JobView, role Role) (*string, error) {
+	if !v.Status.Final() || !s.hasLogs(v, role) {
 		return nil, nil
 	}
 	var offset uint64
@@ -53,13 +75,28 @@ func (s *server) streamLog(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	w.Header().Set("Vary", "Accept")
+	follow := wantsEvents(r.Header)
 	q := readQuery(r)
 	offset, limit := q.number("offset", 0, 0), q.limit(mostLines, mostLines)
+	if _, given := q.values["limit"]; given && follow {
+		q.bad.add("query.limit", "a stream has no limit: leave it out, or ask for application/json")
+	}
 	if err := q.bad.err(); err != nil {
 		return err
 	}
+	if follow {
+		from, err := offsetOf(r.Header, offset)
+		if err != nil {
+			return err
+		}
+		return s.followLog(w, r, id, from)
+	}
 	page, err := s.readLog(r.Context(), id, uint64(offset), limit)
 	if err != nil {
+		return err
+	}
+	if err := refuseLog(caller(r), page.Job); err != nil {
 		return err
 	}
 	body := rest.LogPage{JobID: page.Job.ID, Status: string(page.Job.Status), Lines: []rest.LogLine{}}
@@ -112,11 +149,14 @@ func (s *server) downloadLog(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseLog(caller(r), v.Job); err != nil {
+		return err
+	}
 	if !v.Status.Final() {
 		return fault.New(fault.BadState, "job_not_ended",
 			"job %d is %s: its log can be downloaded when it has ended; until then read %s", id, v.Status, streamPath(id))
 	}
-	if !s.hasLogs(v) {
+	if !s.hasLogs(v, caller(r).Role) {
 		return fault.New(fault.NotFound, "log_not_found", "job %d is %s and has no log to read%s", id, v.Status, s.why(v))
 	}
 	page, err := s.Fleet.Log(r.Context(), id, 0, pageLines)

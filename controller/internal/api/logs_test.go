@@ -66,6 +66,29 @@ func TestLogPolicy(t *testing.T) {
 	}
 }
 
+// TestLogsOfFolders have names of files, which viewers are not told otherwise.
+func TestLogsOfFolders(t *testing.T) {
+	e := setup(t)
+	v := documentedJob(job.Failed)
+	v.Spec.Kind, v.Spec.List = job.List, &job.ListSpec{Archive: "a", Path: "etc"}
+	e.fleet.add(v, "shadow")
+	for role, want := range map[string]int{"viewer": http.StatusForbidden, "operator": http.StatusOK} {
+		may, as := want == http.StatusOK, []string{"Authorization", "Bearer " + role}
+		e.get(streamURL, as...).is(want)
+		e.get(streamURL, append(as, "Accept", rest.EventStreamType)...).is(want)
+		e.get(downloadURL, as...).is(want)
+		e.get(downloadURL+"?token="+role, "Authorization", "").is(want)
+		e.post("/api/backup/logs/123/download-token", "", as...).is(want)
+		var status rest.JobStatus
+		e.get("/api/backup/status/123", as...).is(200).into(&status)
+		var list rest.JobList
+		e.get("/api/backup/jobs?kind=list", as...).is(200).into(&list)
+		if (status.Logs != nil) != may || list.Jobs[0].HasLogs != may {
+			t.Errorf("%s: logs %v, has_logs %v", role, status.Logs, list.Jobs[0].HasLogs)
+		}
+	}
+}
+
 func TestStreamOffsets(t *testing.T) {
 	e := setup(t)
 	e.fleet.add(documentedJob(job.Failed), "a", "b", "c", "d")

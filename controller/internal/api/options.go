@@ -3,17 +3,27 @@ package api
 import (
 	"cmp"
 	"context"
+	"iter"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/shared/job"
 )
 
-// DefaultMaxBody is the most that a request's body may have.
-const DefaultMaxBody = 1 << 20
+const (
+	// DefaultMaxBody is the most that a request's body may have.
+	DefaultMaxBody = 1 << 20
+
+	// A stream that has nothing to say says so this often: proxies end what is
+	// silent for a minute.
+	defaultHeartbeat = 15 * time.Second
+	// A client that has not read for so long is cut off.
+	defaultStreamWrite = 30 * time.Second
+	// More than that a person does not look at.
+	defaultStreams = 64
+)
 
 // Fleet is what the API asks and orders.
 type Fleet interface {
@@ -22,25 +32,25 @@ type Fleet interface {
 	Job(ctx context.Context, id int64) (fleet.JobView, error)
 	Jobs(context.Context, fleet.JobQuery) (fleet.JobPage, error)
 	Log(ctx context.Context, id int64, offset uint64, limit int) (fleet.LogPage, error)
+	Lines(id int64, offset, to uint64) iter.Seq2[fleet.LogLine, error]
+	Follow(id int64) (changed <-chan struct{}, stop func())
+	Events(q fleet.EventQuery, cursor string) (fleet.NextEvents, error)
 	Agents(context.Context) []fleet.AgentView
 	Agent(ctx context.Context, id string) (fleet.AgentView, error)
+	ChangeAgent(ctx context.Context, id string, c fleet.AgentChange) (fleet.AgentView, error)
+	RevokeAgent(ctx context.Context, id, by string) (fleet.AgentView, error)
+	DeleteAgent(ctx context.Context, id, by string) error
 	CreateJoinToken(context.Context, fleet.JoinTokenRequest) (fleet.JoinToken, error)
 	CreateRepository(context.Context, fleet.RepositoryRequest) (fleet.RepositoryView, error)
+	ImportRepository(context.Context, fleet.RepositoryRequest) (fleet.RepositoryView, error)
+	UpdateRepository(context.Context, fleet.RepositoryUpdate) (fleet.RepositoryView, error)
+	DeleteRepository(ctx context.Context, id int64) error
+	RunningJobs(ctx context.Context, id int64) ([]fleet.JobView, error)
 	Repositories(context.Context) []fleet.RepositoryView
+	Archives(context.Context, fleet.ArchiveQuery) (fleet.ArchiveList, error)
+	Contents(context.Context, fleet.FolderQuery) (fleet.Folder, error)
+	Restore(context.Context, fleet.RestoreRequest) (job.Job, error)
 	Repository(ctx context.Context, id int64) (fleet.RepositoryView, error)
-}
-
-// Auth gives tokens and knows whose they are. Its errors are fault errors.
-type Auth interface {
-	// Login's from is not valid for a caller without an address.
-	Login(ctx context.Context, user, password string, from netip.Addr) (token string, expiresIn time.Duration, err error)
-	Verify(token string) (Principal, error)
-}
-
-// Principal is who asks.
-type Principal struct {
-	User string
-	Role Role
 }
 
 // Options is what the API needs. Fleet and Auth must be set.
@@ -54,6 +64,10 @@ type Options struct {
 	Now       func() time.Time
 	MaxBody   int64 // default: DefaultMaxBody
 
+	Heartbeat   time.Duration // of a stream that has nothing to say; default: 15 s
+	StreamWrite time.Duration // that a client may take for a part of a stream; default: 30 s
+	Streams     int           // that one principal may have open; default: 64
+
 	// Principal, if set, is asked before any token is looked at: on the admin
 	// socket the kernel says who the caller is.
 	Principal func(*http.Request) (Principal, bool)
@@ -62,6 +76,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.LogPolicy = cmp.Or(o.LogPolicy, LogsOfWarnings)
 	o.MaxBody = cmp.Or(o.MaxBody, DefaultMaxBody)
+	o.Heartbeat = cmp.Or(o.Heartbeat, defaultHeartbeat)
+	o.StreamWrite = cmp.Or(o.StreamWrite, defaultStreamWrite)
+	o.Streams = cmp.Or(o.Streams, defaultStreams)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
@@ -72,11 +89,27 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// New makes the API's handler.
-func New(o Options) http.Handler {
-	s := &server{Options: o.withDefaults()}
-	return s.logged(s.guarded(s.router()))
+// API is the handler of every route.
+type API struct {
+	http.Handler
+	end context.CancelFunc
 }
 
+// New makes the API.
+func New(o Options) *API {
+	o = o.withDefaults()
+	ending, end := context.WithCancel(context.Background())
+	s := &server{Options: o, streams: newStreams(o.Streams), ending: ending}
+	return &API{Handler: s.logged(s.guarded(s.router())), end: end}
+}
+
+// EndStreams ends the streams that are open: they would have no end of their
+// own for a server that stops to wait for.
+func (a *API) EndStreams() { a.end() }
+
 // server holds the handlers.
-type server struct{ Options }
+type server struct {
+	Options
+	streams *streams
+	ending  context.Context // ends when the controller stops
+}

@@ -21,3 +21,8 @@ func pathID(r *http.Request, name, thing string) (int64, error) {
 	}
 	return id, nil
 }
+
+// pathWord reads a name from the path, fit to be told back.
+func pathWord(r *http.Request, name string) string {
+	return shorten(strings.ToValidUTF8(r.PathValue(name), "\uFFFD"))
+}

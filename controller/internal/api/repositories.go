@@ -12,6 +12,14 @@ import (
 )
 
 func (s *server) createRepository(w http.ResponseWriter, r *http.Request) error {
+	return s.register(w, r, false)
+}
+
+func (s *server) importRepository(w http.ResponseWriter, r *http.Request) error {
+	return s.register(w, r, true)
+}
+
+func (s *server) register(w http.ResponseWriter, r *http.Request, imported bool) error {
 	data, err := s.readBody(w, r)
 	if err != nil {
 		return err
@@ -20,12 +28,16 @@ func (s *server) createRepository(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	req := repositoryRequest(body)
+	req := repositoryRequest(body, imported)
 	req.By = caller(r).User
 	if err := body.err(); err != nil {
 		return err
 	}
-	v, err := s.Fleet.CreateRepository(r.Context(), req)
+	register := s.Fleet.CreateRepository
+	if imported {
+		register = s.Fleet.ImportRepository
+	}
+	v, err := register(r.Context(), req)
 	if err != nil {
 		return err
 	}
@@ -56,14 +68,14 @@ func (s *server) oneRepository(w http.ResponseWriter, r *http.Request) error {
 // repositoryBody leaves the sealed passphrase out: nobody but the agent has a
 // use for it, and what is not sent cannot be kept by a proxy.
 func repositoryBody(v fleet.RepositoryView) rest.Repository {
-	return rest.Repository{
+	body := rest.Repository{
 		ID: v.ID, Name: v.Name, Path: v.Path,
 		Agent: cmp.Or(v.AgentName, v.AgentID), AgentID: v.AgentID,
 		Status: v.Status, AlreadyExisted: v.AlreadyExisted,
 		ErrorCode: orNull(v.ErrorCode), ErrorMessage: orNull(v.ErrorMessage),
 		CreatedAt: rest.At(v.CreatedAt), InitJobID: orNull(v.InitJob), BorgID: orNull(v.BorgID),
 
-		Encryption:         v.Encryption,
+		Encryption:         orNull(v.Encryption),
 		HasPassphrase:      len(v.PassphraseSealed) > 0,
 		Compression:        orNull(v.Compression),
 		SourceDirectories:  orEmpty(v.Sources),
@@ -76,7 +88,16 @@ func repositoryBody(v fleet.RepositoryView) rest.Repository {
 		LockWait:           seconds(cmp.Or(v.LockWait, job.DefaultLockWait)),
 		FileLog:            string(cmp.Or(v.FileLog, job.FileLogNone)),
 		ArchiveNameFormat:  cmp.Or(v.ArchiveNameFormat, job.DefaultArchiveName),
+
+		MatchArchives:      v.MatchArchives,
+		AccountDirectories: v.AccountDirs,
+		Imported:           v.Imported,
+		CatalogueAsOf:      rest.At(v.CatalogueAsOf),
 	}
+	if !v.CatalogueAsOf.IsZero() {
+		body.Archives, body.ArchivesUnmatched = &v.Archives, &v.Unmatched
+	}
+	return body
 }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }

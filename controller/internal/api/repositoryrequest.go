@@ -21,12 +21,13 @@ const (
 )
 
 // repositoryRequest reads a repository's definition. What is wrong is left in
-// body.
-func repositoryRequest(body *object) fleet.RepositoryRequest {
+// body. Of one that is imported borg tells the encryption, and its host may have
+// the passphrase.
+func repositoryRequest(body *object, imported bool) fleet.RepositoryRequest {
 	d := job.Repository{
 		Name:       body.checked("name", true, checkName),
 		Path:       body.checked("path", true, checkLocation),
-		Encryption: body.checked("encryption", true, saying(job.CheckEncryption)),
+		Encryption: body.checked("encryption", !imported, saying(job.CheckEncryption)),
 
 		Compression:       body.checked("compression", false, saying(job.CheckCompression)),
 		Sources:           body.mustTexts("source_directories", mostSources, checkSource),
@@ -36,6 +37,7 @@ func repositoryRequest(body *object) fleet.RepositoryRequest {
 		ExcludeIfPresent:  body.texts("exclude_if_present", mostPatterns, checkTag),
 		FileLog:           job.FileLog(body.checked("file_log", false, checkFileLog)),
 		ArchiveNameFormat: body.checked("archive_name_format", false, checkArchiveName),
+		MatchArchives:     body.checked("match_archives", false, checkMatch),
 	}
 	d.UploadRateLimit, _ = body.number("upload_ratelimit", 0, mostRateLimit)
 	d.CheckpointInterval, _ = body.duration("checkpoint_interval", 0, mostCheckpoint)
@@ -43,13 +45,53 @@ func repositoryRequest(body *object) fleet.RepositoryRequest {
 	if d.FileLog == "" {
 		d.FileLog = job.FileLogNone
 	}
+	readType(body, d.Path)
 	req := fleet.RepositoryRequest{Agent: body.reference("agent", false), Definition: d}
 	readPassphrase(body, &req)
-	for _, later := range []string{"repository_type", "match_archives", "retention", "hooks"} {
-		body.refuse(later)
+	if !imported && req.Passphrase == "" && req.PassphraseSealed == nil && job.NeedsPassphrase(d.Encryption) && len(body.bad.fields) == 0 {
+		// borg would leave half a repository behind before it asks.
+		body.bad.add("body.passphrase", "encryption %s needs one: give passphrase, or passphrase_sealed", d.Encryption)
 	}
+	refuseLater(body)
 	body.noOthers()
 	return req
+}
+
+// refuseLater names what a later version will know.
+func refuseLater(body *object) {
+	for _, later := range []string{"retention", "hooks"} {
+		body.refuse(later)
+	}
+}
+
+// readType checks what other programs want to have said: whether the path is of
+// this host or of a server.
+func readType(body *object, path string) {
+	kind, ok := body.text("repository_type")
+	if !ok {
+		return
+	}
+	is := "local"
+	if !strings.HasPrefix(path, "/") {
+		is = "ssh"
+	}
+	switch {
+	case kind != "local" && kind != "ssh":
+		body.bad.add("body.repository_type", "it must be local or ssh")
+	case path != "" && kind != is:
+		body.bad.add("body.repository_type", "the path is one of type %s; leave repository_type out, it follows from the path", is)
+	}
+}
+
+// checkMatch takes the glob that borg's --glob-archives takes.
+func checkMatch(s string) string {
+	if wrong := checkPlain(s, mostLabel); wrong != "" {
+		return wrong
+	}
+	if strings.ContainsAny(s, "{}/") {
+		return "it is a glob such as web1-*, without { } and /"
+	}
+	return ""
 }
 
 // checked reads a string that check finds good.
@@ -88,10 +130,6 @@ func readPassphrase(body *object, req *fleet.RepositoryRequest) {
 		return
 	case (isPlain || isSealed) && req.Definition.Encryption == "none":
 		body.bad.add("body.encryption", "a repository with encryption none has no passphrase")
-		return
-	case !isPlain && !isSealed && job.NeedsPassphrase(req.Definition.Encryption):
-		// borg would leave half a repository behind before it asks.
-		body.bad.add("body.passphrase", "encryption %s needs one: give passphrase, or passphrase_sealed", req.Definition.Encryption)
 		return
 	case isPlain:
 		if wrong := checkPassphrase(plain); wrong != "" {

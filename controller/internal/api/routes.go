@@ -18,8 +18,11 @@ type route struct {
 }
 
 const (
-	get  = http.MethodGet
-	post = http.MethodPost
+	get   = http.MethodGet
+	post  = http.MethodPost
+	patch = http.MethodPatch
+	put   = http.MethodPut
+	del   = http.MethodDelete
 )
 
 // routes is the whole API.
@@ -31,21 +34,49 @@ func (s *server) routes() []route {
 		{method: post, path: "/api/backup/cancel/{job_id}", role: Operator, handle: s.cancelJob},
 		{method: get, path: "/api/backup/logs/{job_id}/stream", role: Viewer, handle: s.streamLog, query: []string{"offset", "limit"}},
 		{method: get, path: "/api/backup/logs/{job_id}/download", role: Viewer, handle: s.downloadLog, query: []string{"token"}, queryToken: true},
+		{method: post, path: "/api/backup/logs/{job_id}/download-token", role: Viewer, handle: s.downloadToken},
 
 		{method: post, path: "/api/auth/login", handle: s.login},
 		{method: get, path: "/api/auth/me", role: Viewer, handle: s.me},
+		{method: post, path: "/api/auth/logout", role: Viewer, handle: s.logout},
+		{method: post, path: "/api/auth/password", role: Viewer, handle: s.changePassword},
+
+		{method: get, path: "/api/users", role: Admin, handle: s.listUsers},
+		{method: post, path: "/api/users", role: Admin, handle: s.createUser},
+		{method: get, path: "/api/users/{name}", role: Admin, handle: s.oneUser},
+		{method: patch, path: "/api/users/{name}", role: Admin, handle: s.changeUser},
+		{method: del, path: "/api/users/{name}", role: Admin, handle: s.deleteUser},
+
+		{method: get, path: "/api/tokens", role: Viewer, handle: s.listTokens},
+		{method: post, path: "/api/tokens", role: Viewer, handle: s.createToken},
+		{method: del, path: "/api/tokens/{id}", role: Viewer, handle: s.deleteToken},
 
 		{method: post, path: "/api/agents/join-tokens", role: Admin, handle: s.createJoinToken},
 		{method: get, path: "/api/agents", role: Viewer, handle: s.listAgents},
 		{method: get, path: "/api/agents/{id}", role: Viewer, handle: s.oneAgent},
+		{method: patch, path: "/api/agents/{id}", role: Admin, handle: s.changeAgent},
+		{method: del, path: "/api/agents/{id}", role: Admin, handle: s.deleteAgent},
+		{method: post, path: "/api/agents/{id}/revoke", role: Admin, handle: s.revokeAgent},
 
 		{method: post, path: "/api/repositories", role: Admin, handle: s.createRepository},
 		{method: get, path: "/api/repositories", role: Viewer, handle: s.listRepositories},
+		{method: post, path: "/api/repositories/import", role: Admin, handle: s.importRepository},
 		{method: get, path: "/api/repositories/{id}", role: Viewer, handle: s.oneRepository},
+		{method: put, path: "/api/repositories/{id}", role: Admin, handle: s.changeRepository},
+		{method: del, path: "/api/repositories/{id}", role: Admin, handle: s.deleteRepository},
+		{method: get, path: "/api/repositories/{id}/running-jobs", role: Viewer, handle: s.runningJobs},
+		{method: get, path: "/api/archives/list", role: Viewer, handle: s.listArchives, query: []string{"repository", "agent", "refresh", "matching"}},
+		// Names of files tell more about a host than the history of its jobs.
+		{method: get, path: "/api/archives/{name}/contents", role: Operator, handle: s.archiveContents, query: []string{"repository", "agent", "path", "path_base64", "limit", "cursor"}},
+		{method: post, path: "/api/restore/start", role: Operator, handle: s.startRestore},
+
+		{method: get, path: "/api/events", role: Viewer, handle: s.events, query: []string{"type", "agent", "repository", "job_id"}},
 
 		{method: get, path: "/healthz", handle: s.healthz},
 		{method: get, path: "/readyz", handle: s.readyz},
 		{method: get, path: "/api", handle: s.service},
 		{method: get, path: "/api/openapi.json", handle: s.openAPI},
+		{method: get, path: "/api/docs", handle: s.docs},
+		{method: get, path: "/api/docs/{file}", handle: s.docsPart},
 	}
 }

@@ -15,8 +15,8 @@ var contract []byte
 // OpenAPI is the API's contract, as it is served.
 func OpenAPI() []byte { return append([]byte(nil), contract...) }
 
-func (s *server) openAPI(w http.ResponseWriter, _ *http.Request) error {
-	send(w, http.StatusOK, "application/json", contract)
+func (s *server) openAPI(w http.ResponseWriter, r *http.Request) error {
+	sendFile(w, r, "application/json", contract)
 	return nil
 }
 

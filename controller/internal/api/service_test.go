@@ -120,24 +120,6 @@ func TestService(t *testing.T) {
 	}
 }
 
-func TestAgents(t *testing.T) {
-	e := setup(t)
-	e.fleet.agents = []fleet.AgentView{
-		{ID: "a-1", Name: "web-1", Online: true, LastContactAt: testNow(), AgeRecipient: "age1x", MaxParallel: 1, Labels: map[string]string{"site": "vie"},
-			Borg: []fleet.BorgBinary{{Path: "/usr/bin/borg", Version: "1.4.0"}, {Path: "/opt/borg", Problem: "too old"}}},
-		{ID: "a-2", Name: "new"},
-	}
-	var list rest.AgentList
-	e.get("/api/agents").is(200).into(&list)
-	if len(list.Agents) != 2 || *list.Agents[0].Borg[1].Problem != "too old" || list.Agents[1].Version != nil {
-		t.Errorf("got %+v", list)
-	}
-	e.get("/api/agents/a-1").is(200)
-	e.get("/api/agents/new/").is(200)
-	e.get("/api/agents/a%2F..%2Fb").is(404)
-	e.get("/api/agents/" + strings.Repeat("x", 3000)).is(404)
-}
-
 func TestJoinTokens(t *testing.T) {
 	e := setup(t)
 	a := e.post("/api/agents/join-tokens", `{"name":"web-1","labels":{"site":"Wien 1","x":""},"ttl":"90m","uses":3}`).is(200)

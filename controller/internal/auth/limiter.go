@@ -26,6 +26,11 @@ const (
 // An account that is being attacked is closed only to addresses that have
 // failed themselves: a stranger who guesses at it cannot lock its owner out.
 //
+// A right password waits like a wrong one while its address is closed, loopback
+// not excepted: to let it in, it would have to be compared, and whoever learns
+// that it was right has guessed. Who must get in meanwhile has the admin socket,
+// or an API token; neither asks here.
+//
 // Its memory is bounded. Addresses are forgotten oldest first, which can cost
 // an attacker's mark and never adds one to somebody else. Accounts share a
 // fixed number of slots by a keyed hash, names that do not exist among them, so

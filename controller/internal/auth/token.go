@@ -14,24 +14,15 @@ import (
 const TokenLife = 12 * time.Hour
 
 const (
-	audience   = "borgfleet-api"
-	tokenBytes = 16
-	leeway     = 5 * time.Second // between clocks that are both right
+	audience     = "borgfleet-api"
+	linkAudience = "borgfleet-log" // of tokens that read one log
+	tokenBytes   = 16
+	leeway       = 5 * time.Second // between clocks that are both right
 )
 
 // ErrToken is the answer to every token that is not good. Why it is not is in
-// the error that wraps it, for the log; the one who sent it learns only
-// whether it has expired.
+// the error that wraps it, for the log; the one who sent it does not learn it.
 var ErrToken = errors.New("the token is not valid: log in again")
-
-// Claims is what a token says.
-type Claims struct {
-	User    string
-	Role    Role // at the login; whoever needs today's asks the store
-	ID      string
-	Issued  time.Time
-	Expires time.Time
-}
 
 // Tokens makes and checks the JSON Web Tokens of one controller.
 type Tokens struct {
@@ -39,70 +30,91 @@ type Tokens struct {
 	issuer string
 	now    func() time.Time
 	rand   io.Reader
-	parser *jwt.Parser
+	logins *jwt.Parser
+	links  *jwt.Parser
 }
 
-// wire is a token's content.
+// wire is a login token's content. The role is not in it: it is today's that
+// counts.
 type wire struct {
-	Role Role `json:"role"`
+	Generation int64 `json:"gen"`
 	jwt.RegisteredClaims
 }
 
 // NewTokens makes the tokens of the fleet issuer.
 func NewTokens(key Key, issuer string, now func() time.Time, rand io.Reader) *Tokens {
 	return &Tokens{
-		key:    key,
-		issuer: issuer,
-		now:    now,
-		rand:   rand,
-		// One algorithm. A token that names its own could name none, or take a
-		// public key for the secret.
-		parser: jwt.NewParser(
-			jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
-			jwt.WithIssuer(issuer),
-			jwt.WithAudience(audience),
-			jwt.WithExpirationRequired(),
-			jwt.WithIssuedAt(),
-			jwt.WithLeeway(leeway),
-			jwt.WithTimeFunc(now),
-			jwt.WithStrictDecoding(),
-		),
+		key: key, issuer: issuer, now: now, rand: rand,
+		logins: newParser(issuer, audience, now), links: newParser(issuer, linkAudience, now),
 	}
 }
 
-// Issue makes a token for a user who has logged in.
+// newParser takes one algorithm and one audience. A token that names its own
+// algorithm could name none, or take a public key for the secret.
+func newParser(issuer, audience string, now func() time.Time) *jwt.Parser {
+	return jwt.NewParser(
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
+		jwt.WithIssuer(issuer),
+		jwt.WithAudience(audience),
+		jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(),
+		jwt.WithLeeway(leeway),
+		jwt.WithTimeFunc(now),
+		jwt.WithStrictDecoding(),
+	)
+}
+
+// Issue makes a token for a user whose password was checked.
 func (t *Tokens) Issue(user User) (token string, expiresIn time.Duration, err error) {
+	registered, err := t.registered(audience, user.Name, TokenLife)
+	if err != nil {
+		return "", 0, err
+	}
+	token, err = t.sign(wire{Generation: user.generation(), RegisteredClaims: registered})
+	return token, TokenLife, err
+}
+
+func (t *Tokens) registered(audience, user string, life time.Duration) (jwt.RegisteredClaims, error) {
 	id := make([]byte, tokenBytes)
 	if _, err := io.ReadFull(t.rand, id); err != nil {
-		return "", 0, fmt.Errorf("make token: %w", err)
+		return jwt.RegisteredClaims{}, fmt.Errorf("make token: %w", err)
 	}
 	now := t.now()
-	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, wire{
-		Role: user.Role,
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer:    t.issuer,
-			Audience:  jwt.ClaimStrings{audience},
-			Subject:   user.Name,
-			ID:        hex.EncodeToString(id),
-			IssuedAt:  jwt.NewNumericDate(now),
-			ExpiresAt: jwt.NewNumericDate(now.Add(TokenLife)),
-		},
-	}).SignedString(t.key[:])
-	if err != nil {
-		return "", 0, fmt.Errorf("make token: %w", err)
-	}
-	return token, TokenLife, nil
+	return jwt.RegisteredClaims{
+		Issuer:    t.issuer,
+		Audience:  jwt.ClaimStrings{audience},
+		Subject:   user,
+		ID:        hex.EncodeToString(id),
+		IssuedAt:  jwt.NewNumericDate(now),
+		ExpiresAt: jwt.NewNumericDate(now.Add(life)),
+	}, nil
 }
 
-// Verify gives what a token of this controller says. Its error wraps ErrToken.
+func (t *Tokens) sign(claims jwt.Claims) (string, error) {
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(t.key[:])
+	if err != nil {
+		return "", fmt.Errorf("make token: %w", err)
+	}
+	return token, nil
+}
+
+// Verify gives what a login token of this controller says. Its error wraps
+// ErrToken.
 func (t *Tokens) Verify(token string) (Claims, error) {
 	var w wire
-	if _, err := t.parser.ParseWithClaims(token, &w, func(*jwt.Token) (any, error) { return t.key[:], nil }); err != nil {
-		return Claims{}, fmt.Errorf("%w (%v)", ErrToken, err)
+	if err := t.parse(t.logins, token, &w, &w.RegisteredClaims); err != nil {
+		return Claims{}, err
+	}
+	return Claims{User: w.Subject, Generation: w.Generation, ID: w.ID, Issued: w.IssuedAt.Time, Expires: w.ExpiresAt.Time}, nil
+}
+
+func (t *Tokens) parse(parser *jwt.Parser, token string, into jwt.Claims, registered *jwt.RegisteredClaims) error {
+	if _, err := parser.ParseWithClaims(token, into, func(*jwt.Token) (any, error) { return t.key[:], nil }); err != nil {
+		return fmt.Errorf("%w (%v)", ErrToken, err)
 	}
 	// The parser lets these be absent.
-	if w.Subject == "" || w.Role == "" || w.ID == "" || w.IssuedAt == nil {
-		return Claims{}, fmt.Errorf("%w (a claim is missing)", ErrToken)
+	if registered.Subject == "" || registered.ID == "" || registered.IssuedAt == nil {
+		return fmt.Errorf("%w (a claim is missing)", ErrToken)
 	}
-	return Claims{User: w.Subject, Role: w.Role, ID: w.ID, Issued: w.IssuedAt.Time, Expires: w.ExpiresAt.Time}, nil
+	return nil
 }

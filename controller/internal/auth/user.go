@@ -1,19 +1,27 @@
 package auth
 
-// Role is what a user may do.
-type Role string
-
-// Admin may do everything.
-const Admin Role = "admin"
+import "time"
 
 // User is an account as a login needs it.
 type User struct {
 	Name         string
 	PasswordHash string // of Hasher.Hash
 	Role         Role
+	ValidFrom    time.Time // changes when all its logins are ended
 }
 
 // Users is where the accounts are kept.
 type Users interface {
 	Get(name string) (User, bool)
+}
+
+// generation tells the logins before and after a ValidFrom apart. It is
+// compared for equality only: unlike two times it cannot be wrong when a clock
+// was set, and a password that was checked before it was changed gives a token
+// that is refused, however long that took.
+func (u User) generation() int64 {
+	if u.ValidFrom.IsZero() {
+		return 0
+	}
+	return u.ValidFrom.UnixNano()
 }

@@ -11,6 +11,7 @@ import (
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/client"
+	"borgfleet/controller/internal/doctor"
 	"borgfleet/shared/term"
 	"borgfleet/shared/term/cmdline"
 )
@@ -19,16 +20,13 @@ func (k *controller) agents() *cli.Command {
 	return group("agents", "the fleet's hosts", &cli.Command{
 		Name:   "list",
 		Usage:  "list the hosts, and how they stand",
-		Flags:  askFlags(),
-		Action: k.listAgents,
-	})
+		Flags:  listFlags(),
+		Action: k.repeated((*controller).listAgents),
+	}, k.agentsShow(), k.agentsRename(), k.agentsLabel(), k.agentsPause(), k.agentsResume(), k.agentsLimit(), k.agentsSettle(), k.agentsRevoke(), k.agentsRemove())
 }
 
 func (k *controller) listAgents(c *cli.Context) error {
-	if err := noArgs(c); err != nil {
-		return err
-	}
-	asJSON, err := cmdline.WantsJSON(c)
+	_, asJSON, err := cmdline.Given(c)
 	if err != nil {
 		return err
 	}
@@ -49,14 +47,24 @@ func (k *controller) tellAgents(agents []rest.Agent) error {
 		return k.err.Printf("No host has enrolled yet. Make a token with borgfleet-controller join-token create.\n")
 	}
 	t := term.Table{Columns: []term.Column{
-		{Title: "NAME", Cut: term.CutEnd}, {Title: "STATE"}, {Title: "LAST CONTACT"}, {Title: "RUNNING", Right: true}, {Title: "WAITING", Right: true},
-		{Title: "BORG", Cut: term.CutEnd}, {Title: "VERSION", Cut: term.CutEnd}, {Title: "CERTIFICATE UNTIL"}, {Title: "LABELS", Cut: term.CutEnd}, {Title: "ID", Cut: term.CutEnd},
+		{Title: "NAME", Cut: term.CutEnd}, {Title: "STATE"}, {Title: "LAST CONTACT", Drop: 2}, {Title: "RUNNING", Right: true, Drop: 3}, {Title: "WAITING", Right: true, Drop: 4},
+		{Title: "BORG", Cut: term.CutEnd, Drop: 6}, {Title: "VERSION", Cut: term.CutEnd, Drop: 8}, {Title: "CERTIFICATE UNTIL", Drop: 5}, {Title: "LABELS", Cut: term.CutEnd, Drop: 7},
+		{Title: "ID", Cut: term.CutEnd, Drop: 9}, {Title: "ABOUT", Cut: term.CutEnd, Drop: 1},
 	}}
 	for _, a := range agents {
 		t.Add(a.Name, agentState(a), term.Ago(at(a.LastContactAt), k.now()), fmt.Sprint(a.Running), fmt.Sprint(a.Waiting),
-			borgs(a.Borg), text(a.Version), term.Time(at(a.CertificateExpiresAt)), labels(a.Labels), a.ID)
+			borgs(a.Borg), text(a.Version), term.Time(at(a.CertificateExpiresAt)), labels(a.Labels), a.ID, k.aboutAgent(a))
 	}
 	return t.Print(k.out)
+}
+
+// aboutAgent is what a person should look at.
+func (k *controller) aboutAgent(a rest.Agent) string {
+	var about []string
+	for _, trouble := range doctor.Troubles(a, k.now()) {
+		about = append(about, trouble.Message)
+	}
+	return strings.Join(about, "; ")
 }
 
 func agentState(a rest.Agent) string {
@@ -71,20 +79,15 @@ func agentState(a rest.Agent) string {
 	return "online"
 }
 
-// borgs are the versions that can be used, or why none can.
+// borgs are the versions that can be used.
 func borgs(found []rest.Borg) string {
-	var good, bad []string
+	var good []string
 	for _, b := range found {
-		if b.Problem != nil {
-			bad = append(bad, *b.Problem)
-		} else if b.Version != nil {
+		if b.Problem == nil && b.Version != nil {
 			good = append(good, *b.Version)
 		}
 	}
-	if len(good) > 0 {
-		return strings.Join(good, ", ")
-	}
-	return strings.Join(bad, "; ")
+	return strings.Join(good, ", ")
 }
 
 func labels(m map[string]string) string {

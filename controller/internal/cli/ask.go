@@ -30,6 +30,9 @@ func askFlags() []cli.Flag {
 	}
 }
 
+// listFlags are those of a command that shows a list, or how something stands.
+func listFlags() []cli.Flag { return append(askFlags(), cmdline.WatchFlags()...) }
+
 // AdminSocket is where the controller listens for its own command line.
 func AdminSocket(dataDir string) string { return filepath.Join(dataDir, "admin", "admin.sock") }
 
@@ -64,6 +67,9 @@ func (k *controller) askSocket(c *cli.Context, use func(context.Context, *client
 }
 
 func (k *controller) apiToken(c *cli.Context) (string, error) {
+	if k.token != "" {
+		return k.token, nil // standard input gives it once only
+	}
 	token := strings.TrimSpace(os.Getenv("BORGFLEET_API_TOKEN"))
 	if file := c.String("api-token-file"); file != "" {
 		data, _, err := cmdline.ReadSecret(file, k.in)
@@ -73,11 +79,12 @@ func (k *controller) apiToken(c *cli.Context) (string, error) {
 		token = strings.TrimSpace(string(data))
 	}
 	if token == "" {
-		return "", cmdline.Usagef("--server needs a token: put it into a file for --api-token-file, or into BORGFLEET_API_TOKEN; POST /api/auth/login gives one")
+		return "", cmdline.Usagef("--server needs a token: put it into a file for --api-token-file, or into BORGFLEET_API_TOKEN; borgfleet-controller login --server URL gives one")
 	}
 	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return "", cmdline.Usagef("this is not an API token: it has characters that no token has; is it the right file?")
 	}
+	k.token = token
 	return token, nil
 }
 
@@ -114,7 +121,10 @@ func classify(err error) error {
 	}
 	switch e.Status {
 	case http.StatusUnauthorized:
-		return cmdline.Unavailable(fmt.Errorf("%w: the token is wrong or has expired; get a new one with POST /api/auth/login", err))
+		if e.Code == "wrong_credentials" { // of a login; there was no token
+			return cmdline.Unavailable(err)
+		}
+		return cmdline.Unavailable(fmt.Errorf("%w: get a new token with borgfleet-controller login --server URL", err))
 	case http.StatusForbidden, http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
 		return cmdline.Unavailable(err)
 	}

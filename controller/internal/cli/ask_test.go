@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/fleet"
 )
 
 func TestNotRunning(t *testing.T) {
@@ -37,7 +38,7 @@ func TestServer(t *testing.T) {
 	run("--server", f.url, "--api-token-file", tokenFile(t, "good")).want(t, 0, "", none)
 	run("--server", f.url, "--api-token-file", "-").want(t, 0, "", none)
 	run("--server", f.url, "--api-token-file", tokenFile(t, "bad")).want(t, 3, "",
-		"borgfleet-controller: the token is not known: the token is wrong or has expired; get a new one with POST /api/auth/login\n")
+		"borgfleet-controller: the token is not known: get a new token with borgfleet-controller login --server URL\n")
 	if r := run("--server", f.url); r.code != 2 || !strings.Contains(r.err, "--server needs a token") {
 		t.Errorf("%+v", r)
 	}
@@ -59,7 +60,10 @@ func TestJoinToken(t *testing.T) {
 	if got, want := f.heard()[0], `POST /api/agents/join-tokens {"name":"web1","labels":{"rack":"1,2","site":"b"},"ttl":604800,"uses":1}`; got != want {
 		t.Errorf("asked %s\nwant  %s", got, want)
 	}
-	for _, bad := range [][]string{{"--ttl", "soon"}, {"--uses", "0"}, {"--label", "x"}, {"extra"}} {
+	if leastTokenLife != fleet.JoinTokenMinLife || mostTokenLife != fleet.JoinTokenMaxLife {
+		t.Error("the limits of --ttl are not the controller's")
+	}
+	for _, bad := range [][]string{{"--ttl", "soon"}, {"--ttl", "59s"}, {"--ttl", "31d"}, {"--uses", "0"}, {"--label", "x"}, {"extra"}} {
 		if r := f.command("", append([]string{"join-token", "create"}, bad...)...); r.code != 2 || r.out != "" {
 			t.Errorf("%v: %+v", bad, r)
 		}
@@ -72,8 +76,8 @@ func TestAgents(t *testing.T) {
 			Borg: []rest.Borg{{Path: "/usr/bin/borg", Version: ptr("1.4.0")}, {Path: "/x", Problem: ptr("too old")}}, Labels: map[string]string{"b": "2", "a": "1"}},
 		{ID: "a2", Name: "mail\x1b", LastContactAt: rest.At(now().Add(-26 * 3600e9)), Borg: []rest.Borg{{Path: "borg", Problem: ptr("not found")}}},
 	}})})
-	f.command("", "agents", "list").want(t, 0, `NAME      STATE    LAST CONTACT  RUNNING  WAITING  BORG       VERSION  CERTIFICATE UNTIL  LABELS   ID
-web1      online   now                 1        2  1.4.0      1.0.0    -                  a=1 b=2  a1
-mail\x1b  offline  1d 02h ago          0        0  not found  -        -                  -        a2
+	f.command("", "agents", "list").want(t, 0, `NAME      STATE    LAST CONTACT  RUNNING  WAITING  BORG   VERSION  CERTIFICATE UNTIL  LABELS   ID  ABOUT
+web1      online   now                 1        2  1.4.0  1.0.0    -                  a=1 b=2  a1  its borg /x cannot be used: too old
+mail\x1b  offline  1d 02h ago          0        0  -      -        -                  -        a2  its borg borg cannot be used: not found; it was last heard of 1d 02h ago
 `, "")
 }

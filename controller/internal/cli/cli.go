@@ -23,12 +23,9 @@ type Hooks struct {
 // Run carries out args, which do not hold the program's name, and gives the
 // exit status.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, hooks Hooks) int {
-	k := &controller{in: stdin, out: term.On(stdout), err: term.On(stderr), hooks: hooks, now: time.Now, every: lookEvery}
+	k := &controller{in: stdin, out: term.On(stdout), err: term.On(stderr), hooks: hooks, now: time.Now, tail: usualTail}
 	return k.program().Run(ctx, args, cmdline.Streams{In: stdin, Out: stdout, Err: stderr})
 }
-
-// lookEvery is how often a job that is followed is looked at.
-const lookEvery = 500 * time.Millisecond
 
 // controller is one call of the program.
 type controller struct {
@@ -37,7 +34,19 @@ type controller struct {
 	err   term.Screen // for what is not the answer itself
 	hooks Hooks
 	now   func() time.Time
-	every time.Duration
+	tail  time.Duration // how long the rest of a log is waited for
+	token string        // for --server, once it has been read
+}
+
+// repeated is a command that --watch can repeat.
+func (k *controller) repeated(show func(*controller, *cli.Context) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		again := *k
+		return cmdline.Watch(c, k.out, k.err, k.now, func(out, errs term.Screen) error {
+			again.out, again.err = out, errs
+			return show(&again, c)
+		})
+	}
 }
 
 func (k *controller) program() cmdline.Program {
@@ -48,8 +57,10 @@ func (k *controller) program() cmdline.Program {
 		About: "serve is the controller itself. The other commands ask a running one: on its own host through the admin socket in --data-dir, as root or as the controller's account; " +
 			"from elsewhere with --server URL and a token in --api-token-file or BORGFLEET_API_TOKEN.",
 		Commands: []*cli.Command{
-			k.serve(), k.joinToken(), k.agents(), k.repositories(), k.jobs(),
+			k.serve(), k.joinToken(), k.agents(), k.repositories(), k.archives(), k.restore(), k.jobs(), k.fleet(),
+			k.users(), k.tokens(), k.db(), k.login(), k.logout(), k.doctor(),
 		},
+		Values: k.values(),
 	}
 }
 
@@ -60,10 +71,4 @@ func group(name, usage string, commands ...*cli.Command) *cli.Command {
 
 func dataDirFlag() cli.Flag {
 	return &cli.StringFlag{Name: "data-dir", Value: DefaultDataDir, Usage: "`DIR` of the controller's data"}
-}
-
-// noArgs refuses what a command does not take.
-func noArgs(c *cli.Context) error {
-	_, err := cmdline.Args(c)
-	return err
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,36 +24,50 @@ func (k *controller) repositoriesCreate() *cli.Command {
 		Description: "PATH is as borg takes it: /path on the host, ssh://USER@HOST[:PORT]/path or USER@HOST:path. If a borg repository is there already, it is used as it is.\n\n" +
 			"The passphrase is sealed to the host's key here, before it is sent: the controller cannot read it.\n\n" +
 			"  borgfleet-controller repositories create web ssh://bk@backup.example.org/./web --agent web1 --encryption repokey-blake2 --passphrase-file - --source /etc --source /srv < passphrase",
-		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "agent", Usage: "`NAME` or id of the host that uses it; may be left out if there is only one"},
-			&cli.StringFlag{Name: "encryption", Usage: "borg's `MODE`: repokey-blake2, repokey, keyfile-blake2, keyfile, authenticated-blake2, authenticated or none"},
-			&cli.StringFlag{Name: "passphrase-file", Usage: "`FILE` with the passphrase; - is standard input"},
-			&cli.StringSliceFlag{Name: "source", Usage: "back up `PATH`"},
-			&cli.StringSliceFlag{Name: "exclude", Usage: "leave out what matches borg's `PATTERN`"},
-			&cli.StringFlag{Name: "compression", Usage: "borg's `ALGORITHM`, such as lz4 or zstd,6 (default: borg's own)"},
-			&cli.BoolFlag{Name: "one-file-system", Usage: "stay on the file system of each source"},
-			&cli.BoolFlag{Name: "exclude-caches", Usage: "leave out directories with a CACHEDIR.TAG"},
-			&cli.StringSliceFlag{Name: "exclude-if-present", Usage: "leave out directories that hold a file of this `NAME`"},
-			&cli.Int64Flag{Name: "upload-ratelimit", Usage: "send at most `N` KiB/s (default: no limit)"},
-			&cli.StringFlag{Name: "checkpoint-interval", Usage: "save what was done after this `TIME`, such as 10m (default: borg's own)"},
-			&cli.StringFlag{Name: "lock-wait", Usage: "wait this `TIME` for borg's lock (default: 10m)"},
-			&cli.StringFlag{Name: "file-log", Usage: "which files the log names, `WHICH` is none, changed or all; anything but none costs borg time (default: none)"},
-			&cli.StringFlag{Name: "archive-name-format", Usage: "`FORMAT` of the archives' names (default: " + job.DefaultArchiveName + ")"},
-		}, askFlags()...),
-		Action: k.createRepository,
+		Flags:  append(definitionFlags(), askFlags()...),
+		Action: func(c *cli.Context) error { return k.register(c, false) },
 	}
 }
 
-func (k *controller) createRepository(c *cli.Context) error {
-	args, err := cmdline.Args(c, "NAME", "PATH")
+func (k *controller) repositoriesImport() *cli.Command {
+	return &cli.Command{
+		Name: "import", ArgsUsage: "NAME PATH",
+		Usage: "register a repository that is there already",
+		Description: "For hosts that back up with borg already: the host goes on with the keys, caches and passphrase of its account. On the host itself, borgfleet-agent adopt PATH prepares it.\n\n" +
+			"--encryption and --passphrase-file may be left out: borg tells the one, and the host may have the other.\n\n" +
+			"  borgfleet-controller repositories import web /srv/borg/web --agent web1 --source /etc --source /srv",
+		Flags:  append(definitionFlags(), askFlags()...),
+		Action: func(c *cli.Context) error { return k.register(c, true) },
+	}
+}
+
+// definitionFlags are those of a repository's definition.
+func definitionFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "agent", Usage: "the host (`AGENT`: name or id) that uses it; may be left out if there is only one"},
+		&cli.StringFlag{Name: "encryption", Usage: "borg's `MODE`: repokey-blake2, repokey, keyfile-blake2, keyfile, authenticated-blake2, authenticated or none"},
+		&cli.StringFlag{Name: "passphrase-file", Usage: "`FILE` with the passphrase; - is standard input"},
+		&cli.StringSliceFlag{Name: "source", Usage: "back up `PATH`"},
+		&cli.StringSliceFlag{Name: "exclude", Usage: "leave out what matches borg's `PATTERN`"},
+		&cli.StringFlag{Name: "compression", Usage: "borg's `ALGORITHM`, such as lz4 or zstd,6 (default: borg's own)"},
+		&cli.BoolFlag{Name: "one-file-system", Usage: "stay on the file system of each source"},
+		&cli.BoolFlag{Name: "exclude-caches", Usage: "leave out directories with a CACHEDIR.TAG"},
+		&cli.StringSliceFlag{Name: "exclude-if-present", Usage: "leave out directories that hold a file of this `NAME`"},
+		&cli.Int64Flag{Name: "upload-ratelimit", Usage: "send at most `N` KiB/s (default: no limit)"},
+		&cli.StringFlag{Name: "checkpoint-interval", Usage: "save what was done after this `TIME`, such as 10m (default: borg's own)"},
+		&cli.StringFlag{Name: "lock-wait", Usage: "wait this `TIME` for borg's lock (default: 10m)"},
+		&cli.StringFlag{Name: "file-log", Usage: "which files the log names, `WHICH` is none, changed or all; anything but none costs borg time (default: none)"},
+		&cli.StringFlag{Name: "archive-name-format", Usage: "`FORMAT` of the archives' names (default: " + job.DefaultArchiveName + ")"},
+		&cli.StringFlag{Name: "match-archives", Usage: "borg's `GLOB` for the archives that are this registration's (default: made from the format)"},
+	}
+}
+
+func (k *controller) register(c *cli.Context, imported bool) error {
+	args, asJSON, err := cmdline.Given(c, "NAME", "PATH")
 	if err != nil {
 		return err
 	}
-	asJSON, err := cmdline.WantsJSON(c)
-	if err != nil {
-		return err
-	}
-	req, err := repositoryRequest(c, args[0], args[1])
+	req, err := repositoryRequest(c, args[0], args[1], imported)
 	if err != nil {
 		return cmdline.Usagef("%w", err)
 	}
@@ -68,7 +81,11 @@ func (k *controller) createRepository(c *cli.Context) error {
 				return err
 			}
 		}
-		r, err := cl.CreateRepository(ctx, req)
+		register := cl.CreateRepository
+		if imported {
+			register = cl.ImportRepository
+		}
+		r, err := register(ctx, req)
 		if err != nil {
 			return err
 		}
@@ -79,15 +96,16 @@ func (k *controller) createRepository(c *cli.Context) error {
 	})
 }
 
-func repositoryRequest(c *cli.Context, name, path string) (rest.RepositoryRequest, error) {
+func repositoryRequest(c *cli.Context, name, path string, imported bool) (rest.RepositoryRequest, error) {
 	req := rest.RepositoryRequest{
 		Name: name, Path: path, Agent: c.String("agent"), Encryption: c.String("encryption"),
 		Compression:       c.String("compression"),
 		SourceDirectories: c.StringSlice("source"), ExcludePatterns: c.StringSlice("exclude"),
 		OneFileSystem: c.Bool("one-file-system"), ExcludeCaches: c.Bool("exclude-caches"), ExcludeIfPresent: c.StringSlice("exclude-if-present"),
 		UploadRatelimit: c.Int64("upload-ratelimit"), FileLog: c.String("file-log"), ArchiveNameFormat: c.String("archive-name-format"),
+		MatchArchives: c.String("match-archives"),
 	}
-	if req.Encryption == "" {
+	if req.Encryption == "" && !imported {
 		return req, errors.New("--encryption is missing: repokey-blake2 is a good choice (none keeps everything readable for whoever has the storage)")
 	}
 	if len(req.SourceDirectories) == 0 {
@@ -97,17 +115,26 @@ func repositoryRequest(c *cli.Context, name, path string) (rest.RepositoryReques
 		option string
 		into   *int64
 	}{{"checkpoint-interval", &req.CheckpointInterval}, {"lock-wait", &req.LockWait}} {
-		text := c.String(span.option)
-		if text == "" {
+		if c.String(span.option) == "" {
 			continue
 		}
-		d, err := cmdline.Span(text)
-		if err != nil || d%time.Second != 0 {
-			return req, fmt.Errorf("--%s: %q is not a span of whole seconds such as 90s or 10m", span.option, text)
+		n, err := seconds(c, span.option)
+		if err != nil {
+			return req, err
 		}
-		*span.into = int64(d / time.Second)
+		*span.into = n
 	}
 	return req, nil
+}
+
+// seconds reads a span. REST takes whole seconds, and a part of one that was
+// dropped in silence would not be what was asked for.
+func seconds(c *cli.Context, option string) (int64, error) {
+	d, err := cmdline.Span(c.String(option))
+	if err != nil || d%time.Second != 0 {
+		return 0, fmt.Errorf("--%s: %q is not a span of whole seconds such as 90s or 10m", option, c.String(option))
+	}
+	return int64(d / time.Second), nil
 }
 
 // passphrase is nil if none was given.
@@ -119,25 +146,7 @@ func (k *controller) passphrase(c *cli.Context) ([]byte, error) {
 	if c.String("encryption") == "none" {
 		return nil, cmdline.Usagef("a repository with --encryption none has no passphrase: leave --passphrase-file out")
 	}
-	data, open, err := cmdline.ReadSecret(file, k.in)
-	if err != nil {
-		return nil, cmdline.Usagef("read passphrase: %w", err)
-	}
-	if open {
-		if err := k.err.Printf("warning: other accounts can read %s: chmod 600 it, or remove it when the passphrase is in a safe place\n", term.Clean(file)); err != nil {
-			return nil, err
-		}
-	}
-	// The line's end is the editor's, not the passphrase's: borg reads one line
-	// as well.
-	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
-	if len(data) == 0 {
-		return nil, cmdline.Usagef("the passphrase is empty")
-	}
-	if bytes.ContainsAny(data, "\x00\r\n") {
-		return nil, cmdline.Usagef("a passphrase is one line; is it the right file?")
-	}
-	return data, nil
+	return k.secretLine(file, "passphrase")
 }
 
 // sealInto makes the passphrase one that only the repository's host can read.

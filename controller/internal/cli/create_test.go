@@ -61,6 +61,7 @@ func TestCreateRefused(t *testing.T) {
 	f := newFake(t, map[string][]answer{
 		"POST /api/repositories": {{422, rest.Problem{Status: 422, Detail: "borg: permission denied\x1b[1m"}}},
 		"GET /api/agents":        ok(rest.AgentList{Agents: []rest.Agent{{ID: "a1", Name: "web1"}, {ID: "a2", Name: "web2"}}}),
+		"GET /api/repositories":  ok(rest.RepositoryList{Repositories: []rest.Repository{{ID: 4, Name: "web", Path: "/r"}}}),
 	})
 	base := []string{"repositories", "create", "web", "/r", "--encryption", "repokey", "--source", "/etc"}
 	f.command("", base...).want(t, 1, "", "borgfleet-controller: borg: permission denied\\x1b[1m\n")
@@ -79,6 +80,7 @@ func TestCreateRefused(t *testing.T) {
 		"no path":        {"", []string{"repositories", "create", "web"}, "PATH is missing"},
 		"too many":       {"", append(base, "x"), `"x" is one argument too many`},
 		"lock wait":      {"", append(base, "--lock-wait", "1.5s"), "--lock-wait"},
+		"update":         {"", []string{"repositories", "update", "web", "--lock-wait", "1500ms"}, "whole seconds"},
 	} {
 		r := f.command(c.stdin, c.args...)
 		if r.code != 2 || r.out != "" || !strings.Contains(r.err, c.want) || strings.Contains(r.err, phrase) {

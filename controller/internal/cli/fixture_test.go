@@ -34,16 +34,60 @@ type fake struct {
 	t      *testing.T
 	socket string // data directory of its admin socket
 	url    string
+	open   bool // no token is needed
 
 	mu      sync.Mutex          // guards what follows
 	asked   []string            // method, path and query, body
 	answers map[string][]answer // by method and path; the last one stays
 }
 
+// answer is one answer; a body that is a told is a stream of events.
 type answer struct {
 	status int
 	body   any
 }
+
+// told are events, with or without an id. open leaves the stream open; else it
+// is cut.
+type told struct {
+	events []sent
+	open   bool
+}
+
+type sent struct {
+	name, id string
+	data     any
+}
+
+func (s told) write(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", rest.EventStreamType)
+	for _, e := range s.events {
+		data, _ := json.Marshal(e.data)
+		fmt.Fprintf(w, "event: %s\n", e.name)
+		if e.id != "" {
+			fmt.Fprintf(w, "id: %s\n", e.id)
+		}
+		fmt.Fprintf(w, "data: %s\n\n", data)
+	}
+	w.(http.Flusher).Flush()
+	if s.open {
+		<-r.Context().Done()
+	}
+}
+
+// status, line and end are events of a log.
+func status(j rest.JobStatus) sent { return sent{rest.EventStatus, "", rest.Job{JobCore: j.JobCore}} }
+
+func end(j rest.JobStatus, hasLogs bool) sent {
+	return sent{rest.EventEnd, "", rest.Job{JobCore: j.JobCore, HasLogs: hasLogs}}
+}
+
+func line(n uint64) sent {
+	return sent{rest.EventLine, fmt.Sprint(n), rest.LogLine{LineNumber: n, Content: fmt.Sprintf("line %d\x1b[2J", n)}}
+}
+
+func cut(events ...sent) answer  { return answer{200, told{events, false}} }
+func open(events ...sent) answer { return answer{200, told{events, true}} }
 
 func newFake(t *testing.T, answers map[string][]answer) *fake {
 	t.Helper()
@@ -66,7 +110,7 @@ func newFake(t *testing.T, answers map[string][]answer) *fake {
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	f.mu.Lock()
-	f.asked = append(f.asked, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+string(body)))
+	f.asked = append(f.asked, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+r.Header.Get("Last-Event-ID")+string(body)))
 	name := r.Method + " " + r.URL.Path
 	a := answer{404, rest.Problem{Status: 404, Detail: "nothing here", Code: "not_found"}}
 	if list := f.answers[name]; len(list) > 0 {
@@ -74,10 +118,14 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.answers[name] = list[1:]
 		}
 	}
-	if token := r.Header.Get("Authorization"); r.Host != "unix" && token != "Bearer good" {
+	if token := r.Header.Get("Authorization"); r.Host != "unix" && !f.open && token != "Bearer good" {
 		a = answer{401, rest.Problem{Status: 401, Detail: "the token is not known", Code: "unauthenticated"}}
 	}
 	f.mu.Unlock()
+	if stream, ok := a.body.(told); ok {
+		stream.write(w, r)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if a.status >= 300 {
 		w.Header().Set("Content-Type", rest.ProblemType)
@@ -114,7 +162,7 @@ func command(ctx context.Context, stdin string, args []string, each func(string)
 	var out, errs bytes.Buffer
 	k := &controller{
 		in: strings.NewReader(stdin), out: term.Screen{W: &watched{&out, each}}, err: term.Screen{W: &errs},
-		now: now, every: time.Millisecond,
+		now: now, tail: time.Second,
 	}
 	code := k.program().Run(ctx, args, cmdline.Streams{In: k.in, Out: k.out.W, Err: &errs})
 	return result{code, out.String(), errs.String()}

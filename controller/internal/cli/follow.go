@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,7 +22,7 @@ func (k *controller) jobsStart() *cli.Command {
 		Usage:       "back a repository up now",
 		Description: "REPOSITORY is a path, name or id. If host or repository are busy or away, the job waits for them.\n\nWith --follow " + endHelp,
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "agent", Usage: "the host's `NAME` or id, if several use a repository of that path or name"},
+			&cli.StringFlag{Name: "agent", Usage: "the host (`AGENT`: name or id), if several use a repository of that path or name"},
 			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "show its progress until it has ended"},
 		}, askFlags()...),
 		Action: k.startJob,
@@ -32,11 +30,7 @@ func (k *controller) jobsStart() *cli.Command {
 }
 
 func (k *controller) startJob(c *cli.Context) error {
-	args, err := cmdline.Args(c, "REPOSITORY")
-	if err != nil {
-		return err
-	}
-	asJSON, err := cmdline.WantsJSON(c)
+	args, asJSON, err := cmdline.Given(c, "REPOSITORY")
 	if err != nil {
 		return err
 	}
@@ -78,46 +72,57 @@ func (k *controller) jobsFollow() *cli.Command {
 
 // jobArgs is what commands about one job are given.
 func jobArgs(c *cli.Context) (id int64, asJSON bool, err error) {
-	args, err := cmdline.Args(c, "ID")
+	args, asJSON, err := cmdline.Given(c, "ID")
 	if err != nil {
 		return 0, false, err
 	}
 	if id, err = strconv.ParseInt(args[0], 10, 64); err != nil || id < 1 {
 		return 0, false, cmdline.Usagef("%q is not the id of a job: it is a number that jobs list shows", args[0])
 	}
-	asJSON, err = cmdline.WantsJSON(c)
-	return id, asJSON, err
+	return id, asJSON, nil
 }
 
 func (k *controller) followJob(ctx context.Context, cl *client.Client, id int64, asJSON bool) error {
-	live := term.NewLive(k.out, k.now)
-	var shown string
-	j, err := k.watch(ctx, cl, id, func(j rest.JobStatus) error {
-		if !asJSON {
-			return live.Show(progressOf(j.JobCore))
+	show := k.liveJob(asJSON)
+	var last rest.Job
+	err := cl.Follow(ctx, id, client.NoLines, func(e client.LogEvent) error {
+		switch {
+		case e.Cut != nil:
+			return nil // what is shown stays, and it goes on by itself
+		case e.End != nil:
+			last = *e.End
+		default:
+			last = *e.Job
 		}
-		// Only what is new: a line for each look would fill a disk.
-		if now := fmt.Sprint(j.Status, j.ProgressDetails, stateOf(j.JobCore)); now != shown {
-			shown = now
-			return k.out.JSONLine(j)
+		if job.Status(last.Status).Final() {
+			return client.ErrEnough // the end of its log is of no interest here
 		}
-		return nil
+		return show.job(last)
 	})
-	if clearErr := live.Clear(); err == nil {
+	if clearErr := show.done(); err == nil {
 		err = clearErr
 	}
 	if err != nil {
 		return k.interrupted(ctx, id, err)
 	}
-	if asJSON {
-		err = k.out.JSONLine(j)
-	} else {
-		err = k.tellEnd(j)
-	}
-	if err != nil {
+	if err := k.tellEnd(last, asJSON); err != nil {
 		return err
 	}
-	return cmdline.Silently(cmdline.JobExit(job.Status(j.Status)))
+	return cmdline.Silently(cmdline.JobExit(job.Status(last.Status)))
+}
+
+// liveJob shows how one job stands, again and again.
+type liveJob struct {
+	job  func(rest.Job) error
+	done func() error
+}
+
+func (k *controller) liveJob(asJSON bool) liveJob {
+	if asJSON {
+		return liveJob{func(j rest.Job) error { return k.out.JSONLine(j) }, func() error { return nil }}
+	}
+	live := term.NewLive(k.out, k.now)
+	return liveJob{func(j rest.Job) error { return live.Show(progressOf(j.JobCore)) }, live.Clear}
 }
 
 // interrupted says that only the looking has ended.
@@ -131,46 +136,10 @@ func (k *controller) interrupted(ctx context.Context, id int64, err error) error
 	return cmdline.Silently(cmdline.ExitInterrupted)
 }
 
-// patience is how long a controller that does not answer is asked on: a restart
-// must not end what only looks.
-const patience = 2 * time.Minute
-
-// watch looks at a job until it has ended, and calls each for every look before
-// that.
-func (k *controller) watch(ctx context.Context, cl *client.Client, id int64, each func(rest.JobStatus) error) (rest.JobStatus, error) {
-	tick := time.NewTicker(k.every)
-	defer tick.Stop()
-	seen := false
-	answered := k.now()
-	for {
-		j, err := cl.Job(ctx, id)
-		switch {
-		case err == nil:
-			seen, answered = true, k.now()
-			if job.Status(j.Status).Final() {
-				return j, nil
-			}
-			if err := each(j); err != nil {
-				return j, err
-			}
-		case !seen || ctx.Err() != nil || isAnswer(err) || k.now().Sub(answered) > patience:
-			return j, err
-		}
-		select {
-		case <-ctx.Done():
-			return j, ctx.Err()
-		case <-tick.C:
-		}
+func (k *controller) tellEnd(j rest.Job, asJSON bool) error {
+	if asJSON {
+		return k.out.JSONLine(j)
 	}
-}
-
-// isAnswer tells a controller's no from one that is away.
-func isAnswer(err error) bool {
-	e, ok := errors.AsType[*client.Error](err)
-	return ok && e.Status < 500
-}
-
-func (k *controller) tellEnd(j rest.JobStatus) error {
 	line := fmt.Sprintf("Job %d %s", j.ID, j.Status)
 	if t := took(j.JobCore); t != "" {
 		line += " after " + t

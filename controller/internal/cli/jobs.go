@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ const (
 )
 
 func (k *controller) jobs() *cli.Command {
-	return group("jobs", "what was done, and what is going on", k.jobsList(), k.jobsStart(), k.jobsFollow(), k.jobsLogs(), k.jobsCancel())
+	return group("jobs", "what was done, and what is going on", k.jobsList(), k.jobsShow(), k.jobsStart(), k.jobsFollow(), k.jobsLogs(), k.jobsCancel())
 }
 
 func (k *controller) jobsList() *cli.Command {
@@ -31,24 +32,25 @@ func (k *controller) jobsList() *cli.Command {
 		Description: "TIME is a date or a moment such as 2024-03-01T10:00:00Z, or how long ago: 26h, 7d. It is compared with when a job was made.\n\n" +
 			"  borgfleet-controller jobs list --status failed --since 7d --kind prune",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "agent", Usage: "only of the agent `NAME` or id"},
-			&cli.StringFlag{Name: "repository", Usage: "only of the repository `PATH`, name or id"},
+			&cli.StringFlag{Name: "agent", Usage: "only of this `AGENT`, by name or id"},
+			&cli.StringFlag{Name: "repository", Usage: "only of this `REPOSITORY`, by path, name or id"},
 			&cli.StringSliceFlag{Name: "status", Usage: "only with this `STATUS`: pending, running, completed, completed_with_warnings, failed or cancelled"},
 			&cli.StringSliceFlag{Name: "kind", Usage: "only of this `KIND`: backup, init, prune, compact, check, list, restore, break-lock, or all (default: backup)"},
 			&cli.StringFlag{Name: "label", Usage: "only of agents with the label `KEY=VALUE`"},
+			&cli.BoolFlag{Name: "scheduled", Usage: "only those that a schedule started"},
+			&cli.BoolFlag{Name: "manual", Usage: "only those that no schedule started"},
+			&cli.Int64Flag{Name: "schedule", Usage: "only of the schedule with this `NUMBER`"},
 			&cli.StringFlag{Name: "since", Usage: "only from `TIME` on"},
 			&cli.StringFlag{Name: "until", Usage: "only before `TIME`"},
 			&cli.IntFlag{Name: "limit", Value: usualJobs, Usage: "show at most `N`"},
-		}, askFlags()...),
-		Action: k.listJobs,
+			&cli.StringFlag{Name: "cursor", Usage: "go on after the `CURSOR` of a list before, with the same filters"},
+		}, listFlags()...),
+		Action: k.repeated((*controller).listJobs),
 	}
 }
 
 func (k *controller) listJobs(c *cli.Context) error {
-	if err := noArgs(c); err != nil {
-		return err
-	}
-	asJSON, err := cmdline.WantsJSON(c)
+	_, asJSON, err := cmdline.Given(c)
 	if err != nil {
 		return err
 	}
@@ -69,23 +71,31 @@ func (k *controller) listJobs(c *cli.Context) error {
 }
 
 func (k *controller) jobFilter(c *cli.Context) (client.JobFilter, error) {
-	f := client.JobFilter{Agent: c.String("agent"), Repository: c.String("repository"), Label: c.String("label"), Statuses: c.StringSlice("status")}
+	f := client.JobFilter{
+		Agent: c.String("agent"), Repository: c.String("repository"), Label: c.String("label"), Statuses: c.StringSlice("status"),
+		ScheduledOnly: c.Bool("scheduled"), ManualOnly: c.Bool("manual"), ScheduleID: c.Int64("schedule"), Cursor: c.String("cursor"),
+	}
+	if f.ScheduledOnly && f.ManualOnly {
+		return f, errors.New("no job is both --scheduled and --manual: leave one of them out")
+	}
+	if c.IsSet("schedule") && f.ScheduleID < 1 {
+		return f, fmt.Errorf("--schedule %d is not the number of a schedule", f.ScheduleID)
+	}
+	if f.Label != "" {
+		if _, err := cmdline.Labels([]string{f.Label}); err != nil {
+			return f, fmt.Errorf("--label: %w", err)
+		}
+	}
 	for _, s := range f.Statuses {
 		if _, err := job.ParseStatus(s); err != nil {
-			return f, fmt.Errorf("--status: %q is none of %s", s, words(job.Statuses()))
+			return f, fmt.Errorf("--status: %q is none of %s", s, cmdline.Words(job.Statuses()))
 		}
 	}
 	for _, kind := range c.StringSlice("kind") {
-		if kind == "all" {
-			for _, every := range job.Kinds() {
-				f.Kinds = append(f.Kinds, string(every))
-			}
-			continue
+		if _, err := job.ParseKind(kind); err != nil && kind != everyKind {
+			return f, fmt.Errorf("--kind: %q is none of %s, %s", kind, cmdline.Words(job.Kinds()), everyKind)
 		}
-		if _, err := job.ParseKind(kind); err != nil {
-			return f, fmt.Errorf("--kind: %q is none of %s, all", kind, words(job.Kinds()))
-		}
-		f.Kinds = append(f.Kinds, kind)
+		f.Kinds = append(f.Kinds, kinds(kind)...)
 	}
 	if c.Int("limit") < 1 {
 		return f, fmt.Errorf("--limit is at least 1, not %d", c.Int("limit"))
@@ -103,15 +113,18 @@ func (k *controller) jobFilter(c *cli.Context) (client.JobFilter, error) {
 	return f, nil
 }
 
-func words[T ~string](all []T) string {
-	text := ""
-	for i, w := range all {
-		if i > 0 {
-			text += ", "
-		}
-		text += string(w)
+// everyKind stands for all kinds.
+const everyKind = "all"
+
+func kinds(kind string) []string {
+	if kind != everyKind {
+		return []string{kind}
 	}
-	return text
+	var all []string
+	for _, k := range job.Kinds() {
+		all = append(all, string(k))
+	}
+	return all
 }
 
 // collect reads as many pages as limit needs.
@@ -132,22 +145,25 @@ func collect(ctx context.Context, cl *client.Client, f client.JobFilter, limit i
 	}
 }
 
-func (k *controller) tellJobs(list rest.JobList) error {
+// tellJobs shows a list; except are titles of columns that would say the same in
+// each row.
+func (k *controller) tellJobs(list rest.JobList, except ...string) error {
 	if len(list.Jobs) == 0 {
 		return k.err.Printf("There is no such job.\n")
 	}
-	t := term.Table{Columns: []term.Column{
-		{Title: "ID", Right: true}, {Title: "KIND"}, {Title: "AGENT", Cut: term.CutEnd}, {Title: "REPOSITORY", Cut: term.CutStart}, {Title: "STATUS"},
-		{Title: "CREATED"}, {Title: "TOOK", Right: true}, {Title: "ABOUT", Cut: term.CutEnd},
-	}}
+	columns, keep := without([]term.Column{
+		{Title: "ID", Right: true}, {Title: "KIND", Drop: 3}, {Title: "AGENT", Cut: term.CutEnd, Drop: 2}, {Title: "REPOSITORY", Cut: term.CutStart}, {Title: "STATUS"},
+		{Title: "CREATED", Drop: 4}, {Title: "TOOK", Right: true, Drop: 5}, {Title: "ABOUT", Cut: term.CutEnd, Drop: 1},
+	}, except)
+	t := term.Table{Columns: columns}
 	for _, j := range list.Jobs {
-		t.Add(fmt.Sprint(j.ID), j.Kind, j.Agent, j.Repository, j.Status, term.Time(at(j.CreatedAt)), took(j.JobCore), remark(j.JobCore))
+		t.Add(keep([]string{fmt.Sprint(j.ID), j.Kind, j.Agent, j.Repository, j.Status, term.Time(at(j.CreatedAt)), took(j.JobCore), remark(j.JobCore)})...)
 	}
 	if err := t.Print(k.out); err != nil {
 		return err
 	}
 	if list.NextCursor != nil {
-		return k.err.Printf("There are more: raise --limit, or narrow down.\n")
+		return k.err.Printf("There are more: raise --limit, narrow down, or go on with --cursor %s\n", term.Shell(term.Clean(*list.NextCursor)))
 	}
 	return nil
 }

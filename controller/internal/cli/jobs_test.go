@@ -25,7 +25,7 @@ func TestJobsList(t *testing.T) {
 12  backup  web1   /srv/backups/web  running  2026-03-01 11:00:00  1m 01s  40 %  2.0 GB of 5.0 GB  1 200 files
 11  backup  web1   /srv/backups/web  pending  2026-03-01 11:00:00       -  waiting: agent offline
 10  backup  web1   /srv/backups/web  failed   2026-03-01 11:00:00       -  no space\nleft
-`, "There are more: raise --limit, or narrow down.\n")
+`, "There are more: raise --limit, narrow down, or go on with --cursor next\n")
 	want := "GET /api/backup/jobs?agent=web1&kind=backup&limit=3&repository=%2Fsrv%2Fa%26b&since=2026-02-28T10%3A00%3A00Z&status=failed&status=running&until=2026-03-01T00%3A00%3A00Z"
 	if got := f.heard()[0]; got != want {
 		t.Errorf("asked %s\nwant  %s", got, want)
@@ -67,21 +67,37 @@ func TestStart(t *testing.T) {
 	}
 }
 
+const logOf12 = "GET /api/backup/logs/12/stream"
+
 func TestFollow(t *testing.T) {
-	for status, code := range map[string]int{"completed": 0, "completed_with_warnings": 4, "failed": 1, "cancelled": 1} {
+	for state, code := range map[string]int{"completed": 0, "completed_with_warnings": 4, "failed": 1, "cancelled": 1} {
+		done := theJob(12, state, func(j *rest.JobCore) { j.DurationSeconds = ptr(90.0) })
 		f := newFake(t, map[string][]answer{
 			"POST /api/backup/start": ok(rest.Started{JobID: 12}),
-			"GET /api/backup/status/12": append(ok(
-				theJob(12, "pending", func(j *rest.JobCore) { j.WaitingFor = ptr("host busy") }),
-				theJob(12, "running", nil),
-			), answer{503, rest.Problem{Status: 503, Detail: "restarting"}}, // the look goes on
-				answer{200, theJob(12, status, func(j *rest.JobCore) { j.DurationSeconds = ptr(90.0) })}),
+			logOf12: {
+				cut(status(theJob(12, "pending", func(j *rest.JobCore) { j.WaitingFor = ptr("host busy") })), status(theJob(12, "running", nil))),
+				{503, rest.Problem{Status: 503, Detail: "restarting"}},
+				open(status(theJob(12, "running", nil)), status(done)), // its log goes on
+			},
 		})
 		r := f.command("", "jobs", "start", "web", "--follow")
-		want := fmt.Sprintf("waiting: host busy\nrunning\nJob 12 %s after 1m 30s", status)
+		want := fmt.Sprintf("waiting: host busy\nrunning\nJob 12 %s after 1m 30s", state)
 		if r.code != code || !strings.HasPrefix(r.out, want) || r.err != "" {
-			t.Errorf("%s: %+v", status, r)
+			t.Errorf("%s: %+v", state, r)
 		}
+		if got := f.heard(); len(got) != 4 || got[3] != logOf12+"?offset=9223372036854775807" {
+			t.Errorf("asked %q", got)
+		}
+	}
+}
+
+// What a program reads has each change, and the end as the last line.
+func TestFollowJSON(t *testing.T) {
+	f := newFake(t, map[string][]answer{logOf12: {open(status(theJob(12, "running", nil)), end(theJob(12, "failed", nil), true))}})
+	r := f.command("", "jobs", "follow", "12", "-o", "json")
+	rows := strings.Split(strings.TrimSpace(r.out), "\n")
+	if r.code != 1 || len(rows) != 2 || !strings.Contains(rows[0], `"status":"running"`) || !strings.Contains(rows[1], `"status":"failed"`) {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -92,7 +108,7 @@ func TestFollowUnknown(t *testing.T) {
 }
 
 func TestFollowInterrupted(t *testing.T) {
-	f := newFake(t, map[string][]answer{"GET /api/backup/status/12": ok(theJob(12, "running", nil))})
+	f := newFake(t, map[string][]answer{logOf12: {open(status(theJob(12, "running", nil)))}})
 	ctx, cancel := context.WithCancel(t.Context())
 	r := command(ctx, "", []string{"jobs", "follow", "12", "--data-dir", f.socket}, func(string) { cancel() })
 	r.want(t, 130, "running\n", "The job goes on. To see it again: borgfleet-controller jobs follow 12\n")
@@ -114,9 +130,10 @@ func TestLogs(t *testing.T) {
 }
 
 func TestLogsThatAreNotShown(t *testing.T) {
+	hidden := theJob(12, "completed", func(j *rest.JobCore) { j.LogComplete = true })
 	f := newFake(t, map[string][]answer{
-		"GET /api/backup/logs/12/stream": ok(lines(12, "completed", 1, 0, false)),
-		"GET /api/backup/status/12":      ok(theJob(12, "completed", func(j *rest.JobCore) { j.LogComplete = true })),
+		logOf12:                     {{200, lines(12, "completed", 1, 0, false)}, cut(status(hidden), end(hidden, false))},
+		"GET /api/backup/status/12": ok(hidden),
 	})
 	for _, args := range [][]string{{"jobs", "logs", "12"}, {"jobs", "logs", "12", "-f"}} {
 		f.command("", args...).want(t, 0, "",
@@ -124,25 +141,40 @@ func TestLogsThatAreNotShown(t *testing.T) {
 	}
 }
 
-// The verdict does not wait behind the log: lines that come after it are shown.
+// A cut, also behind the verdict, leaves no line out and shows none twice.
 func TestLogsFollow(t *testing.T) {
-	done := func(complete bool) rest.JobStatus {
-		return theJob(12, "failed", func(j *rest.JobCore) { j.LogComplete = complete })
-	}
-	f := newFake(t, map[string][]answer{
-		"GET /api/backup/status/12": ok(theJob(12, "running", nil), theJob(12, "running", nil), done(false), done(true)),
-		"GET /api/backup/logs/12/stream": ok(lines(12, "running", 1, 1, false), lines(12, "running", 2, 2, true), lines(12, "running", 3, 3, false),
-			lines(12, "failed", 4, 3, false), lines(12, "failed", 4, 4, false)),
-	})
+	failed := theJob(12, "failed", nil)
+	f := newFake(t, map[string][]answer{logOf12: {
+		cut(status(theJob(12, "running", nil)), line(1), line(2)),
+		cut(status(failed), line(3)),
+		open(status(failed), line(4), end(failed, true)),
+	}})
 	f.command("", "jobs", "logs", "12", "--follow").want(t, 0, "line 1\\x1b[2J\nline 2\\x1b[2J\nline 3\\x1b[2J\nline 4\\x1b[2J\n", "")
+	if got, want := f.heard(), []string{logOf12 + "?offset=0", logOf12 + "?offset=0 2", logOf12 + "?offset=0 3"}; !slices.Equal(got, want) {
+		t.Errorf("asked %q", got)
+	}
 }
 
 // A log that the controller stops showing must not look like a whole one.
 func TestLogsFollowThatIsHidden(t *testing.T) {
-	f := newFake(t, map[string][]answer{
-		"GET /api/backup/status/12":      ok(theJob(12, "running", nil), theJob(12, "completed", func(j *rest.JobCore) { j.LogComplete = true })),
-		"GET /api/backup/logs/12/stream": ok(lines(12, "running", 1, 1, false), lines(12, "completed", 1, 0, false)),
-	})
+	done := theJob(12, "completed", func(j *rest.JobCore) { j.LogComplete = true })
+	f := newFake(t, map[string][]answer{logOf12: {cut(status(theJob(12, "running", nil)), line(1)), open(status(done), end(done, false))}})
 	f.command("", "jobs", "logs", "12", "--follow").want(t, 0, "line 1\\x1b[2J\n",
-		"Job 12 completed, and the controller does not show the end of its log (serve --log-policy). The host has it: borgfleet-agent logs 12\n")
+		"Job 12 completed while the controller could not be reached, and its log is not shown any more (serve --log-policy): its end may be missing here. The host has all of it: borgfleet-agent logs 12\n")
+	// So is what goes on after a cut, as a stream that begins before the end is told all.
+	f = newFake(t, map[string][]answer{logOf12: {
+		cut(status(theJob(12, "running", nil)), line(1)),
+		open(status(theJob(12, "running", nil)), line(2), status(done), line(3), end(done, false)),
+	}})
+	f.command("", "jobs", "logs", "12", "--follow").want(t, 0, "line 1\\x1b[2J\nline 2\\x1b[2J\nline 3\\x1b[2J\n", "")
+	// Without a cut, what was read along is whole.
+	f = newFake(t, map[string][]answer{logOf12: {open(status(theJob(12, "running", nil)), line(1), end(done, false))}})
+	f.command("", "jobs", "logs", "12", "--follow").want(t, 0, "line 1\\x1b[2J\n", "")
+}
+
+// The rest of a log whose host is away is not waited for without end.
+func TestLogsFollowThatStaysShort(t *testing.T) {
+	f := newFake(t, map[string][]answer{logOf12: {open(status(theJob(12, "failed", nil)), line(1))}})
+	f.command("", "jobs", "logs", "12", "--follow").want(t, 0, "line 1\\x1b[2J\n",
+		"Job 12 failed, but the host has not sent all of its log yet. To see the rest later: borgfleet-controller jobs logs 12\n")
 }

@@ -12,6 +12,12 @@ import (
 	"borgfleet/shared/term/cmdline"
 )
 
+// The controller has the same limits.
+const (
+	leastTokenLife = time.Minute
+	mostTokenLife  = 30 * 24 * time.Hour
+)
+
 func (k *controller) joinToken() *cli.Command {
 	return group("join-token", "let hosts join the fleet", &cli.Command{
 		Name:  "create",
@@ -30,10 +36,7 @@ func (k *controller) joinToken() *cli.Command {
 }
 
 func (k *controller) createJoinToken(c *cli.Context) error {
-	if err := noArgs(c); err != nil {
-		return err
-	}
-	asJSON, err := cmdline.WantsJSON(c)
+	_, asJSON, err := cmdline.Given(c)
 	if err != nil {
 		return err
 	}
@@ -41,8 +44,8 @@ func (k *controller) createJoinToken(c *cli.Context) error {
 	if err != nil {
 		return cmdline.Usagef("--ttl: %w", err)
 	}
-	if ttl < time.Second {
-		return cmdline.Usagef("--ttl is at least a second")
+	if ttl < leastTokenLife || ttl > mostTokenLife {
+		return cmdline.Usagef("--ttl is between 1 minute and 30 days")
 	}
 	if c.Int("uses") < 1 {
 		return cmdline.Usagef("--uses is at least 1")

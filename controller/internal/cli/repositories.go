@@ -14,19 +14,16 @@ import (
 )
 
 func (k *controller) repositories() *cli.Command {
-	return group("repositories", "what is backed up where", k.repositoriesCreate(), &cli.Command{
+	return group("repositories", "what is backed up where", k.repositoriesCreate(), k.repositoriesImport(), &cli.Command{
 		Name:   "list",
 		Usage:  "list the repositories",
-		Flags:  askFlags(),
-		Action: k.listRepositories,
-	})
+		Flags:  listFlags(),
+		Action: k.repeated((*controller).listRepositories),
+	}, k.repositoriesShow(), k.repositoriesUpdate(), k.repositoriesDelete(), k.repositoriesJobs())
 }
 
 func (k *controller) listRepositories(c *cli.Context) error {
-	if err := noArgs(c); err != nil {
-		return err
-	}
-	asJSON, err := cmdline.WantsJSON(c)
+	_, asJSON, err := cmdline.Given(c)
 	if err != nil {
 		return err
 	}
@@ -38,18 +35,25 @@ func (k *controller) listRepositories(c *cli.Context) error {
 		if asJSON {
 			return k.out.JSON(rest.RepositoryList{Repositories: list})
 		}
-		if len(list) == 0 {
-			return k.err.Printf("No repository is registered yet. Register one with borgfleet-controller repositories create.\n")
-		}
-		t := term.Table{Columns: []term.Column{
-			{Title: "ID", Right: true}, {Title: "NAME", Cut: term.CutEnd}, {Title: "AGENT", Cut: term.CutEnd}, {Title: "PATH", Cut: term.CutStart},
-			{Title: "STATUS"}, {Title: "ENCRYPTION"}, {Title: "SOURCES", Cut: term.CutEnd}, {Title: "ABOUT", Cut: term.CutEnd},
-		}}
-		for _, r := range list {
-			t.Add(fmt.Sprint(r.ID), r.Name, r.Agent, r.Path, r.Status, r.Encryption, strings.Join(r.SourceDirectories, ", "), text(r.ErrorMessage))
-		}
-		return t.Print(k.out)
+		return k.tellRepositories(list)
 	})
+}
+
+// tellRepositories shows a list; except are titles of columns that would say the
+// same in each row.
+func (k *controller) tellRepositories(list []rest.Repository, except ...string) error {
+	if len(list) == 0 {
+		return k.err.Printf("No repository is registered yet. Register one with borgfleet-controller repositories create.\n")
+	}
+	columns, keep := without([]term.Column{
+		{Title: "ID", Right: true}, {Title: "NAME", Cut: term.CutEnd}, {Title: "AGENT", Cut: term.CutEnd, Drop: 2}, {Title: "PATH", Cut: term.CutStart, Drop: 1},
+		{Title: "STATUS"}, {Title: "ENCRYPTION", Drop: 5}, {Title: "SOURCES", Cut: term.CutEnd, Drop: 4}, {Title: "ABOUT", Cut: term.CutEnd, Drop: 3},
+	}, except)
+	t := term.Table{Columns: columns}
+	for _, r := range list {
+		t.Add(keep([]string{fmt.Sprint(r.ID), r.Name, r.Agent, r.Path, r.Status, text(r.Encryption), strings.Join(r.SourceDirectories, ", "), text(r.ErrorMessage)})...)
+	}
+	return t.Print(k.out)
 }
 
 func (k *controller) tellRepository(r rest.Repository) error {
@@ -58,8 +62,17 @@ func (k *controller) tellRepository(r rest.Repository) error {
 	f.Add("Path", r.Path)
 	f.Add("Agent", r.Agent)
 	f.Add("Status", r.Status)
+	f.Add("Encryption", text(r.Encryption))
+	f.Add("Sources", strings.Join(r.SourceDirectories, "\n"))
 	if r.AlreadyExisted {
-		f.Add("Note", "a borg repository was there already; it is used as it is")
+		note := "a borg repository was there already; it is used as it is"
+		if r.AccountDirectories {
+			note += ", with the keys and caches of the agent's account"
+		}
+		f.Add("Note", note)
+	}
+	if r.Archives != nil {
+		f.Add("Archives", archivesText(r))
 	}
 	f.Add("Problem", text(r.ErrorMessage))
 	if err := f.Print(k.out); err != nil {
@@ -67,9 +80,21 @@ func (k *controller) tellRepository(r rest.Repository) error {
 	}
 	switch r.Status {
 	case "pending":
+		if r.Imported {
+			return k.out.Printf("\nThe agent has not listed it yet (offline, or slow storage): see borgfleet-controller repositories list\n")
+		}
 		return k.out.Printf("\nThe agent has not made it yet (offline, or slow storage): see borgfleet-controller repositories list\n")
 	case "failed":
 		return nil
 	}
 	return k.out.Printf("\nTo back up now: borgfleet-controller jobs start %d --follow\n", r.ID)
+}
+
+// archivesText counts, and says what it means that some do not match.
+func archivesText(r rest.Repository) string {
+	text := fmt.Sprintf("%d as of %s", *r.Archives, term.Time(at(r.CatalogueAsOf)))
+	if n := r.ArchivesUnmatched; n != nil && *n > 0 {
+		text += fmt.Sprintf("; %d of them do not match %s: they stay as they are, and are never pruned", *n, r.MatchArchives)
+	}
+	return text
 }

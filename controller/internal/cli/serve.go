@@ -26,6 +26,8 @@ type ServeOptions struct {
 	LogPolicy     string // failed, warnings or all
 	LogLevel      string // debug, info, warn or error
 	StartDeadline time.Duration
+	ContactLost   time.Duration
+	LostAfter     time.Duration
 }
 
 func (k *controller) serve() *cli.Command {
@@ -44,6 +46,8 @@ func (k *controller) serve() *cli.Command {
 			&cli.BoolFlag{Name: "insecure-http", Usage: "serve the REST API without TLS on an address that other hosts can reach: passwords and tokens can then be read on the way"},
 			&cli.StringFlag{Name: "log-policy", Value: "warnings", Usage: "which finished jobs show their log: failed, warnings or all (`POLICY`)"},
 			&cli.StringFlag{Name: "start-deadline", Value: "24h", Usage: "a job that could not start within this `TIME` fails"},
+			&cli.StringFlag{Name: "contact-lost", Value: "60s", Usage: "the jobs of a host that has been silent for this `TIME` no longer keep others from their repository"},
+			&cli.StringFlag{Name: "lost-after", Value: "24h", Usage: "the jobs of a host that has been silent for this `TIME`, the controller being up, are given up; a result that still arrives replaces that"},
 			&cli.StringFlag{Name: "log-level", Value: "info", Usage: "`LEVEL` of what is logged: debug, info, warn or error"},
 		},
 		Action: k.runServe,
@@ -51,7 +55,7 @@ func (k *controller) serve() *cli.Command {
 }
 
 func (k *controller) runServe(c *cli.Context) error {
-	if err := noArgs(c); err != nil {
+	if _, err := cmdline.Args(c); err != nil {
 		return err
 	}
 	o, err := serveOptions(c)
@@ -78,11 +82,8 @@ func serveOptions(c *cli.Context) (ServeOptions, error) {
 	if o.DataDir, err = filepath.Abs(o.DataDir); err != nil {
 		return o, err
 	}
-	if o.StartDeadline, err = cmdline.Span(c.String("start-deadline")); err != nil {
-		return o, errors.New("--start-deadline: " + err.Error())
-	}
-	if o.StartDeadline < time.Minute || o.StartDeadline > 365*24*time.Hour {
-		return o, errors.New("--start-deadline is between a minute and a year; the usual is " + job.DefaultStartDeadline.String())
+	if err := o.readSpans(c); err != nil {
+		return o, err
 	}
 	for _, oneOf := range []struct {
 		option, value string
@@ -96,6 +97,33 @@ func serveOptions(c *cli.Context) (ServeOptions, error) {
 		}
 	}
 	return o, o.checkAddresses()
+}
+
+// readSpans reads the times that have a least and a most.
+func (o *ServeOptions) readSpans(c *cli.Context) error {
+	for _, s := range []struct {
+		option string
+		value  *time.Duration
+		least  time.Duration
+		words  string
+		usual  time.Duration
+	}{
+		{"start-deadline", &o.StartDeadline, time.Minute, "a minute", job.DefaultStartDeadline},
+		{"contact-lost", &o.ContactLost, time.Second, "a second", job.ContactLost},
+		{"lost-after", &o.LostAfter, time.Minute, "a minute", job.LostAfter},
+	} {
+		var err error
+		if *s.value, err = cmdline.Span(c.String(s.option)); err != nil {
+			return errors.New("--" + s.option + ": " + err.Error())
+		}
+		if *s.value < s.least || *s.value > 365*24*time.Hour {
+			return errors.New("--" + s.option + " is between " + s.words + " and a year; the usual is " + s.usual.String())
+		}
+	}
+	if o.LostAfter < o.ContactLost {
+		return errors.New("--lost-after is shorter than --contact-lost: a job would be given up while it still keeps others from its repository")
+	}
+	return nil
 }
 
 func (o ServeOptions) checkAddresses() error {

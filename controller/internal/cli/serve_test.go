@@ -21,14 +21,15 @@ func runServe(t *testing.T, args ...string) (int, string, *ServeOptions) {
 func TestServe(t *testing.T) {
 	code, errs, got := runServe(t, "--data-dir", "/x/./data")
 	want := ServeOptions{
-		DataDir: "/x/data", APIListen: "127.0.0.1:5000", AgentListen: ":5443", LogPolicy: "warnings", LogLevel: "info", StartDeadline: 24 * time.Hour,
+		DataDir: "/x/data", APIListen: "127.0.0.1:5000", AgentListen: ":5443", LogPolicy: "warnings", LogLevel: "info",
+		StartDeadline: 24 * time.Hour, ContactLost: time.Minute, LostAfter: 24 * time.Hour,
 	}
 	if code != 1 || errs != "borgfleet-controller: stopped\n" || got == nil || *got != want {
 		t.Errorf("%d %s %+v", code, errs, got)
 	}
 	for _, good := range [][]string{
 		{"--api-listen", "[::1]:5000"}, {"--api-listen", "localhost:0"}, {"--api-listen", ":5000", "--insecure-http"},
-		{"--api-listen", ":5000", "--api-cert", "c", "--api-key", "k"}, {"--start-deadline", "2d"}, {"--agent-url", "https://h:5443"},
+		{"--api-listen", ":5000", "--api-cert", "c", "--api-key", "k"}, {"--start-deadline", "2d"}, {"--contact-lost", "5m", "--lost-after", "2d"}, {"--agent-url", "https://h:5443"},
 	} {
 		if code, errs, got := runServe(t, good...); code != 1 || got == nil {
 			t.Errorf("%v: %d %s", good, code, errs)
@@ -46,6 +47,9 @@ func TestServeMistakes(t *testing.T) {
 		"--log-policy is one of":          {"--log-policy", "some"},
 		"--log-level is one of":           {"--log-level", "loud"},
 		"--start-deadline":                {"--start-deadline", "1s"},
+		"--contact-lost is between":       {"--contact-lost", "100ms"},
+		"--lost-after is between":         {"--lost-after", "400d"},
+		"--lost-after is shorter":         {"--lost-after", "1m", "--contact-lost", "2m"},
 		"one argument too many":           {"now"},
 	} {
 		if code, errs, got := runServe(t, bad...); code != 2 || !strings.Contains(errs, want) || got != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // timeout ends a request that gets no answer. The controller itself waits for
-// up to 10 s in a cancel or an init.
+// up to 30 s for a look into an archive.
 const timeout = 60 * time.Second
 
 // mostAnswer bounds what is read into memory at once. The largest answer is a
@@ -103,6 +103,17 @@ func ask[T any](ctx context.Context, c *Client, in call) (T, error) {
 	return out, nil
 }
 
+// tell sends in, to which there is no answer but that it is done.
+func (c *Client) tell(ctx context.Context, in call) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	resp, err := c.send(ctx, in)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
 // send gives the answer if it is a good one; the caller closes its body.
 func (c *Client) send(ctx context.Context, in call) (*http.Response, error) {
 	req, err := c.request(ctx, in)
@@ -145,7 +156,9 @@ func (c *Client) request(ctx context.Context, in call) (*http.Request, error) {
 	if in.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	req.Header.Set("Accept", "application/json, application/problem+json")
+	if req.Header.Get("Accept") == "" {
+		req.Header.Set("Accept", "application/json, application/problem+json")
+	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}

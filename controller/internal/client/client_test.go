@@ -63,6 +63,29 @@ func TestRequests(t *testing.T) {
 		{"download", func(c *client.Client) error { return c.DownloadLog(t.Context(), 7, io.Discard) }, "GET /api/backup/logs/7/download", ""},
 		{"login", func(c *client.Client) error { _, err := c.Login(t.Context(), "u", "p"); return err }, "POST /api/auth/login", `{"username":"u","password":"p"}`},
 		{"me", func(c *client.Client) error { _, err := c.Me(t.Context()); return err }, "GET /api/auth/me", ""},
+		{"logout", func(c *client.Client) error { return c.Logout(t.Context()) }, "POST /api/auth/logout", ""},
+		{"password", func(c *client.Client) error { _, err := c.ChangePassword(t.Context(), "o", "n"); return err }, "POST /api/auth/password", `{"old_password":"o","new_password":"n"}`},
+		{"users", func(c *client.Client) error { _, err := c.Users(t.Context()); return err }, "GET /api/users", ""},
+		{"user", func(c *client.Client) error { _, err := c.User(t.Context(), "a@b/c"); return err }, "GET /api/users/a@b%2Fc", ""},
+		{"new user", func(c *client.Client) error {
+			_, err := c.CreateUser(t.Context(), rest.NewUser{Name: "a", Password: "p", Role: "viewer"})
+			return err
+		},
+			"POST /api/users", `{"name":"a","password":"p","role":"viewer"}`},
+		{"change user", func(c *client.Client) error {
+			_, err := c.ChangeUser(t.Context(), "a", rest.UserChange{Role: "admin"})
+			return err
+		},
+			"PATCH /api/users/a", `{"role":"admin"}`},
+		{"delete user", func(c *client.Client) error { return c.DeleteUser(t.Context(), "a") }, "DELETE /api/users/a", ""},
+		{"API tokens", func(c *client.Client) error { _, err := c.APITokens(t.Context()); return err }, "GET /api/tokens", ""},
+		{"new API token", func(c *client.Client) error {
+			_, err := c.CreateAPIToken(t.Context(), rest.APITokenRequest{Name: "x", ExpiresIn: 60})
+			return err
+		},
+			"POST /api/tokens", `{"name":"x","expires_in":60}`},
+		{"delete API token", func(c *client.Client) error { return c.DeleteAPIToken(t.Context(), "i") }, "DELETE /api/tokens/i", ""},
+		{"download token", func(c *client.Client) error { _, err := c.DownloadToken(t.Context(), 7); return err }, "POST /api/backup/logs/7/download-token", ""},
 		{"service", func(c *client.Client) error { _, err := c.Service(t.Context()); return err }, "GET /api", ""},
 		{"ready", func(c *client.Client) error { return c.Ready(t.Context()) }, "GET /readyz", ""},
 		{"token", func(c *client.Client) error {
@@ -71,10 +94,21 @@ func TestRequests(t *testing.T) {
 		}, "POST /api/agents/join-tokens", `{"ttl":60}`},
 		{"agents", func(c *client.Client) error { _, err := c.Agents(t.Context()); return err }, "GET /api/agents", ""},
 		{"agent", func(c *client.Client) error { _, err := c.Agent(t.Context(), "a/b"); return err }, "GET /api/agents/a%2Fb", ""},
+		{"change agent", func(c *client.Client) error {
+			no := false
+			_, err := c.ChangeAgent(t.Context(), "a/b", rest.AgentChange{Labels: map[string]string{}, Paused: &no})
+			return err
+		}, "PATCH /api/agents/a%2Fb", `{"labels":{},"paused":false}`},
+		{"change nothing", func(c *client.Client) error {
+			_, err := c.ChangeAgent(t.Context(), "a", rest.AgentChange{})
+			return err
+		}, "PATCH /api/agents/a", `{}`},
+		{"revoke agent", func(c *client.Client) error { _, err := c.RevokeAgent(t.Context(), "a/b"); return err }, "POST /api/agents/a%2Fb/revoke", ""},
+		{"delete agent", func(c *client.Client) error { return c.DeleteAgent(t.Context(), "a/b") }, "DELETE /api/agents/a%2Fb", ""},
 		{"repository", func(c *client.Client) error {
 			_, err := c.CreateRepository(t.Context(), rest.RepositoryRequest{Name: "n", PassphraseSealed: []byte{1}})
 			return err
-		}, "POST /api/repositories", `{"name":"n","path":"","encryption":"","passphrase_sealed":"AQ==","source_directories":null}`},
+		}, "POST /api/repositories", `{"name":"n","path":"","passphrase_sealed":"AQ==","source_directories":null}`},
 		{"repositories", func(c *client.Client) error { _, err := c.Repositories(t.Context()); return err }, "GET /api/repositories", ""},
 		{"one repository", func(c *client.Client) error { _, err := c.Repository(t.Context(), 7); return err }, "GET /api/repositories/7", ""},
 	}
@@ -174,5 +208,11 @@ func TestBadServerURLs(t *testing.T) {
 	}
 	if _, err := c.Agent(t.Context(), ".."); err == nil {
 		t.Error(".. passes for an agent")
+	}
+	if err := c.DeleteUser(t.Context(), ""); err == nil {
+		t.Error("nothing passes for a user")
+	}
+	if c.DeleteAgent(t.Context(), "") == nil {
+		t.Error("nothing passes for an agent")
 	}
 }

@@ -33,3 +33,8 @@ func (c *Client) DownloadLog(ctx context.Context, id int64, w io.Writer) error {
 	}
 	return nil
 }
+
+// DownloadToken makes a token for a link to a job's log.
+func (c *Client) DownloadToken(ctx context.Context, id int64) (rest.DownloadToken, error) {
+	return ask[rest.DownloadToken](ctx, c, call{method: http.MethodPost, path: jobPath("logs", id) + "/download-token"})
+}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+
+	"borgfleet/shared/wire"
 )
 
 // Kind says what went wrong in terms of who has to do something about it.
@@ -125,5 +127,7 @@ func Connect(err error) error {
 		return nil
 	}
 	e := Of(err)
-	return connect.NewError(table(e.Kind).code, errors.New(e.Message))
+	out := connect.NewError(table(e.Kind).code, errors.New(e.Message))
+	out.Meta().Set(wire.CodeHeader, e.Code)
+	return out
 }

@@ -33,15 +33,22 @@ func (s *Service) Agent(_ context.Context, ref string) (AgentView, error) {
 func (s *Service) agentView(a store.Agent) AgentView {
 	v := AgentView{
 		ID: a.ID, Name: a.Name, Hostname: a.Hostname, Online: s.online(a.ID),
-		LastContactAt: a.LastContactAt, EnrolledAt: a.EnrolledAt, Labels: a.Labels,
+		LastContactAt: s.lastContact(a), EnrolledAt: a.EnrolledAt, Labels: a.Labels,
 		Version: a.Version, CertificateExpiresAt: a.CertificateExpiresAt,
-		Paused: a.Paused, Revoked: a.Revoked, MaxParallel: a.MaxParallel, AgeRecipient: a.AgeRecipient,
+		Paused: a.Paused, Revoked: a.Revoked, RevokedAt: a.RevokedAt,
+		MaxParallel: a.MaxParallel, AgeRecipient: a.AgeRecipient,
+	}
+	if s.now().Sub(a.ProblemAt) < problemLife {
+		v.Problem, v.ProblemAt = a.Problem, a.ProblemAt
+	}
+	if v.Problem == "" {
+		v.Problem, v.ProblemAt = s.heldProblem(a)
+	}
+	if a.StateID != "" {
+		v.ClockSkew = &a.ClockSkew
 	}
 	if v.MaxParallel == 0 {
 		v.MaxParallel = s.set.MaxParallel
-	}
-	if v.Online {
-		v.LastContactAt = s.now()
 	}
 	for _, b := range a.Borg {
 		v.Borg = append(v.Borg, BorgBinary(b))
@@ -63,11 +70,19 @@ func (s *Service) findAgent(ref string) (store.Agent, error) {
 	if a, ok := s.store.AgentByName(ref); ok {
 		return a, nil
 	}
-	return store.Agent{}, fault.New(fault.NotFound, "agent_not_found", "no agent %q is enrolled", ref)
+	return store.Agent{}, noSuchAgent(ref)
 }
 
+func noSuchAgent(ref string) error {
+	return fault.New(fault.NotFound, "agent_not_found", "no agent %q is enrolled", ref)
+}
+
+// agentName is also that of an agent that was deleted: its history stays.
 func (s *Service) agentName(id string) string {
 	if a, ok := s.store.Agent(id); ok {
+		return a.Name
+	}
+	if a, ok := s.store.FormerAgent(id); ok {
 		return a.Name
 	}
 	return id

@@ -27,6 +27,8 @@ func (s *Service) Cancel(ctx context.Context, id int64, by string) (CancelResult
 		case <-changed:
 		case <-limit.C:
 			return CancelResult{}, nil
+		case <-s.ending:
+			return CancelResult{}, nil // no agent will come to tell
 		case <-ctx.Done():
 			return CancelResult{}, ctx.Err()
 		}

@@ -13,6 +13,8 @@ const (
 	waitOffline  = "agent offline"
 	waitHost     = "host busy"
 	waitPaused   = "agent paused"
+	waitDraining = "host draining"
+	waitRevoked  = "agent revoked"
 	waitAccepted = "starting on the host"
 )
 
@@ -21,6 +23,8 @@ const (
 type world struct {
 	online     bool
 	paused     bool
+	revoked    bool
+	draining   bool
 	busy       int // jobs that hold one of the host's slots
 	slots      int
 	silent     func(agent string) bool // past Settings.ContactLost
@@ -30,10 +34,14 @@ type world struct {
 // away is what keeps every job of the host from being sent; empty: nothing.
 func (w world) away() string {
 	switch {
+	case w.revoked:
+		return waitRevoked
 	case w.paused:
 		return waitPaused
 	case !w.online:
 		return waitOffline
+	case w.draining:
+		return waitDraining
 	}
 	return ""
 }
@@ -56,18 +64,25 @@ func blocker(j job.Job, w world) string {
 	return ""
 }
 
-// holdsLocation: whoever may have borg at work on a repository holds it, except
-// an agent that has been silent for too long: borg's own lock is the guard
-// then, and nobody waits for a host that is away.
+// holdsLocation: whoever may have borg at work on a repository holds it. One
+// that waits for borg's lock does not: the lock is the guard then, and if it is
+// a dead borg's, only the host that it ran on can take it away, with a job that
+// must not wait for this one. Nor does an agent that has been silent for too
+// long: nobody waits for a host that is away.
 func holdsLocation(j job.Job, w world) bool {
-	return inHand(j) && j.Spec.Kind.Writes() && !w.silent(j.Agent)
+	return inHand(j) && !waitsThere(j) && j.Spec.Kind.Writes() && !w.silent(j.Agent)
 }
 
-// holdsSlot: a job that waits on its host for a foreign lock, or for a
-// repository that is out of reach, costs the host nothing: others may run.
+// holdsSlot: a job that waits on its host costs the host nothing: others may
+// run.
 func holdsSlot(j job.Job) bool {
-	waits := j.Register.Phase == job.PhaseWaiting || j.Register.Phase == job.PhaseVerifying
-	return inHand(j) && j.Spec.Kind.NeedsHostSlot() && !waits
+	return inHand(j) && !waitsThere(j) && j.Spec.Kind.NeedsHostSlot()
+}
+
+// waitsThere: on its host, for a foreign lock or for a repository that is out of
+// reach.
+func waitsThere(j job.Job) bool {
+	return j.Register.Phase == job.PhaseWaiting || j.Register.Phase == job.PhaseVerifying
 }
 
 // inHand: the agent has been told to run it, or runs it on its own authority.
@@ -125,7 +140,9 @@ func (s *Service) dispatchAfter(tx *store.Tx, j job.Job) error {
 func (s *Service) world(a store.Agent, onHost []job.Job, at func(...string) []job.Job) world {
 	w := world{
 		online:     s.online(a.ID),
-		paused:     a.Paused || a.Revoked,
+		paused:     a.Paused,
+		revoked:    a.Revoked,
+		draining:   s.draining(a.ID),
 		slots:      a.MaxParallel,
 		silent:     func(agent string) bool { return s.silentFor(agent) > s.set.ContactLost },
 		atLocation: at,
@@ -146,15 +163,21 @@ func (s *Service) waitingFor(j job.Job) string {
 	if j.Status != job.Pending {
 		return ""
 	}
+	a, _ := s.store.Agent(j.Agent)
+	if a.Revoked {
+		return waitRevoked
+	}
 	if j.Register.Phase == job.PhaseWaiting && j.Register.Reason != "" {
 		return j.Register.Reason
 	}
 	if !s.online(j.Agent) {
 		return waitOffline
 	}
+	if s.draining(j.Agent) {
+		return waitDraining // also if it was sent before: its host keeps it
+	}
 	if j.Sent {
 		return waitAccepted
 	}
-	a, _ := s.store.Agent(j.Agent)
 	return blocker(j, s.world(a, s.store.Active(j.Agent), s.store.AtLocation))
 }

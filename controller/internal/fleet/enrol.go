@@ -42,7 +42,7 @@ func (s *Service) enrol(ctx context.Context, req *fleetv1.EnrollRequest) (*fleet
 		}
 		agent.CertificateExpiresAt = cert.NotAfter
 		out = &fleetv1.EnrollResponse{
-			AgentId: agent.ID, Name: agent.Name, FleetId: s.authority.FleetID(),
+			AgentId: agent.ID, Name: agent.EnrolledName, FleetId: s.authority.FleetID(),
 			Chain: chain, Root: s.authority.Root(),
 		}
 		if err := tx.PutJoinToken(token); err != nil {
@@ -75,7 +75,7 @@ func (s *Service) admitNew(tx *store.Tx, hash, key []byte, req *fleetv1.EnrollRe
 	}
 	if !s.now().Before(token.ExpiresAt) {
 		return token, store.Agent{}, fault.New(fault.Unauthenticated, "join_token_expired",
-			"this join token expired at %s; make a new one with borgfleet-controller join-token create", token.ExpiresAt.UTC().Format("2006-01-02 15:04:05Z"))
+			"this join token expired at %s; make a new one with borgfleet-controller join-token create", moment(token.ExpiresAt))
 	}
 	if token.UsesLeft < 1 {
 		return token, store.Agent{}, fault.New(fault.Unauthenticated, "join_token_used",
@@ -114,7 +114,7 @@ func (s *Service) newAgent(tx *store.Tx, token store.JoinToken, key []byte, req 
 	now := s.now().UTC()
 	return store.Agent{
 		ID: uuid.NewString(), Name: name, Hostname: req.Hostname, Labels: token.Labels,
-		Version: req.Version, AgeRecipient: req.AgeRecipient, EnrolledAt: now, PublicKeySHA256: key,
+		Version: req.Version, AgeRecipient: req.AgeRecipient, EnrolledAt: now, EnrolledName: name, PublicKeySHA256: key,
 	}, nil
 }
 

@@ -2,8 +2,10 @@ package fleet
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"borgfleet/certs"
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
@@ -31,21 +33,23 @@ func (s *Service) hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv
 	}
 	if old := s.session(id.AgentID); old != nil && old.stateID != req.StateId && old.online() {
 		s.log.Warn("second machine with one identity refused", "agent", id.AgentID, "host", req.Hostname)
+		s.noteProblem(ctx, id.AgentID, fmt.Sprintf("a second machine with this agent's identity (host %s, now connected: %s) was refused: one is a copy of the other; enrol the copy as an agent of its own", clip(req.Hostname), s.hostOf(id.AgentID)))
 		return nil, fault.New(fault.Conflict, "agent_cloned",
 			"another machine with this agent's identity is connected right now; if this one is a copy, enrol it as a new agent")
 	}
 
-	se := newSession(id.AgentID, req.StateId, s.now())
+	se := newSession(id, req.StateId, s.now())
+	se.draining = req.Draining
 	out := &fleetv1.HelloResponse{Epoch: se.epoch}
 	err = s.store.Update(ctx, func(tx *store.Tx) error {
 		out.Jobs = out.Jobs[:0]
-		before, err := s.meet(tx, id.AgentID, req)
+		before, err := s.meet(tx, id, req)
 		if err != nil {
 			return err
 		}
 		held := make(map[job.Key]bool, len(req.Jobs))
 		for _, js := range req.Jobs {
-			a, err := s.takeState(tx, id.AgentID, js)
+			a, err := s.takeState(tx, se, js)
 			if s.refuses(id.AgentID, err) {
 				continue
 			}
@@ -61,7 +65,9 @@ func (s *Service) hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv
 	if err != nil {
 		return nil, err
 	}
-	s.begin(se)
+	if err := s.begin(se); err != nil {
+		return nil, err
+	}
 	if skew := s.now().Sub(req.Now.AsTime()).Abs(); req.Now != nil && skew > clockSkew {
 		// Times in its jobs and the dates of certificates will be off.
 		s.log.Warn("the agent's clock is wrong, or this one's", "agent", id.AgentID, "by", skew.Round(time.Second))
@@ -70,14 +76,30 @@ func (s *Service) hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv
 	return out, nil
 }
 
-// meet writes down who is there, and gives what was known before.
-func (s *Service) meet(tx *store.Tx, agent string, req *fleetv1.HelloRequest) (store.Agent, error) {
-	a, ok := tx.Agent(agent)
+// meet writes down who is there, and gives what was known before. A certificate
+// that is newer than any before shuts the older ones out: the agent has it safe,
+// and whoever else held an old one holds nothing.
+func (s *Service) meet(tx *store.Tx, id certs.Identity, req *fleetv1.HelloRequest) (store.Agent, error) {
+	a, ok := tx.Agent(id.AgentID)
+	// Once more: it may have been revoked, or have come anew, since the call began.
+	if err := s.admitAgent(a, ok, id); err != nil {
+		return a, err
+	}
 	if !ok {
-		return a, fault.New(fault.Unauthenticated, "agent_unknown", "agent %s is not enrolled", agent)
+		a = returning(id)
+		s.log.Info("an agent that enrolled after the backup is taken in again", "agent", id.AgentID, "host", clip(req.Hostname))
 	}
 	before := a
+	if a.AgeRecipient == "" {
+		takeOver(tx, &a, req)
+	}
+	if id.IssuedAt().After(a.ValidFrom) {
+		a.ValidFrom, a.CertificateExpiresAt = id.IssuedAt().UTC(), id.NotAfter.UTC()
+	}
 	a.StateID, a.Version, a.Hostname, a.LastContactAt = req.StateId, req.Version, req.Hostname, s.now().UTC()
+	if req.Now != nil {
+		a.ClockSkew = req.Now.AsTime().Sub(s.now())
+	}
 	a.Borg = a.Borg[:0:0]
 	for _, b := range req.Borg {
 		a.Borg = append(a.Borg, store.BorgBinary{Path: b.Path, Version: b.Version, Problem: b.Problem})
@@ -85,7 +107,7 @@ func (s *Service) meet(tx *store.Tx, agent string, req *fleetv1.HelloRequest) (s
 	return before, tx.PutAgent(a)
 }
 
-func (s *Service) takeState(tx *store.Tx, agent string, js *fleetv1.JobState) (*fleetv1.JobAnswer, error) {
+func (s *Service) takeState(tx *store.Tx, se *session, js *fleetv1.JobState) (*fleetv1.JobAnswer, error) {
 	key, err := job.KeyFromBytes(js.Key)
 	if err != nil {
 		return nil, fault.New(fault.Malformed, "job_key_malformed", "%s", err)
@@ -94,11 +116,12 @@ func (s *Service) takeState(tx *store.Tx, agent string, js *fleetv1.JobState) (*
 	if err != nil {
 		return nil, fault.New(fault.Malformed, "register_malformed", "job %s: %s", key, err)
 	}
-	j, known, err := s.ownJob(tx, agent, key)
+	j, known, err := s.ownJob(tx, se.agent, key)
 	if err != nil {
 		return nil, err
 	}
 	if !known {
+		se.claim(key, js.Id)
 		return &fleetv1.JobAnswer{Key: key[:], Action: fleetv1.JobAnswer_ACTION_KEEP, Next: 1, SpecWanted: true}, nil
 	}
 	if j, err = s.takeRegister(tx, j, reg); err != nil {
@@ -154,6 +177,7 @@ func (s *Service) takeRegister(tx *store.Tx, j job.Job, reg job.Register) (job.J
 // cannot say whether the old one had received and run it, so it is given up too.
 func (s *Service) giveUpMissing(tx *store.Tx, agent string, held map[job.Key]bool, sameState bool) error {
 	free := map[string]bool{}
+	restored, _ := s.store.Restored()
 	for _, j := range tx.Active(agent) {
 		mayHaveRun := j.OnAgent() || (j.Sent && !sameState)
 		if held[j.Key] || !mayHaveRun {
@@ -163,6 +187,9 @@ func (s *Service) giveUpMissing(tx *store.Tx, agent string, held map[job.Key]boo
 			free[other] = true
 		}
 		ev := job.GivenUp{At: s.now().UTC(), Reason: "the agent came back without it: its state directory was lost or replaced"}
+		if sameState && j.Spec.CreatedAt.Before(restored.TakenAt) {
+			ev.Reason = "the agent has removed it since: it ended after " + moment(restored.TakenAt) + ", when the backup was taken that this controller was restored from, and how is not known any more"
+		}
 		if _, _, err := s.change(tx, j, ev); err != nil {
 			return err
 		}
@@ -172,7 +199,7 @@ func (s *Service) giveUpMissing(tx *store.Tx, agent string, held map[job.Key]boo
 			return err
 		}
 	}
-	return nil
+	return s.listAgain(tx, agent, held)
 }
 
 // answerFor is our newest word on a job.

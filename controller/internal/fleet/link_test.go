@@ -26,10 +26,10 @@ func wantCode(t *testing.T, what string, err error, code connect.Code) {
 	}
 }
 
-// TestStrangersReachEnrollOnly: without a certificate of this fleet every other
+// TestStrangersReachEnrollAndRecoverOnly: without a certificate of this fleet every other
 // call is refused, streams included, and a foreign certificate gets no
 // connection at all.
-func TestStrangersReachEnrollOnly(t *testing.T) {
+func TestStrangersReachEnrollAndRecoverOnly(t *testing.T) {
 	r := newRig(t)
 	c := r.stranger()
 	_, err := c.Hello(t.Context(), &fleetv1.HelloRequest{Protocol: 1, StateId: "x"})
@@ -47,8 +47,17 @@ func TestStrangersReachEnrollOnly(t *testing.T) {
 		_, err = report.Receive()
 	}
 	wantCode(t, "report", err, connect.CodeUnauthenticated)
+	_, err = c.Renew(t.Context(), &fleetv1.RenewRequest{})
+	wantCode(t, "renew", err, connect.CodeUnauthenticated)
+	if got := refusal(err); got != "no_identity" {
+		t.Errorf("renew: refused as %q", got)
+	}
 	_, err = c.Enroll(t.Context(), &fleetv1.EnrollRequest{Token: "nonsense"})
 	wantCode(t, "enroll", err, connect.CodeInvalidArgument)
+	_, err = c.Recover(t.Context(), &fleetv1.RecoverRequest{Chain: [][]byte{[]byte("nonsense")}})
+	if got := refusal(err); got != "recover_refused" {
+		t.Errorf("recover: refused as %q: %v", got, err)
+	}
 
 	other, err := certs.CreateAuthority(filepath.Join(t.TempDir(), "ca"), time.Now(), rand.Reader)
 	if err != nil {
@@ -101,6 +110,17 @@ func TestEnrolmentTokens(t *testing.T) {
 	again, err := r.enrolWith(token, "web", keyA)
 	if err != nil || again.AgentId != first.AgentId {
 		t.Errorf("repeated with the same key: %v, %v; want the same agent", again, err)
+	}
+	name := "zed"
+	if _, err := r.s.ChangeAgent(t.Context(), first.AgentId, AgentChange{Name: &name}); err != nil {
+		t.Fatal(err)
+	}
+	if again, err = r.enrolWith(token, "web", keyA); err != nil || again.Name != "web" {
+		t.Errorf("repeated after a rename: it is told the name %q, %v; want the one that the host knows", again.GetName(), err)
+	}
+	name = "web"
+	if _, err := r.s.ChangeAgent(t.Context(), first.AgentId, AgentChange{Name: &name}); err != nil {
+		t.Fatal(err)
 	}
 	_, err = r.enrolWith(token, "other", keyB)
 	wantCode(t, "used token", err, connect.CodeUnauthenticated)
@@ -273,6 +293,30 @@ func TestWaiting(t *testing.T) {
 	// The host slot comes free with the verdict.
 	a.connect("s1", &fleetv1.JobState{Key: ja.Key[:], Register: register(5, job.PhaseStarted, job.Completed)})
 	a.order(jo.ID)
+}
+
+// TestALockIsNotWaitedForTwice: a job that waits for borg's lock keeps nobody
+// from the location. The lock may be a dead borg's of the other host, which
+// alone can take it away.
+func TestALockIsNotWaitedForTwice(t *testing.T) {
+	for _, phase := range []job.Phase{job.PhaseWaiting, job.PhaseVerifying} {
+		r := newRig(t)
+		a, b := r.agent("a"), r.agent("b")
+		const shared = "ssh://u@store/r"
+		r.repository(a, shared)
+		r.repository(b, shared)
+		a.connect("s1")
+		b.connect("s2")
+		jb := r.start(shared, "b")
+		b.send(&fleetv1.JobReport{Key: b.order(jb.ID).Key, Register: register(1, job.PhaseStarted, "")})
+		b.next("started")
+		ja := r.start(shared, "a")
+		if got, want := r.waiting(ja.ID), "repository busy (job 1)"; got != want {
+			t.Errorf("a waits for %q, want %q", got, want)
+		}
+		b.send(&fleetv1.JobReport{Key: jb.Key[:], Register: register(2, phase, "")})
+		a.order(ja.ID)
+	}
 }
 
 // TestLostAndFound: a job is given up when its agent comes back without it, and

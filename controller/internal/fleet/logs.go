@@ -3,8 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"sync"
-	"time"
+	"iter"
 
 	"borgfleet/shared/job"
 )
@@ -41,8 +40,8 @@ func (s *Service) Log(_ context.Context, id int64, offset uint64, limit int) (Lo
 	return page, nil
 }
 
-// pageBytes bounds a page in memory: a line of borg's may have a megabyte.
-const pageBytes = 8 << 20
+// pageBytes bounds a page in memory: a line of borg's may have half a megabyte.
+const pageBytes = 2 << 20
 
 // lineText shows a hole as a line of its own: a log that lacks lines says so.
 func lineText(r job.Record) string {
@@ -52,44 +51,36 @@ func lineText(r job.Record) string {
 	return r.Text
 }
 
-// followLife is how long one read of a running job's log counts as following.
-const followLife = 15 * time.Second
-
-// followers remembers which running jobs somebody reads along with.
-type followers struct {
-	now func() time.Time
-
-	mu    sync.Mutex
-	until map[int64]time.Time // guarded by mu
-}
-
-func newFollowers(now func() time.Time) *followers {
-	return &followers{now: now, until: map[int64]time.Time{}}
-}
-
-// add says whether the agent has to be told.
-func (f *followers) add(id int64) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	now := f.now()
-	for old, t := range f.until {
-		if now.After(t) {
-			delete(f.until, old)
+// Lines goes through a job's log after offset, up to line number to, or to what
+// is stored when it gets there. It holds a few lines at a time, however long
+// the log is, and nothing of the store between them.
+func (s *Service) Lines(id int64, offset, to uint64) iter.Seq2[LogLine, error] {
+	return func(yield func(LogLine, error) bool) {
+		if offset >= to {
+			return
+		}
+		for r, err := range s.store.LogFrom(id, offset+1) {
+			if err != nil {
+				yield(LogLine{}, fmt.Errorf("read log of job %d: %w", id, err))
+				return
+			}
+			if r.Number > to || !yield(LogLine{Number: r.Number, Text: lineText(r)}, nil) {
+				return
+			}
 		}
 	}
-	_, known := f.until[id]
-	f.until[id] = now.Add(followLife)
-	return !known
 }
 
-func (f *followers) has(id int64) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.now().Before(f.until[id])
-}
-
-func (s *Service) answerFollow(j job.Job) {
-	if se := s.session(j.Agent); se != nil && j.OnAgent() {
-		se.answer(s.answerFor(j))
+// Follow is for who reads a job along: changed receives after each change of
+// the job and after new lines, and until stop is called its agent is asked not
+// to hold lines back.
+func (s *Service) Follow(id int64) (changed <-chan struct{}, stop func()) {
+	changed, unwatch := s.watch.on(id)
+	first, release := s.followers.hold(id)
+	if first {
+		if j, err := s.load(id); err == nil && j.Verdict == nil { // who follows reads it too, and tells the error
+			s.answerFollow(j)
+		}
 	}
+	return changed, func() { unwatch(); release() }
 }

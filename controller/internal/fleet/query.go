@@ -34,17 +34,13 @@ func (s *Service) load(id int64) (job.Job, error) {
 
 func (s *Service) view(j job.Job) (JobView, error) {
 	a, _ := s.store.Agent(j.Agent)
-	online := s.online(j.Agent)
 	v := JobView{
 		Job:           j,
-		AgentName:     a.Name,
-		AgentOnline:   online,
-		LastContactAt: a.LastContactAt,
+		AgentName:     s.agentName(j.Agent),
+		AgentOnline:   s.online(j.Agent),
+		LastContactAt: s.lastContact(a),
 		WaitingFor:    s.waitingFor(j),
 		LogLines:      j.LogNext - 1,
-	}
-	if online {
-		v.LastContactAt = s.now()
 	}
 	if !j.Spec.Parent.IsZero() {
 		id, _, err := s.store.JobByKey(j.Spec.Parent)
@@ -92,11 +88,7 @@ func (s *Service) filter(q JobQuery) (history.Filter, bool, error) {
 		Since: q.Since, Until: q.Until, Scope: scope(q),
 	}
 	if q.Agent != "" {
-		for _, a := range s.store.Agents() {
-			if a.ID == q.Agent || a.Name == q.Agent {
-				f.Agents = append(f.Agents, a.ID)
-			}
-		}
+		f.Agents = s.agentIDs(q.Agent)
 		if len(f.Agents) == 0 {
 			return f, false, fault.InvalidField("query.agent", "no agent %q is enrolled", q.Agent)
 		}
@@ -124,6 +116,23 @@ func scope(q JobQuery) string {
 	return fmt.Sprintf("%+v", q)
 }
 
+// agentIDs are all agents that ref names or named: a host that enrolled again
+// under its old name has one history.
+func (s *Service) agentIDs(ref string) []string {
+	var ids []string
+	for _, a := range s.store.Agents() {
+		if a.ID == ref || a.Name == ref {
+			ids = append(ids, a.ID)
+		}
+	}
+	for _, a := range s.store.FormerAgents() {
+		if a.ID == ref || a.Name == ref {
+			ids = append(ids, a.ID)
+		}
+	}
+	return ids
+}
+
 func (s *Service) labelled(label string, among []string) ([]string, error) {
 	key, value, ok := strings.Cut(label, "=")
 	if !ok || key == "" {
@@ -138,8 +147,11 @@ func (s *Service) labelled(label string, among []string) ([]string, error) {
 	return out, nil
 }
 
+// repositoryIDs are all repositories that ref names or named: the history of
+// one whose registration was deleted stays, and a path that is registered again
+// has one history.
 func (s *Service) repositoryIDs(ref string) []int64 {
-	all := s.store.Repositories()
+	all := append(s.store.Repositories(), s.store.FormerRepositories()...)
 	for _, match := range repositoryMatchers(ref) {
 		var ids []int64
 		for _, r := range all {

@@ -38,6 +38,7 @@ func (s *Service) serveReport(ctx context.Context, stream *reportStream) error {
 		return errNewEpoch
 	}
 	defer s.left(se)
+	se.heard(s.now())
 	s.arrived(ctx, se)
 
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -79,6 +80,7 @@ func (s *Service) receiveReports(ctx context.Context, id certs.Identity, se *ses
 		if err != nil {
 			return err
 		}
+		se.heard(s.now())
 		m = next
 	}
 }
@@ -104,16 +106,15 @@ func (s *Service) arrived(ctx context.Context, se *session) {
 	if err != nil && ctx.Err() == nil {
 		s.log.Error("dispatch to arrived agent", "agent", se.agent, "err", err) // the sweep tries again
 	}
-	for _, j := range s.store.Active(se.agent) {
-		s.watch.wake(j.ID)
-	}
+	s.noticeAgent(se.agent)
 }
 
-// left: the agent is offline; when it was last there goes to disk, so that a
+// left: the agent is offline; when it last spoke goes to disk, so that a
 // restarted controller still shows it.
 func (s *Service) left(se *session) {
 	s.finish(se, errNewEpoch)
-	at := s.now().UTC()
+	s.noticeAgent(se.agent)
+	at := se.lastHeard().UTC()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
@@ -130,9 +131,29 @@ func (s *Service) left(se *session) {
 	s.log.Info("agent disconnected", "agent", se.agent)
 }
 
+// takeDraining: with a host that drains, its jobs wait for something else; with
+// one that has drained, they may start.
+func (s *Service) takeDraining(ctx context.Context, se *session, draining bool) error {
+	if !se.drains(draining) {
+		return nil
+	}
+	s.log.Info("agent drains", "agent", se.agent, "draining", draining)
+	s.noticeAgent(se.agent)
+	if draining {
+		return nil
+	}
+	return s.store.Update(ctx, func(tx *store.Tx) error { return s.dispatch(tx, se.agent) })
+}
+
 // takeReport commits one message, then answers for each of its jobs.
 func (s *Service) takeReport(ctx context.Context, se *session, m *fleetv1.ReportRequest) error {
 	se.confirm(m.AppliedRevision, s.now())
+	if err := s.takeDraining(ctx, se, m.Draining); err != nil {
+		return err
+	}
+	if err := s.takeHeld(ctx, se, m.Held); err != nil {
+		return err
+	}
 	if len(m.Jobs) == 0 {
 		return nil
 	}
@@ -173,7 +194,7 @@ func (s *Service) takeJobReport(tx *store.Tx, se *session, r *fleetv1.JobReport)
 			tx.OnCommit(func() { se.answer(ask) })
 			return nil
 		}
-		if j, err = s.adopt(tx, se.agent, key, r.Spec); err != nil {
+		if j, err = s.adopt(tx, se, key, r.Spec); err != nil {
 			return err
 		}
 	}
@@ -208,7 +229,8 @@ func inOrder(r *fleetv1.JobReport) error {
 
 // adopt takes in a job that its agent made: on the host's command line, or
 // before this store was restored from a backup.
-func (s *Service) adopt(tx *store.Tx, agent string, key job.Key, p *fleetv1.JobSpec) (job.Job, error) {
+func (s *Service) adopt(tx *store.Tx, se *session, key job.Key, p *fleetv1.JobSpec) (job.Job, error) {
+	agent := se.agent
 	spec, err := wire.ToSpec(p)
 	if err != nil {
 		return job.Job{}, fault.New(fault.Malformed, "spec_malformed", "job %s: %s", key, err)
@@ -219,10 +241,15 @@ func (s *Service) adopt(tx *store.Tx, agent string, key job.Key, p *fleetv1.JobS
 	}
 	// Which location a job holds is ours to say, not the agent's.
 	spec.Repository.BorgID = repo.BorgID
-	j := job.New(tx.NewJobID(), key, agent, spec)
+	id, err := se.idFor(tx, key)
+	if err != nil {
+		return job.Job{}, err
+	}
+	j := job.New(id, key, agent, spec)
 	if err := tx.PutJob(j); err != nil {
 		return j, err
 	}
+	s.noticeCounts(tx, j.Agent)
 	tx.OnCommit(func() { s.orderChanged(j) })
 	s.log.Info("job taken in from its agent", "job", j.ID, "agent", agent, "kind", spec.Kind)
 	return j, nil
@@ -256,7 +283,7 @@ func (s *Service) takeRecords(tx *store.Tx, j job.Job, r *fleetv1.JobReport) (jo
 	} else if err := tx.PutJob(j); err != nil {
 		return j, err
 	}
-	tx.OnCommit(func() { s.watch.wake(j.ID) })
+	tx.OnCommit(func() { s.listArrived(j) })
 	return j, nil
 }
 

@@ -12,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"borgfleet/certs"
+	revocations "borgfleet/controller/internal/revoked"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
@@ -25,11 +28,12 @@ import (
 // rig is a controller's fleet behind its real TLS listener, with a clock that
 // the test sets.
 type rig struct {
-	t   *testing.T
-	s   *Service
-	st  *store.Store
-	ca  *certs.Authority
-	url string
+	t    *testing.T
+	s    *Service
+	st   *store.Store
+	ca   *certs.Authority
+	shut *revocations.List
+	url  string
 
 	mu  sync.Mutex
 	now time.Time // guarded by mu
@@ -43,15 +47,31 @@ func newRig(t *testing.T) *rig {
 	if r.ca, err = certs.CreateAuthority(filepath.Join(dir, "ca"), r.now, rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.DiscardHandler)
-	if r.st, err = store.Open(filepath.Join(dir, "store"), store.Options{Logger: log}); err != nil {
+	if r.shut, err = revocations.Open(filepath.Join(dir, revocations.Name)); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { r.st.Close() })
+	t.Cleanup(func() { r.shut.Close() })
+	r.serve(filepath.Join(dir, "store"))
+	return r
+}
+
+// serve opens the store and the door in front of it.
+func (r *rig) serve(dir string) {
+	t := r.t
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	var err error
+	if r.st, err = store.Open(dir, store.Options{Logger: log}); err != nil {
+		t.Fatal(err)
+	}
+	st := r.st
+	t.Cleanup(func() { st.Close() })
 	set := DefaultSettings()
 	set.CancelWait, set.InitWait = 100*time.Millisecond, 10*time.Second
-	r.s = New(Options{Store: r.st, Authority: r.ca, AgentURL: "https://127.0.0.1:1", Settings: set, Logger: log, Now: r.clock})
-	conf, err := r.ca.ServerTLS(time.Now)
+	set.ListWait, set.ContentsWait = 10*time.Second, 10*time.Second
+	r.s = New(Options{Store: r.st, Authority: r.ca, ShutOut: r.shut, AgentURL: "https://127.0.0.1:1", Settings: set, Logger: log, Now: r.clock})
+	r.keep()
+	conf, err := r.ca.ServerTLS(r.clock)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,12 +83,21 @@ func newRig(t *testing.T) *rig {
 	served := make(chan error, 1)
 	go func() { served <- srv.ServeTLS(l, "", "") }()
 	r.url = "https://" + l.Addr().String()
+	s := r.s
 	t.Cleanup(func() {
-		r.s.endSessions()
+		s.endSessions()
 		srv.Close()
 		<-served
 	})
-	return r
+}
+
+// keep takes lists in, as Run does, until the test ends.
+func (r *rig) keep() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	s := r.s
+	done.Go(func() { s.keepCatalogue(ctx) })
+	r.t.Cleanup(func() { cancel(); done.Wait() })
 }
 
 func (r *rig) clock() time.Time {
@@ -89,6 +118,7 @@ type puppet struct {
 	t      *testing.T
 	rig    *rig
 	id     string
+	cred   *certs.Credential
 	client fleetv1connect.FleetServiceClient
 	http   *http.Transport
 
@@ -98,8 +128,10 @@ type puppet struct {
 	stream interface {
 		Send(*fleetv1.ReportRequest) error
 	}
-	broke chan error
-	hang  context.CancelFunc
+	broke      chan error // why Report ended
+	watchBroke chan error // why Watch ended
+	hang       context.CancelFunc
+	now        func() time.Time // what its Hello says
 }
 
 func (r *rig) transport(conf func() *http.Transport) *http.Transport {
@@ -111,7 +143,7 @@ func (r *rig) transport(conf func() *http.Transport) *http.Transport {
 
 func (r *rig) stranger() fleetv1connect.FleetServiceClient {
 	tr := r.transport(func() *http.Transport {
-		return &http.Transport{TLSClientConfig: certs.EnrollTLS(r.ca.RootFingerprint(), time.Now)}
+		return &http.Transport{TLSClientConfig: certs.EnrollTLS(r.ca.RootFingerprint(), r.clock)}
 	})
 	return fleetv1connect.NewFleetServiceClient(&http.Client{Transport: tr}, r.url)
 }
@@ -151,13 +183,18 @@ func (r *rig) agent(name string) *puppet {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	cred, err := certs.NewCredential(key, resp.Chain, resp.Root, r.ca.RootFingerprint(), time.Now())
+	cred, err := certs.NewCredential(key, resp.Chain, resp.Root, r.ca.RootFingerprint(), r.clock())
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	tr := r.transport(func() *http.Transport { return &http.Transport{TLSClientConfig: cred.ClientTLS(time.Now)} })
+	return r.puppet(cred)
+}
+
+// puppet is an agent with a connection of its own.
+func (r *rig) puppet(cred *certs.Credential) *puppet {
+	tr := r.transport(func() *http.Transport { return &http.Transport{TLSClientConfig: cred.ClientTLS(r.clock)} })
 	return &puppet{
-		t: r.t, rig: r, id: resp.AgentId, http: tr,
+		t: r.t, rig: r, id: cred.Identity().AgentID, cred: cred, http: tr, now: r.clock,
 		client: fleetv1connect.NewFleetServiceClient(&http.Client{Transport: tr}, r.url),
 	}
 }
@@ -165,7 +202,7 @@ func (r *rig) agent(name string) *puppet {
 func (p *puppet) hello(stateID string, jobs ...*fleetv1.JobState) *fleetv1.HelloResponse {
 	p.t.Helper()
 	resp, err := p.client.Hello(p.t.Context(), &fleetv1.HelloRequest{
-		Protocol: version.Protocol, Version: "test", StateId: stateID, Hostname: "h", Jobs: jobs,
+		Protocol: version.Protocol, Version: "test", StateId: stateID, Hostname: "h", Jobs: jobs, Now: timestamppb.New(p.now()),
 	})
 	if err != nil {
 		p.t.Fatalf("hello: %v", err)
@@ -182,15 +219,17 @@ func (p *puppet) connect(stateID string, jobs ...*fleetv1.JobState) *fleetv1.Hel
 	ctx, cancel := context.WithCancel(p.t.Context())
 	p.watch = make(chan *fleetv1.WatchResponse, 100)
 	p.answer = make(chan *fleetv1.JobAnswer, 100)
-	p.broke = make(chan error, 2)
+	p.broke, p.watchBroke = make(chan error, 2), make(chan error, 1)
 	watch, err := p.client.Watch(ctx, &fleetv1.WatchRequest{Epoch: p.epoch})
 	if err != nil {
 		p.t.Fatalf("watch: %v", err)
 	}
+	watchBroke := p.watchBroke
 	go func() {
 		for watch.Receive() {
 			p.watch <- watch.Msg()
 		}
+		watchBroke <- watch.Err()
 	}()
 	report, err := p.client.Report(ctx)
 	if err != nil {
@@ -319,6 +358,13 @@ func (r *rig) waiting(id int64) string {
 		r.t.Fatal(err)
 	}
 	return v.WaitingFor
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func register(ver uint64, phase job.Phase, status job.Status) *fleetv1.Register {

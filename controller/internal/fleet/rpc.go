@@ -14,7 +14,7 @@ import (
 // rpc is the wire edge of Service: it maps errors, and logs those that are ours.
 type rpc struct{ s *Service }
 
-func (s *Service) rpc() fleetv1connect.FleetServiceHandler { return rpc{s} }
+func (s *Service) rpc() fleetv1connect.FleetServiceHandler { return rpc{s: s} }
 
 func (r rpc) Enroll(ctx context.Context, req *fleetv1.EnrollRequest) (*fleetv1.EnrollResponse, error) {
 	out, err := r.s.enrol(ctx, req)
@@ -32,6 +32,16 @@ func (r rpc) Watch(ctx context.Context, req *fleetv1.WatchRequest, out *connect.
 
 func (r rpc) Report(ctx context.Context, stream *connect.BidiStream[fleetv1.ReportRequest, fleetv1.ReportResponse]) error {
 	return r.told("report", r.s.serveReport(ctx, stream))
+}
+
+func (r rpc) Renew(ctx context.Context, req *fleetv1.RenewRequest) (*fleetv1.RenewResponse, error) {
+	out, err := r.s.renew(ctx, req)
+	return out, r.told("renew", err)
+}
+
+func (r rpc) Recover(ctx context.Context, req *fleetv1.RecoverRequest) (*fleetv1.RecoverResponse, error) {
+	out, err := r.s.recoverAgent(ctx, req)
+	return out, r.told("recover", err)
 }
 
 // told maps an error through the one table; what is already a Connect error

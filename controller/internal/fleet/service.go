@@ -11,6 +11,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"borgfleet/certs"
@@ -22,10 +23,18 @@ import (
 type Options struct {
 	Store     *store.Store
 	Authority *certs.Authority
+	ShutOut   ShutOut
 	AgentURL  string // where agents find this controller; goes into join tokens
 	Settings  Settings
 	Logger    *slog.Logger
 	Now       func() time.Time
+}
+
+// ShutOut are the agents that must never come back. It outlives the store, which
+// may be restored from a backup that knows less.
+type ShutOut interface {
+	Add(agent string, at time.Time) error // returns when it is on the disk
+	At(agent string) (time.Time, bool)
 }
 
 // Settings are the times and limits that an installation may change.
@@ -36,6 +45,8 @@ type Settings struct {
 	ConfirmSnapshot time.Duration // an unconfirmed revision gets a fresh snapshot after this
 	CancelWait      time.Duration // how long a cancel waits for borg to be gone
 	InitWait        time.Duration // how long registering a repository waits for borg
+	ListWait        time.Duration // how long a refresh of the archives waits for borg
+	ContentsWait    time.Duration // how long a look into an archive waits for borg
 	MaxParallel     int           // jobs per host, unless the agent's record says otherwise
 }
 
@@ -48,6 +59,8 @@ func DefaultSettings() Settings {
 		ConfirmSnapshot: 30 * time.Second,
 		CancelWait:      10 * time.Second,
 		InitWait:        10 * time.Second,
+		ListWait:        10 * time.Second,
+		ContentsWait:    30 * time.Second,
 		MaxParallel:     1,
 	}
 }
@@ -56,6 +69,7 @@ func DefaultSettings() Settings {
 type Service struct {
 	store     *store.Store
 	authority *certs.Authority
+	shutOut   ShutOut
 	agentURL  string
 	set       Settings
 	log       *slog.Logger
@@ -63,20 +77,29 @@ type Service struct {
 	born      time.Time // uptime starts here: silence is never counted from before
 
 	mu       sync.Mutex
-	stopping bool                 // no epoch begins any more; guarded by mu
+	farewell *farewell            // no epoch begins any more; nil: the controller does not stop; guarded by mu
 	sessions map[string]*session  // by agent id; guarded by mu
 	silent   map[string]time.Time // since when an agent without session is silent; guarded by mu
 
+	ending    chan struct{}        // closed when the controller stops
+	lastWords map[string]time.Time // of ended sessions, by agent; guarded by mu
+
 	watch     *watchers
+	feed      *feed
 	followers *followers
-	enrolGate *enrolGate
+	gates     map[string]*gate // by procedure; never changed
+
+	folders   *folders
+	listsWake chan struct{} // a list may be ready for the catalogue
+	clear     atomic.Bool   // a deleted repository has left archives in the store
 }
 
 // New makes a Service. Run must be called for its clocks to tick.
 func New(o Options) *Service {
-	return &Service{
+	s := &Service{
 		store:     o.Store,
 		authority: o.Authority,
+		shutOut:   o.ShutOut,
 		agentURL:  o.AgentURL,
 		set:       o.Settings,
 		log:       o.Logger,
@@ -84,16 +107,26 @@ func New(o Options) *Service {
 		born:      o.Now(),
 		sessions:  map[string]*session{},
 		silent:    map[string]time.Time{},
+		ending:    make(chan struct{}),
+		lastWords: map[string]time.Time{},
 		watch:     newWatchers(),
+		feed:      newFeed(),
 		followers: newFollowers(o.Now),
-		enrolGate: newEnrolGate(),
+		gates:     newGates(),
+		folders:   newFolders(),
+		listsWake: make(chan struct{}, 1),
 	}
+	s.store.Observe(s.notice)
+	return s
 }
 
 // Run watches the clocks until ctx ends: start deadlines, silent agents,
-// unconfirmed revisions. Then it ends every session, so that the agents see a
-// clean end and come back.
+// unconfirmed revisions; and takes lists of archives in. Then it ends every
+// session, so that the agents see a clean end and come back.
 func (s *Service) Run(ctx context.Context) {
+	var keeper sync.WaitGroup
+	keeper.Go(func() { s.keepCatalogue(ctx) })
+	defer keeper.Wait()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -107,8 +140,8 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// change is the one way a job changes here: Next decides, the store keeps,
-// and whoever waits for the job is told once the disk has it.
+// change is the one way a job changes here: Next decides, the store keeps. Who
+// waits for the job hears of it from the store, once the disk has it.
 func (s *Service) change(tx *store.Tx, j job.Job, ev job.Event) (job.Job, job.Effects, error) {
 	next, fx, err := job.Next(j, ev)
 	if err != nil || !fx.Changed {
@@ -116,30 +149,51 @@ func (s *Service) change(tx *store.Tx, j job.Job, ev job.Event) (job.Job, job.Ef
 	}
 	if !fx.Store {
 		tx.SetLive(next)
-		tx.OnCommit(func() { s.watch.wake(next.ID) })
 		return next, fx, nil
 	}
 	if err := tx.PutJob(next); err != nil {
 		return j, fx, err
 	}
-	if fx.Ended && next.Spec.Kind == job.Init {
-		if err := s.settleRepository(tx, next); err != nil {
+	if fx.Ended {
+		if err := s.conclude(tx, next); err != nil {
 			return j, fx, err
 		}
 	}
-	if fx.Ended && next.Verdict.BorgID != "" {
-		if err := s.rememberBorgID(tx, next); err != nil {
-			return j, fx, err
-		}
-	}
+	s.noticeBeside(tx, j, next)
 	tx.OnCommit(func() {
-		s.watch.wake(next.ID)
+		s.listArrived(next)
 		if fx.Order {
 			s.orderChanged(next)
 		}
 		s.logChange(j, next)
 	})
 	return next, fx, nil
+}
+
+// listArrived wakes the keeper of the catalogue for a list that is complete.
+func (s *Service) listArrived(j job.Job) {
+	if listsArchives(j.Spec) && j.LogComplete() {
+		signal(s.listsWake)
+	}
+}
+
+// conclude draws the conclusions from a job's end, in the commit of its verdict.
+func (s *Service) conclude(tx *store.Tx, j job.Job) error {
+	if j.Verdict.BorgID != "" {
+		if err := s.rememberBorgID(tx, j); err != nil {
+			return err
+		}
+	}
+	if err := s.settleRepository(tx, j); err != nil || !j.Status.Good() {
+		return err
+	}
+	switch {
+	case j.Spec.Kind == job.Backup:
+		return s.noteBackup(tx, j)
+	case listsArchives(j.Spec):
+		return s.noteList(tx, j)
+	}
+	return nil
 }
 
 func (s *Service) logChange(old, j job.Job) {

@@ -9,6 +9,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/google/uuid"
 
+	"borgfleet/certs"
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 )
@@ -16,6 +17,7 @@ import (
 // session is one epoch of one agent: from a Hello to the next, or to the end
 // of its Report stream. It holds no truth, only what must still be said.
 type session struct {
+	id      certs.Identity // of the certificate that it began with
 	agent   string
 	epoch   string
 	stateID string
@@ -37,24 +39,25 @@ type session struct {
 	applied     uint64                         // newest revision the agent has on disk
 	unconfirmed time.Time                      // since when revision > applied; zero: it is not
 	answers     map[job.Key]*fleetv1.JobAnswer // newest answer for each job, not yet sent
+	draining    bool                           // the host takes no new jobs
+	claims      map[job.Key]int64              // ids by which the agent knows jobs that the store does not
+	heardAt     time.Time                      // when the agent last said something
 }
 
-// How an epoch ends. Both are retried by the agent.
-var (
-	errNewEpoch = connect.NewError(connect.CodeAborted, errors.New("this epoch has ended: say Hello again"))
-	errStopping = connect.NewError(connect.CodeUnavailable, errors.New("the controller is stopping"))
-)
+// errNewEpoch ends an epoch for a newer one. Agents retry it.
+var errNewEpoch = connect.NewError(connect.CodeAborted, errors.New("this epoch has ended: say Hello again"))
 
-func newSession(agent, stateID string, now time.Time) *session {
+func newSession(id certs.Identity, stateID string, now time.Time) *session {
 	ctx, end := context.WithCancelCause(context.Background())
 	return &session{
-		agent: agent, stateID: stateID, began: now, epoch: uuid.NewString(),
+		id: id, agent: id.AgentID, stateID: stateID, began: now, heardAt: now, epoch: uuid.NewString(),
 		ctx: ctx, end: end,
 		watchWake:  make(chan struct{}, 1),
 		answerWake: make(chan struct{}, 1),
 		orders:     map[int64]struct{}{},
 		repos:      map[int64]struct{}{},
 		answers:    map[job.Key]*fleetv1.JobAnswer{},
+		claims:     map[job.Key]int64{},
 	}
 }
 
@@ -151,20 +154,30 @@ func (se *session) online() bool {
 	return se.reporting && se.ctx.Err() == nil
 }
 
-// begin opens a new epoch and ends the agent's older one.
-func (s *Service) begin(se *session) {
+// drains takes the agent's newest word on whether its host takes new jobs, and
+// says whether it is another one.
+func (se *session) drains(now bool) (changed bool) {
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	changed, se.draining = se.draining != now, now
+	return changed
+}
+
+// begin opens a new epoch and ends the agent's older one, unless the controller
+// stops: then it says when to come back.
+func (s *Service) begin(se *session) error {
 	s.mu.Lock()
-	old, stopping := s.sessions[se.agent], s.stopping
-	if !stopping {
-		s.sessions[se.agent] = se
+	if s.farewell != nil {
+		defer s.mu.Unlock()
+		return goingAway(s.farewell.next())
 	}
+	old := s.sessions[se.agent]
+	s.sessions[se.agent] = se
 	s.mu.Unlock()
 	if old != nil {
 		old.end(errNewEpoch)
 	}
-	if stopping {
-		se.end(errStopping)
-	}
+	return nil
 }
 
 // current finds the session of an epoch, or says why there is none.
@@ -191,21 +204,19 @@ func (s *Service) finish(se *session, why error) {
 	if s.sessions[se.agent] == se {
 		delete(s.sessions, se.agent)
 		s.silent[se.agent] = s.now()
+		s.lastWords[se.agent] = later(s.lastWords[se.agent], se.lastHeard())
 	}
 	s.mu.Unlock()
 }
 
-func (s *Service) endSessions() {
-	s.mu.Lock()
-	s.stopping = true
-	all := make([]*session, 0, len(s.sessions))
-	for _, se := range s.sessions {
-		all = append(all, se)
+func (s *Service) draining(agent string) bool {
+	se := s.session(agent)
+	if se == nil {
+		return false
 	}
-	s.mu.Unlock()
-	for _, se := range all {
-		s.finish(se, errStopping)
-	}
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	return se.draining
 }
 
 func (s *Service) online(agent string) bool {

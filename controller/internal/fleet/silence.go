@@ -10,7 +10,8 @@ import (
 
 // sweep is what the clock brings about: jobs whose start deadline passed
 // before they were sent, jobs of agents that have been silent for too long,
-// revisions that nobody confirmed, and hosts that a silent holder kept waiting.
+// revisions that nobody confirmed, certificates that have expired, hosts that a
+// silent holder kept waiting, and lists that could not be taken in.
 func (s *Service) sweep(ctx context.Context) {
 	now := s.now()
 	s.mu.Lock()
@@ -18,6 +19,7 @@ func (s *Service) sweep(ctx context.Context) {
 		se.overdue(now, s.set.ConfirmSnapshot)
 	}
 	s.mu.Unlock()
+	s.expelUnwelcome()
 
 	hosts := map[string]bool{} // whose waiting jobs are to be looked at
 	for _, j := range s.store.ActiveJobs() {
@@ -26,6 +28,9 @@ func (s *Service) sweep(ctx context.Context) {
 		} else if !j.Sent && j.Status == job.Pending && s.online(j.Agent) {
 			hosts[j.Agent] = true
 		}
+	}
+	if len(s.store.NewLists()) > 0 {
+		signal(s.listsWake) // one may have failed for the disk's sake
 	}
 	for agent := range hosts {
 		s.update(ctx, "dispatch", agent, func(tx *store.Tx) error { return s.dispatch(tx, agent) })

@@ -2,58 +2,57 @@ package fleet
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
 )
 
-const idempotencyLife = 24 * time.Hour
-
 // Start makes a backup job. A busy repository, a busy host or an absent agent
 // is no error: the job waits and says why.
 func (s *Service) Start(ctx context.Context, r StartRequest) (job.Job, error) {
-	repo, err := s.findRepository(r.Repository, r.Agent)
-	if err != nil {
-		return job.Job{}, err
+	repo, refused := s.findRepository(r.Repository, r.Agent)
+	if refused == nil && repo.Status != store.RepositoryReady {
+		refused = notReady(repo)
 	}
-	if repo.Status != store.RepositoryReady {
-		return job.Job{}, notReady(repo)
+	return s.startOnce(ctx, once{r.By, r.IdempotencyKey, r.Repository + "\x00" + r.Agent}, refused, func(tx *store.Tx) (job.Job, error) {
+		return s.order(tx, repo.ID, job.Backup, r.By, nil)
+	})
+}
+
+// order makes a job for a repository as it is registered in this update. add
+// says what the job's kind needs beside it.
+func (s *Service) order(tx *store.Tx, repository int64, kind job.Kind, by string, add func(*job.Spec)) (job.Job, error) {
+	repo, ok := tx.Repository(repository)
+	if !ok {
+		return job.Job{}, noSuchRepository(repository)
 	}
 	key, err := job.NewKey()
 	if err != nil {
 		return job.Job{}, err
 	}
-	var started job.Job
-	err = s.store.Update(ctx, func(tx *store.Tx) error {
-		if j, found, err := s.startedBefore(tx, r); err != nil || found {
-			started = j
-			return err
-		}
-		spec := s.newSpec(job.Backup, repo, r.By)
-		j, err := s.create(tx, key, repo.Agent, spec)
-		if err != nil {
-			return err
-		}
-		started = j
-		return s.rememberStart(tx, r, j.ID)
-	})
-	return started, err
+	spec := s.newSpec(kind, repo, by)
+	if add != nil {
+		add(&spec)
+	}
+	return s.create(tx, key, repo.Agent, spec)
 }
 
 // create puts a new job into the store and looks at once whether it may start:
 // then the grant is in the same commit, and no second fsync is waited for.
 func (s *Service) create(tx *store.Tx, key job.Key, agent string, spec job.Spec) (job.Job, error) {
+	if err := refuseGone(tx, agent); err != nil {
+		return job.Job{}, err
+	}
 	j := job.New(tx.NewJobID(), key, agent, spec)
 	if err := tx.PutJob(j); err != nil {
 		return j, err
 	}
+	s.noticeCounts(tx, agent)
 	if err := s.dispatch(tx, agent); err != nil {
 		return j, err
 	}
@@ -71,36 +70,6 @@ func (s *Service) newSpec(kind job.Kind, repo store.Repository, by string) job.S
 		TriggeredBy:   job.ByManual,
 		RequestedBy:   by,
 	}
-}
-
-func (s *Service) startedBefore(tx *store.Tx, r StartRequest) (job.Job, bool, error) {
-	if r.IdempotencyKey == "" {
-		return job.Job{}, false, nil
-	}
-	rec, ok, err := tx.Idempotency(r.By + "\x00" + r.IdempotencyKey)
-	if err != nil || !ok || !s.now().Before(rec.ExpiresAt) {
-		return job.Job{}, false, err
-	}
-	if !slices.Equal(rec.RequestSHA256, digest(r)) {
-		return job.Job{}, false, fault.New(fault.Invalid, "idempotency_key_reused",
-			"this Idempotency-Key was used for another request in the last 24 hours; use a new one")
-	}
-	j, ok, err := tx.Job(rec.Job)
-	return j, ok, err
-}
-
-func (s *Service) rememberStart(tx *store.Tx, r StartRequest, id int64) error {
-	if r.IdempotencyKey == "" {
-		return nil
-	}
-	return tx.PutIdempotency(r.By+"\x00"+r.IdempotencyKey, store.IdempotencyRecord{
-		Job: id, RequestSHA256: digest(r), ExpiresAt: s.now().Add(idempotencyLife),
-	})
-}
-
-func digest(r StartRequest) []byte {
-	sum := sha256.Sum256([]byte(r.Repository + "\x00" + r.Agent))
-	return sum[:]
 }
 
 func notReady(r store.Repository) error {

@@ -55,8 +55,12 @@ type AgentView struct {
 	Waiting              int
 	Paused               bool
 	Revoked              bool
+	RevokedAt            time.Time
 	MaxParallel          int
-	AgeRecipient         string // what a client seals passphrases to
+	Problem              string         // what a person should look at; empty: nothing
+	ProblemAt            time.Time      // when it was last seen
+	ClockSkew            *time.Duration // how far its clock was ahead; nil: it has not said Hello yet
+	AgeRecipient         string         // what a client seals passphrases to
 }
 
 // BorgBinary is a borg found on a host.
@@ -66,7 +70,7 @@ type BorgBinary struct {
 	Problem string // empty, or why the agent cannot use it
 }
 
-// RepositoryView is a registered repository.
+// RepositoryView is a registered repository. MatchArchives is never empty.
 type RepositoryView struct {
 	job.Repository
 	AgentID        string
@@ -75,8 +79,13 @@ type RepositoryView struct {
 	ErrorCode      string
 	ErrorMessage   string
 	AlreadyExisted bool
+	Imported       bool
 	CreatedAt      time.Time
-	InitJob        int64 // the job that made or adopted it
+	InitJob        int64 // the job that made, adopted or imported it
+
+	CatalogueAsOf time.Time // when this was true; zero: nothing is known of the archives
+	Archives      int64
+	Unmatched     int64 // of these, that MatchArchives does not match
 }
 
 // StartRequest asks for a backup.
@@ -93,6 +102,15 @@ type RepositoryRequest struct {
 	Agent            string // id or name; may be empty when the fleet has one agent
 	Definition       job.Repository
 	Passphrase       string
+	PassphraseSealed []byte
+	By               string
+}
+
+// RepositoryUpdate changes a registration.
+type RepositoryUpdate struct {
+	ID               int64
+	Change           func(job.Repository) job.Repository // may be called more than once
+	Passphrase       string                              // this or the next, or neither: the old one stays
 	PassphraseSealed []byte
 	By               string
 }

@@ -67,6 +67,11 @@ func (s *Service) snapshot(se *session) *fleetv1.WatchResponse {
 			m.Repositories = append(m.Repositories, wire.FromRepository(r.Repository))
 		}
 	}
+	for _, h := range s.store.HeldBy(se.agent) {
+		if h.Settled {
+			m.SettledRepositories = append(m.SettledRepositories, h.Repository.ID)
+		}
+	}
 	return m
 }
 

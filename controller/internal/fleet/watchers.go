@@ -1,6 +1,12 @@
 package fleet
 
-import "sync"
+import (
+	"context"
+	"sync"
+	"time"
+
+	"borgfleet/shared/job"
+)
 
 // watchers wakes those who wait for a job to change. A wake-up says only "look
 // again", so it can never be missed, late or too many.
@@ -40,6 +46,31 @@ func (w *watchers) wake(id int64) {
 		select {
 		case ch <- struct{}{}:
 		default: // one wake-up is already waiting
+		}
+	}
+}
+
+// await waits until a job is done, for limit at most, and says whether it is. A
+// controller that stops has no agents any more that could tell: who waits then
+// is answered at once.
+func (s *Service) await(ctx context.Context, id int64, limit time.Duration, done func(job.Job) bool) (job.Job, bool, error) {
+	changed, stop := s.watch.on(id)
+	defer stop()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for {
+		j, err := s.load(id)
+		if err != nil || done(j) {
+			return j, err == nil, err
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return j, false, nil
+		case <-s.ending:
+			return j, false, nil
+		case <-ctx.Done():
+			return j, false, ctx.Err()
 		}
 	}
 }

@@ -54,6 +54,14 @@ type packed struct {
 	agent                 []byte
 }
 
+// CheckRow says whether an encoded row reads.
+func CheckRow(b []byte) error {
+	if _, err := decode(b); err != nil {
+		return fmt.Errorf("read history row: %w", err)
+	}
+	return nil
+}
+
 func decode(b []byte) (packed, error) {
 	if len(b) < rowFixed {
 		return packed{}, errShortRow

@@ -20,6 +20,8 @@ import (
 	"borgfleet/certs"
 	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/fleet"
+	"borgfleet/controller/internal/maintain"
+	"borgfleet/shared/clock"
 )
 
 // doors are the listeners and what answers behind them.
@@ -92,21 +94,34 @@ func (d *doors) admin(dataDir string) error {
 }
 
 // prepare puts the servers behind the listeners.
-func (d *doors) prepare(a *certs.Authority, rest api.Options, fl *fleet.Service, log *slog.Logger) error {
+func (d *doors) prepare(a *certs.Authority, rest api.Options, care maintain.Options, fl *fleet.Service, log *slog.Logger) error {
 	local := rest
 	local.Principal = peerPrincipal
-	admin := api.HTTPServer(api.New(local), log)
+	admin := restServer(local, log)
 	admin.ConnContext = withPeer
-	conf, err := a.ServerTLS(time.Now)
+	care.Next, care.By = admin.Handler, func(r *http.Request) (string, bool) {
+		p, ok := peerPrincipal(r)
+		return p.User, ok
+	}
+	admin.Handler = maintain.New(care)
+	conf, err := a.ServerTLS(clock.Now)
 	if err != nil {
 		return err
 	}
 	d.servers = []door{
-		{server: api.HTTPServer(api.New(rest), log), on: d.api},
+		{server: restServer(rest, log), on: d.api},
 		{server: admin, on: d.local},
 		{server: agentServer(fl.Handler(), conf, log), on: d.agents, tls: true},
 	}
 	return nil
+}
+
+// restServer does not wait for streams when it stops.
+func restServer(o api.Options, log *slog.Logger) *http.Server {
+	handler := api.New(o)
+	server := api.HTTPServer(handler, log)
+	server.RegisterOnShutdown(handler.EndStreams)
+	return server
 }
 
 // agentServer speaks HTTP/2 only. Pings end half-open links; the windows keep

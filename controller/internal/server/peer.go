@@ -59,5 +59,5 @@ func peerPrincipal(r *http.Request) (api.Principal, bool) {
 	if u, err := user.LookupId(name); err == nil {
 		name = u.Username
 	}
-	return api.Principal{User: name + "@localhost", Role: api.Admin}, true
+	return api.Principal{User: name + "@localhost", Role: api.Admin, Local: true}, true
 }

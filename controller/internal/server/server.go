@@ -8,16 +8,22 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"borgfleet/certs"
+	"borgfleet/controller/internal/addresses"
 	"borgfleet/controller/internal/api"
+	"borgfleet/controller/internal/auth"
+	"borgfleet/controller/internal/backup"
 	"borgfleet/controller/internal/fleet"
+	"borgfleet/controller/internal/maintain"
+	"borgfleet/controller/internal/revoked"
 	"borgfleet/controller/internal/store"
+	"borgfleet/shared/clock"
+	"borgfleet/shared/secretfile"
 	"borgfleet/shared/version"
 )
 
@@ -56,14 +62,23 @@ func Serve(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer doors.close()
-	if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
+	if err := secretfile.MakeDir(o.DataDir); err != nil {
 		return fmt.Errorf("data directory: %w; choose another with --data-dir, or make it and give it to this user", err)
 	}
-	st, err := store.Open(filepath.Join(o.DataDir, "store"), store.Options{Logger: o.Logger, Now: time.Now})
+	if err := backup.RefuseUnfinished(o.DataDir); err != nil {
+		return err
+	}
+	st, err := store.Open(filepath.Join(o.DataDir, "store"), store.Options{Logger: o.Logger, Now: clock.Now})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	// The store's lock is ours by now, and this file goes with it.
+	shutOut, err := revoked.Open(filepath.Join(o.DataDir, revoked.Name))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shutOut.Close()) }()
 	authority, err := openAuthority(filepath.Join(o.DataDir, "ca"))
 	if err != nil {
 		return err
@@ -77,9 +92,12 @@ func Serve(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	fl := fleet.New(fleet.Options{
-		Store: st, Authority: authority, AgentURL: agentURL,
-		Settings: o.Settings, Logger: o.Logger, Now: time.Now,
+		Store: st, Authority: authority, ShutOut: shutOut, AgentURL: agentURL,
+		Settings: o.Settings, Logger: o.Logger, Now: clock.Now,
 	})
+	if err := fl.AlignShutOut(ctx); err != nil {
+		return err
+	}
 	rest := api.Options{
 		Fleet: fl, Auth: people, LogPolicy: o.LogPolicy,
 		Version: version.String(), Logger: o.Logger, Ready: st.Ready,
@@ -87,21 +105,33 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if err := doors.admin(o.DataDir); err != nil {
 		return err
 	}
-	if err := doors.prepare(authority, rest, fl, o.Logger); err != nil {
+	care := maintain.Options{
+		Fleet: fl, Store: st, ShutOut: shutOut, FleetID: authority.FleetID(),
+		Authority: filepath.Join(o.DataDir, "ca"), Logger: o.Logger, Now: clock.Now,
+	}
+	if err := doors.prepare(authority, rest, care, fl, o.Logger); err != nil {
 		return err
 	}
-	return run(ctx, o, fl, st, doors, Addresses{
-		API: doors.apiURL(), AgentListen: "https://" + doors.agents.Addr().String(), Agents: agentURL, AdminSocket: doors.socket, PasswordFile: passwordFile,
+	where := addresses.Addresses{API: doors.apiURL(), AgentListen: "https://" + doors.agents.Addr().String(), Agents: agentURL}
+	if err := where.Save(o.DataDir); err != nil { // a full disk is no reason not to answer
+		o.Logger.Warn("borgfleet-controller doctor will not know where the doors are", "err", err)
+	}
+	return run(ctx, o, fl, people, st, doors, Addresses{
+		API: where.API, AgentListen: where.AgentListen, Agents: where.Agents, AdminSocket: doors.socket, PasswordFile: passwordFile,
 	})
 }
 
 // run serves until ctx ends or a part fails, then ends the parts in an order
 // that loses nothing: the fleet's sessions first, so that agents see an end and
 // keep what is not acknowledged; then the doors; the store last.
-func run(ctx context.Context, o Options, fl *fleet.Service, st *store.Store, d *doors, at Addresses) error {
+func run(ctx context.Context, o Options, fl *fleet.Service, people *auth.People, st *store.Store, d *doors, at Addresses) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		fl.Run(ctx)
+		return nil
+	})
+	g.Go(func() error {
+		people.Run(ctx)
 		return nil
 	})
 	g.Go(func() error {
@@ -124,7 +154,7 @@ func run(ctx context.Context, o Options, fl *fleet.Service, st *store.Store, d *
 func openAuthority(dir string) (*certs.Authority, error) {
 	a, err := certs.OpenAuthority(dir)
 	if errors.Is(err, certs.ErrNoAuthority) {
-		return certs.CreateAuthority(dir, time.Now(), rand.Reader)
+		return certs.CreateAuthority(dir, clock.Now(), rand.Reader)
 	}
 	return a, err
 }

@@ -26,6 +26,11 @@ type Agent struct {
 	Paused               bool
 	MaxParallel          int
 	PublicKeySHA256      []byte // of the key it enrolled with
+	Problem              string // what a person should look at; empty: nothing
+	ProblemAt            time.Time
+	RevokedAt            time.Time
+	ClockSkew            time.Duration // how far its clock was ahead at the last Hello
+	EnrolledName         string        // the name that its host knows, and names archives with
 }
 
 // BorgBinary is a borg found on the agent's host.
@@ -43,6 +48,8 @@ func agentToProto(a Agent) *storev1.Agent {
 		CertificateExpiresAt: stamp(a.CertificateExpiresAt), ValidFrom: stamp(a.ValidFrom),
 		Revoked: a.Revoked, Paused: a.Paused, MaxParallel: int32(a.MaxParallel),
 		PublicKeySha256: a.PublicKeySHA256,
+		Problem:         text(a.Problem), ProblemAt: stamp(a.ProblemAt), RevokedAt: stamp(a.RevokedAt),
+		ClockSkew: int64(a.ClockSkew), EnrolledName: text(a.EnrolledName),
 	}
 	for _, b := range a.Borg {
 		p.Borg = append(p.Borg, &fleetv1.BorgBinary{Path: text(b.Path), Version: text(b.Version), Problem: text(b.Problem)})
@@ -58,6 +65,8 @@ func agentFromProto(p *storev1.Agent) Agent {
 		CertificateExpiresAt: instant(p.CertificateExpiresAt), ValidFrom: instant(p.ValidFrom),
 		Revoked: p.Revoked, Paused: p.Paused, MaxParallel: int(p.MaxParallel),
 		PublicKeySHA256: p.PublicKeySha256,
+		Problem:         p.Problem, ProblemAt: instant(p.ProblemAt), RevokedAt: instant(p.RevokedAt),
+		ClockSkew: time.Duration(p.ClockSkew), EnrolledName: cmp.Or(p.EnrolledName, p.Name),
 	}
 	for _, b := range p.Borg {
 		a.Borg = append(a.Borg, BorgBinary{Path: b.Path, Version: b.Version, Problem: b.Problem})
@@ -81,6 +90,7 @@ func (tx *Tx) PutAgent(a Agent) error {
 		tx.change(unname(old))
 	}
 	tx.change(name(a))
+	tx.changed(Changed{Thing: ThingAgent, Agent: a.ID})
 	return putRecord(tx, nameKey(agentPrefix, a.ID), agentToProto(a), agentsOf, a.ID, a)
 }
 

@@ -34,6 +34,7 @@ const (
 const (
 	flagGap    = 1 << 0
 	flagNoTime = 1 << 1
+	flagData   = 1 << 2
 )
 
 var errChunk = errors.New("a log chunk does not read")
@@ -124,6 +125,9 @@ func (d *differ) append(b []byte, r job.Record) []byte {
 	if r.Time.IsZero() {
 		flags |= flagNoTime
 	}
+	if len(r.Data) > 0 {
+		flags |= flagData
+	}
 	b = append(b, flags, byte(r.Level))
 	b = binary.AppendUvarint(b, r.Number-d.number)
 	d.number = r.Number
@@ -139,6 +143,10 @@ func (d *differ) append(b []byte, r job.Record) []byte {
 	if r.Gap != nil {
 		b = binary.AppendUvarint(b, r.Gap.Count)
 		b = appendString(b, r.Gap.Reason)
+	}
+	if flags&flagData != 0 {
+		b = binary.AppendUvarint(b, uint64(len(r.Data)))
+		b = append(b, r.Data...)
 	}
 	return b
 }
@@ -183,6 +191,9 @@ func (d *decoder) record(before *differ) job.Record {
 	r.Text = d.string()
 	if flags&flagGap != 0 {
 		r.Gap = &job.Gap{Count: d.uvarint(), Reason: d.string()}
+	}
+	if flags&flagData != 0 {
+		r.Data = []byte(d.string())
 	}
 	return r
 }

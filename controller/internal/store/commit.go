@@ -28,7 +28,11 @@ func (s *Store) commit(g *group) error {
 	if len(g.writes) == 0 {
 		return nil
 	}
-	if err := s.space.check(); err != nil {
+	check := s.space.check
+	if g.urgent {
+		check = s.space.checkUrgent
+	}
+	if err := check(); err != nil {
 		return err
 	}
 	s.stats.commits.Add(1)

@@ -122,7 +122,8 @@ func (s *Store) runGroup(waiting []*request) []*request {
 	g := newGroup(s)
 	defer g.close()
 	n := 0
-	for n < len(waiting) && !g.full() {
+	alone := s.space.check() != nil // an urgent one must not be refused with the others, nor take them along
+	for n < len(waiting) && !g.full() && !(alone && n > 0) {
 		r := waiting[n]
 		n++
 		if r.pick() {
@@ -141,6 +142,7 @@ func (s *Store) runGroup(waiting []*request) []*request {
 		return waiting[n:]
 	}
 	s.publish(g)
+	s.tellObserver(g.changed)
 	for _, fn := range g.onCommit {
 		s.callback(fn)
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"borgfleet/controller/internal/fault"
+	"borgfleet/shared/secretfile"
 	"borgfleet/shared/version"
 )
 
@@ -44,6 +45,10 @@ func openDir(path string) (*dir, error) {
 	if err := d.checkVersion(); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
+	// Badger would make it, too, and not sync its name.
+	if err := secretfile.MakeDir(d.data()); err != nil {
+		return nil, errors.Join(notUsable(path, err), d.close())
+	}
 	return d, nil
 }
 
@@ -57,7 +62,7 @@ func (d *dir) close() error {
 func (d *dir) data() string { return filepath.Join(d.path, dataDir) }
 
 func makeDir(path string) error {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := secretfile.MakeDir(path); err != nil {
 		return notUsable(path, err)
 	}
 	info, err := os.Stat(path)

@@ -29,6 +29,12 @@ func errDiskFull(dir string, free, need uint64) error {
 		dir, free>>20, need>>20)
 }
 
+func errNoRoomToOpen(dir string, free, need uint64) error {
+	return fault.New(fault.Unavailable, "disk_full",
+		"the disk of %s has %d MiB left, and opening the store takes %d MiB. Make room there, then start the controller again",
+		dir, free>>20, need>>20)
+}
+
 func errFailed(dir string, cause error) error {
 	return fault.Wrap(cause, fault.Unavailable, "store_failed",
 		"writing to %s failed, so it is not known what is on the disk; the controller must start again", dir)

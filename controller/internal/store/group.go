@@ -29,10 +29,12 @@ type group struct {
 
 	writes map[string]write
 	bytes  int64 // of writes, as Badger counts them
+	urgent bool  // one of the updates is
 
 	changes  []change // for the published state
 	index    []func(*history.Index)
 	forget   []int64 // ended jobs that changed: the cache has them wrong
+	changed  []Changed
 	onCommit []func()
 	undo     []func()
 }
@@ -65,8 +67,10 @@ func (g *group) run(fn func(*Tx) error) error {
 	if err != nil {
 		g.rollbackTo(mark)
 		g.reset(before)
+		return err
 	}
-	return err
+	g.urgent = g.urgent || tx.urgent
+	return nil
 }
 
 // call makes an error of a panic: the committer serves everybody, and one
@@ -81,16 +85,17 @@ func call(fn func(*Tx) error, tx *Tx) (err error) {
 	return fn(tx)
 }
 
-type groupMark struct{ changes, index, forget, onCommit int }
+type groupMark struct{ changes, index, forget, changed, onCommit int }
 
 func (g *group) mark() groupMark {
-	return groupMark{len(g.changes), len(g.index), len(g.forget), len(g.onCommit)}
+	return groupMark{len(g.changes), len(g.index), len(g.forget), len(g.changed), len(g.onCommit)}
 }
 
 func (g *group) reset(m groupMark) {
 	g.changes = g.changes[:m.changes]
 	g.index = g.index[:m.index]
 	g.forget = g.forget[:m.forget]
+	g.changed = g.changed[:m.changed]
 	g.onCommit = g.onCommit[:m.onCommit]
 }
 

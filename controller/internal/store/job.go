@@ -60,6 +60,7 @@ func (tx *Tx) PutJob(j job.Job) error {
 	}
 	tx.change(setJob(&j))
 	tx.index(func(ix *history.Index) { ix.Put(row) })
+	tx.changed(ChangedJob(j))
 	return nil
 }
 
@@ -107,6 +108,9 @@ func (tx *Tx) SetLive(j job.Job) {
 		return
 	}
 	tx.change(setJob(&j))
+	live := ChangedJob(j)
+	live.Live = true
+	tx.changed(live)
 	if j.Status != old.Status {
 		row := history.RowOf(j)
 		tx.index(func(ix *history.Index) { ix.Put(row) })
@@ -133,6 +137,7 @@ func (tx *Tx) DeleteJob(id int64) error {
 	tx.g.forget = append(tx.g.forget, id)
 	at := history.RowOf(j).Position()
 	tx.index(func(ix *history.Index) { ix.Delete(at) })
+	tx.changed(ChangedJob(j))
 	return nil
 }
 

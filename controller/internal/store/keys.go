@@ -15,16 +15,26 @@ const (
 	guardPrefix       = 'k' // + job key: the id
 	logPrefix         = 'l' // + id + number of the first line: a chunk
 	agentPrefix       = 'a'
+	formerAgentPrefix = 'f'
 	repositoryPrefix  = 'r'
 	joinTokenPrefix   = 't'
 	userPrefix        = 'u'
 	idempotencyPrefix = 'i'
+	apiTokenPrefix    = 'p' // + id
+	endedLoginPrefix  = 'e' // + id of the login: when it would have ended by itself
+	cataloguePrefix   = 'c' // + repository id: the head
+	archivePrefix     = 'v' // + repository id + archive id: one archive
+	newListPrefix     = 'n' // + job id: a list that is not in the catalogue yet
+	heldPrefix        = 'd' // + repository id + agent id: a definition that the agent holds and this store does not
+
+	formerRepositoryPrefix = 'q' // + id
 )
 
 const (
 	storeIDKey        = "mid"
 	nextJobKey        = "mnext-job"
 	nextRepositoryKey = "mnext-repository"
+	restoredKey       = "mrestored" // how this store was made, if from a backup
 )
 
 func idKey(prefix byte, id int64) []byte {
@@ -37,6 +47,14 @@ func nameKey(prefix byte, name string) []byte { return append([]byte{prefix}, na
 
 func logKey(id int64, first uint64) []byte {
 	return binary.BigEndian.AppendUint64(idKey(logPrefix, id), first)
+}
+
+func archiveKey(repository int64, id string) []byte {
+	return append(idKey(archivePrefix, repository), id...)
+}
+
+func heldKey(repository int64, agent string) []byte {
+	return append(idKey(heldPrefix, repository), agent...)
 }
 
 func firstOf(logKey []byte) uint64 {

@@ -39,6 +39,9 @@ func (s *Store) loadMeta(txn *badger.Txn) error {
 		}
 	}
 	s.id = string(id)
+	if s.restored, err = loadRestored(txn); err != nil {
+		return err
+	}
 	if s.next.job, err = loadCounter(txn, nextJobKey); err != nil {
 		return err
 	}
@@ -58,9 +61,16 @@ func (s *Store) loadTables(txn *badger.Txn) error {
 			s.both(put(agentsOf, a.ID, a))
 			s.both(name(a))
 		}),
+		loadTable(txn, formerAgentPrefix, func(p *storev1.Agent) {
+			s.both(put(formerAgentsOf, p.Id, FormerAgent{ID: p.Id, Name: p.Name}))
+		}),
 		loadTable(txn, repositoryPrefix, func(p *storev1.Repository) {
 			r := repositoryFromProto(p)
 			s.both(put(repositoriesOf, r.ID, r))
+		}),
+		loadTable(txn, formerRepositoryPrefix, func(p *storev1.Repository) {
+			r := former(repositoryFromProto(p))
+			s.both(put(formerRepositoriesOf, r.ID, r))
 		}),
 		loadTable(txn, joinTokenPrefix, func(p *storev1.JoinToken) {
 			t := joinTokenFromProto(p)
@@ -69,6 +79,20 @@ func (s *Store) loadTables(txn *badger.Txn) error {
 		loadTable(txn, userPrefix, func(p *storev1.User) {
 			u := userFromProto(p)
 			s.both(put(usersOf, u.Name, u))
+		}),
+		loadTable(txn, apiTokenPrefix, func(p *storev1.ApiToken) {
+			t := apiTokenFromProto(p)
+			s.both(put(apiTokensOf, t.ID, t))
+		}),
+		s.loadEndedLogins(txn),
+		loadTable(txn, cataloguePrefix, func(p *storev1.Catalogue) {
+			c := catalogueFromProto(p)
+			s.both(put(cataloguesOf, c.Repository, c))
+		}),
+		s.loadNewLists(txn),
+		loadTable(txn, heldPrefix, func(p *storev1.HeldRepository) {
+			h := heldFromProto(p)
+			s.both(put(heldOf, h.id(), h))
 		}),
 	)
 }

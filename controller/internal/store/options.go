@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// DefaultKeepFree is what is left free of the store's disk; below it nothing is
+// stored. See space.
+const DefaultKeepFree = 256 << 20
+
 // Options says how much a store may take. Zero fields have good values.
 type Options struct {
 	Logger *slog.Logger     // nil: silent
@@ -31,6 +35,6 @@ func (o Options) withDefaults() Options {
 	def(&o.MemTableSize, 32<<20)
 	def(&o.BlockCache, 64<<20)
 	def(&o.IndexCache, 64<<20)
-	def(&o.KeepFree, 256<<20)
+	def(&o.KeepFree, DefaultKeepFree)
 	return o
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -42,6 +43,15 @@ func (s *Store) Query(f history.Filter, cursor string, limit int) (jobs []job.Jo
 
 // Count is how many jobs there are.
 func (s *Store) Count() int { return s.index.Len() }
+
+// Span gives when the oldest and the newest job were made; zero: there is none.
+func (s *Store) Span() (oldest, newest time.Time) { return s.index.Span() }
+
+// DiskBytes is how much room the store takes on the disk, as last counted.
+func (s *Store) DiskBytes() int64 {
+	tables, values := s.db.Size()
+	return tables + values
+}
 
 // Totals sums up the jobs that f selects.
 func (s *Store) Totals(f history.Filter) history.Totals { return s.index.Totals(f) }

@@ -27,14 +27,15 @@ type Repository struct {
 	ErrorMessage   string
 	AlreadyExisted bool
 	CreatedAt      time.Time
-	InitJob        int64
+	InitJob        int64 // that made, adopted or imported it
+	Imported       bool  // it had to be there already
 }
 
 func repositoryToProto(r Repository) *storev1.Repository {
 	return &storev1.Repository{
 		Definition: wire.FromRepository(r.Repository), Agent: r.Agent, Status: string(r.Status),
 		ErrorCode: text(r.ErrorCode), ErrorMessage: text(r.ErrorMessage),
-		AlreadyExisted: r.AlreadyExisted, CreatedAt: stamp(r.CreatedAt), InitJob: r.InitJob,
+		AlreadyExisted: r.AlreadyExisted, CreatedAt: stamp(r.CreatedAt), InitJob: r.InitJob, Imported: r.Imported,
 	}
 }
 
@@ -42,7 +43,7 @@ func repositoryFromProto(p *storev1.Repository) Repository {
 	return Repository{
 		Repository: wire.ToRepository(p.Definition), Agent: p.Agent, Status: RepositoryStatus(p.Status),
 		ErrorCode: p.ErrorCode, ErrorMessage: p.ErrorMessage,
-		AlreadyExisted: p.AlreadyExisted, CreatedAt: instant(p.CreatedAt), InitJob: p.InitJob,
+		AlreadyExisted: p.AlreadyExisted, CreatedAt: instant(p.CreatedAt), InitJob: p.InitJob, Imported: p.Imported,
 	}
 }
 
@@ -54,12 +55,16 @@ func (tx *Tx) Repositories() []Repository { return sortedRepositories(&tx.s.work
 
 // PutRepository stores a repository, new or changed.
 func (tx *Tx) PutRepository(r Repository) error {
+	tx.changed(Changed{Thing: ThingRepository, ID: r.ID, Agent: r.Agent})
 	return putRecord(tx, idKey(repositoryPrefix, r.ID), repositoryToProto(r), repositoriesOf, r.ID, r)
 }
 
-// DeleteRepository removes the registration. The history stays.
-func (tx *Tx) DeleteRepository(id int64) error {
-	return removeRecord(tx, idKey(repositoryPrefix, id), repositoriesOf, id)
+// changedRepository: people see of a repository what is registered and how its
+// catalogue stands.
+func (tx *Tx) changedRepository(id int64) {
+	if r, ok := tx.Repository(id); ok {
+		tx.changed(Changed{Thing: ThingRepository, ID: id, Agent: r.Agent})
+	}
 }
 
 // Repository gives the repository with this id.
@@ -79,5 +84,7 @@ func (s *Store) Repositories() []Repository {
 func repositoriesOf(st *state) table[int64, Repository] { return st.repositories }
 
 func sortedRepositories(st *state) []Repository {
-	return st.repositories.sorted(func(a, b Repository) int { return cmp.Compare(a.ID, b.ID) })
+	return st.repositories.sorted(byID)
 }
+
+func byID(a, b Repository) int { return cmp.Compare(a.ID, b.ID) }

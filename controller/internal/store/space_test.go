@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"borgfleet/shared/job"
@@ -117,6 +118,13 @@ func fillDisk(t *testing.T, dir string) {
 			}
 		}
 		wantCode(t, err, "disk_full")
+		fill(t, dir, filepath.Join(dir, "more"), opt.KeepFree/4+(2<<20))
+		for range 300 { // what takes authority away goes on
+			update(t, s, func(tx *Tx) error { tx.Urgent(); return tx.PutAgent(Agent{ID: "a1", Revoked: true}) })
+		}
+		if err := os.Truncate(filepath.Join(dir, "more"), 0); err != nil {
+			t.Fatal(err)
+		}
 		if round == 1 { // reading, and opening to read, go on
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
@@ -131,8 +139,10 @@ func fillDisk(t *testing.T, dir string) {
 		if s.Count() != len(stored) {
 			t.Fatalf("%d jobs, %d acknowledged", s.Count(), len(stored))
 		}
-		if err := os.Remove(filler); err != nil {
-			t.Fatal(err)
+		for _, file := range []string{filler, filepath.Join(dir, "more")} {
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if err := s.Close(); err != nil {
@@ -141,6 +151,9 @@ func fillDisk(t *testing.T, dir string) {
 	fill(t, dir, filler, 1<<20)
 	_, err = Open(filepath.Join(dir, "store"), opt)
 	wantCode(t, err, "disk_full")
+	if strings.Contains(err.Error(), "by itself") || !strings.Contains(err.Error(), "takes 12 MiB") || !strings.Contains(err.Error(), "start the controller again") {
+		t.Errorf("who cannot start is told %q", err)
+	}
 }
 
 // fill leaves only so many bytes free.

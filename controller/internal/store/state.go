@@ -1,15 +1,25 @@
 package store
 
+import "time"
+
 // state is what the store has in memory beside the history index. There are
 // two: working belongs to the committer and is ahead of the disk by what is
 // staged; published is what everybody else reads, and is never ahead.
 type state struct {
-	active       *activeJobs
-	agents       table[string, Agent]
-	agentNames   table[string, string]
-	repositories table[int64, Repository]
-	joinTokens   table[string, JoinToken]
-	users        table[string, User]
+	active             *activeJobs
+	agents             table[string, Agent]
+	agentNames         table[string, string]
+	formerAgents       table[string, FormerAgent]
+	repositories       table[int64, Repository]
+	formerRepositories table[int64, Repository]
+
+	joinTokens  table[string, JoinToken]
+	users       table[string, User]
+	apiTokens   table[string, APIToken]
+	endedLogins table[string, time.Time]
+	catalogues  table[int64, Catalogue]
+	newLists    table[int64, NewList]
+	held        table[heldID, HeldRepository]
 }
 
 func newState() state {
@@ -17,8 +27,16 @@ func newState() state {
 		active:       newActiveJobs(),
 		agents:       table[string, Agent]{},
 		agentNames:   table[string, string]{},
+		formerAgents: table[string, FormerAgent]{},
 		repositories: table[int64, Repository]{},
 		joinTokens:   table[string, JoinToken]{},
 		users:        table[string, User]{},
+		apiTokens:    table[string, APIToken]{},
+		endedLogins:  table[string, time.Time]{},
+		catalogues:   table[int64, Catalogue]{},
+		newLists:     table[int64, NewList]{},
+		held:         table[heldID, HeldRepository]{},
+
+		formerRepositories: table[int64, Repository]{},
 	}
 }

@@ -41,8 +41,11 @@ type Store struct {
 	failOnce sync.Once
 	failed   atomic.Pointer[error]
 	failedCh chan struct{}
+	observer atomic.Pointer[func([]Changed)]
 
+	readers   readers
 	id        string
+	restored  *Restored // nil: this store was not made from a backup
 	stats     stats
 	closeOnce sync.Once
 	closeErr  error
@@ -81,9 +84,10 @@ func Open(path string, opt Options) (*Store, error) {
 func (s *Store) open() (err error) {
 	// Badger itself needs room to open; a controller that can only read is
 	// worth having, so this is less than what a write needs.
-	atLeast := s.space
-	atLeast.keep /= 2
-	if err := atLeast.check(); err != nil {
+	if err := s.space.checkOpen(); err != nil {
+		return err
+	}
+	if err := s.dir.removeEmptyMemtables(s.opt.Logger); err != nil {
 		return err
 	}
 	if s.codec, err = newCodec(); err != nil {
@@ -110,6 +114,7 @@ func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		s.queue.close()
 		<-s.stopped
+		s.readers.end()
 		if err := s.db.Close(); err != nil {
 			s.closeErr = fmt.Errorf("close the store: %w", err)
 		}
@@ -121,6 +126,14 @@ func (s *Store) Close() error {
 
 // ID names this store. One that is restored from a backup has another.
 func (s *Store) ID() string { return s.id }
+
+// Restored says which backup this store was made from, if it was.
+func (s *Store) Restored() (Restored, bool) {
+	if s.restored == nil {
+		return Restored{}, false
+	}
+	return *s.restored, true
+}
 
 // Stats says what the store has done since it was opened.
 func (s *Store) Stats() Stats {

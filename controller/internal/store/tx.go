@@ -14,6 +14,8 @@ type Tx struct {
 	keys  int
 	err   error // of a call that returns none
 	ended bool
+
+	urgent bool
 }
 
 var errTxEnded = errors.New("the update has ended")
@@ -22,6 +24,11 @@ var errTxEnded = errors.New("the update has ended")
 // Update returns. Functions are called in the order of the updates. fn must
 // neither block nor call Update.
 func (tx *Tx) OnCommit(fn func()) { tx.g.onCommit = append(tx.g.onCommit, fn) }
+
+// Urgent says that this update takes authority away from somebody. It is written
+// on a disk on which nothing else is: a key that was stolen must not stay good
+// because somebody has filled the disk.
+func (tx *Tx) Urgent() { tx.urgent = true }
 
 func (tx *Tx) change(c change) {
 	undo := c(&tx.s.working)

@@ -13,14 +13,15 @@ type User struct {
 	PasswordHash string // argon2id, PHC string
 	Role         string // viewer, operator, admin
 	CreatedAt    time.Time
+	ValidFrom    time.Time // logins that were made before are refused
 }
 
 func userToProto(u User) *storev1.User {
-	return &storev1.User{Name: text(u.Name), PasswordHash: u.PasswordHash, Role: u.Role, CreatedAt: stamp(u.CreatedAt)}
+	return &storev1.User{Name: text(u.Name), PasswordHash: u.PasswordHash, Role: u.Role, CreatedAt: stamp(u.CreatedAt), ValidFrom: stamp(u.ValidFrom)}
 }
 
 func userFromProto(p *storev1.User) User {
-	return User{Name: p.Name, PasswordHash: p.PasswordHash, Role: p.Role, CreatedAt: instant(p.CreatedAt)}
+	return User{Name: p.Name, PasswordHash: p.PasswordHash, Role: p.Role, CreatedAt: instant(p.CreatedAt), ValidFrom: instant(p.ValidFrom)}
 }
 
 // User gives the user with this name.

@@ -16,8 +16,20 @@ type Agent struct {
 	Waiting              int               `json:"waiting"`
 	Paused               bool              `json:"paused"`
 	Revoked              bool              `json:"revoked"`
+	RevokedAt            *Time             `json:"revoked_at"`
 	MaxParallel          int               `json:"max_parallel"`
+	Problem              *string           `json:"problem"`
+	ProblemAt            *Time             `json:"problem_at"`
+	ClockSkewSeconds     *int64            `json:"clock_skew_seconds"`
 	AgeRecipient         *string           `json:"age_recipient"`
+}
+
+// AgentChange says what is to be changed of an agent; what is left out stays.
+type AgentChange struct {
+	Name        *string           `json:"name,omitempty"`
+	Labels      map[string]string `json:"labels,omitzero"` // all of them; empty, not nil: none
+	Paused      *bool             `json:"paused,omitempty"`
+	MaxParallel *int              `json:"max_parallel,omitempty"` // 0: the controller's default
 }
 
 // Borg is a borg found on a host.

@@ -5,8 +5,8 @@ package rest
 type RepositoryRequest struct {
 	Name               string   `json:"name"`
 	Path               string   `json:"path"`
-	Agent              string   `json:"agent,omitempty"` // id or name
-	Encryption         string   `json:"encryption"`
+	Agent              string   `json:"agent,omitempty"`      // id or name
+	Encryption         string   `json:"encryption,omitempty"` // may be left out of an import
 	Passphrase         string   `json:"passphrase,omitempty"`
 	PassphraseSealed   []byte   `json:"passphrase_sealed,omitempty"` // age, to the agent's recipient
 	Compression        string   `json:"compression,omitempty"`
@@ -20,6 +20,7 @@ type RepositoryRequest struct {
 	LockWait           int64    `json:"lock_wait,omitempty"`           // seconds
 	FileLog            string   `json:"file_log,omitempty"`
 	ArchiveNameFormat  string   `json:"archive_name_format,omitempty"`
+	MatchArchives      string   `json:"match_archives,omitempty"`
 }
 
 // Repository is a registered repository. Whether it has a passphrase is told,
@@ -37,7 +38,7 @@ type Repository struct {
 	CreatedAt          *Time    `json:"created_at"`
 	InitJobID          *int64   `json:"init_job_id"`
 	BorgID             *string  `json:"borg_id"`
-	Encryption         string   `json:"encryption"`
+	Encryption         *string  `json:"encryption"`
 	HasPassphrase      bool     `json:"has_passphrase"`
 	Compression        *string  `json:"compression"`
 	SourceDirectories  []string `json:"source_directories"`
@@ -50,9 +51,21 @@ type Repository struct {
 	LockWait           int64    `json:"lock_wait"`
 	FileLog            string   `json:"file_log"`
 	ArchiveNameFormat  string   `json:"archive_name_format"`
+	MatchArchives      string   `json:"match_archives"`
+	AccountDirectories bool     `json:"account_directories"`
+	Imported           bool     `json:"imported"`
+	Archives           *int64   `json:"archives"`
+	ArchivesUnmatched  *int64   `json:"archives_unmatched"`
+	CatalogueAsOf      *Time    `json:"catalogue_as_of"`
 }
 
 // RepositoryList is every registered repository.
 type RepositoryList struct {
 	Repositories []Repository `json:"repositories"`
+}
+
+// RunningJobs are a repository's jobs that have not ended.
+type RunningJobs struct {
+	HasRunningJobs bool  `json:"has_running_jobs"`
+	Jobs           []Job `json:"jobs"`
 }

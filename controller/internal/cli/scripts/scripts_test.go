@@ -1,5 +1,5 @@
-// Package scripts runs the controller's command line as people do, where no server
-// is needed.
+// Package scripts runs the controller's command line as people do, most of it
+// without a server, and some with a real one.
 package scripts
 
 import (
@@ -34,7 +34,9 @@ func TestScripts(t *testing.T) {
 			e.Setenv("BORGFLEET_DATA_DIR", e.WorkDir+"/data")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": status, "controller": controller, "golden": golden, "lastline": lastLine, "kept": kept,
+		},
 	})
 }
 

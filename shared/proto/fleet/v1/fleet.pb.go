@@ -15,6 +15,7 @@ package fleetv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -77,7 +78,7 @@ func (x JobAnswer_Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use JobAnswer_Action.Descriptor instead.
 func (JobAnswer_Action) EnumDescriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{6, 0}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{11, 0}
 }
 
 type Order_Desired int32
@@ -126,7 +127,7 @@ func (x Order_Desired) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Order_Desired.Descriptor instead.
 func (Order_Desired) EnumDescriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{9, 0}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{14, 0}
 }
 
 type Register_Phase int32
@@ -184,7 +185,7 @@ func (x Register_Phase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Register_Phase.Descriptor instead.
 func (Register_Phase) EnumDescriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{16, 0}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{26, 0}
 }
 
 type Record_Level int32
@@ -239,7 +240,53 @@ func (x Record_Level) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Record_Level.Descriptor instead.
 func (Record_Level) EnumDescriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{18, 0}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{28, 0}
+}
+
+// GoingAway is a detail of the error that ends an agent's streams, or answers
+// its Hello, when the controller stops.
+type GoingAway struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ComeBackAfter *durationpb.Duration   `protobuf:"bytes,1,opt,name=come_back_after,json=comeBackAfter,proto3" json:"come_back_after,omitempty"` // this agent's own
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GoingAway) Reset() {
+	*x = GoingAway{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GoingAway) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GoingAway) ProtoMessage() {}
+
+func (x *GoingAway) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GoingAway.ProtoReflect.Descriptor instead.
+func (*GoingAway) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *GoingAway) GetComeBackAfter() *durationpb.Duration {
+	if x != nil {
+		return x.ComeBackAfter
+	}
+	return nil
 }
 
 type EnrollRequest struct {
@@ -256,7 +303,7 @@ type EnrollRequest struct {
 
 func (x *EnrollRequest) Reset() {
 	*x = EnrollRequest{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[0]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -268,7 +315,7 @@ func (x *EnrollRequest) String() string {
 func (*EnrollRequest) ProtoMessage() {}
 
 func (x *EnrollRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[0]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -281,7 +328,7 @@ func (x *EnrollRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollRequest.ProtoReflect.Descriptor instead.
 func (*EnrollRequest) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{0}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *EnrollRequest) GetToken() string {
@@ -339,7 +386,7 @@ type EnrollResponse struct {
 
 func (x *EnrollResponse) Reset() {
 	*x = EnrollResponse{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[1]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -351,7 +398,7 @@ func (x *EnrollResponse) String() string {
 func (*EnrollResponse) ProtoMessage() {}
 
 func (x *EnrollResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[1]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -364,7 +411,7 @@ func (x *EnrollResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrollResponse.ProtoReflect.Descriptor instead.
 func (*EnrollResponse) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{1}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *EnrollResponse) GetAgentId() string {
@@ -402,6 +449,214 @@ func (x *EnrollResponse) GetRoot() []byte {
 	return nil
 }
 
+type RenewRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Csr           []byte                 `protobuf:"bytes,1,opt,name=csr,proto3" json:"csr,omitempty"` // PKCS#10, DER
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewRequest) Reset() {
+	*x = RenewRequest{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewRequest) ProtoMessage() {}
+
+func (x *RenewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
+func (*RenewRequest) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RenewRequest) GetCsr() []byte {
+	if x != nil {
+		return x.Csr
+	}
+	return nil
+}
+
+type RenewResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chain         [][]byte               `protobuf:"bytes,1,rep,name=chain,proto3" json:"chain,omitempty"` // leaf first, then the issuing CA, DER
+	Root          []byte                 `protobuf:"bytes,2,opt,name=root,proto3" json:"root,omitempty"`   // DER
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewResponse) Reset() {
+	*x = RenewResponse{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewResponse) ProtoMessage() {}
+
+func (x *RenewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewResponse.ProtoReflect.Descriptor instead.
+func (*RenewResponse) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RenewResponse) GetChain() [][]byte {
+	if x != nil {
+		return x.Chain
+	}
+	return nil
+}
+
+func (x *RenewResponse) GetRoot() []byte {
+	if x != nil {
+		return x.Root
+	}
+	return nil
+}
+
+type RecoverRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chain         [][]byte               `protobuf:"bytes,1,rep,name=chain,proto3" json:"chain,omitempty"` // the old certificate and the CA that issued it, DER
+	Csr           []byte                 `protobuf:"bytes,2,opt,name=csr,proto3" json:"csr,omitempty"`     // PKCS#10, DER
+	Proof         []byte                 `protobuf:"bytes,3,opt,name=proof,proto3" json:"proof,omitempty"` // signed with the old certificate's key; see certs
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecoverRequest) Reset() {
+	*x = RecoverRequest{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecoverRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecoverRequest) ProtoMessage() {}
+
+func (x *RecoverRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecoverRequest.ProtoReflect.Descriptor instead.
+func (*RecoverRequest) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RecoverRequest) GetChain() [][]byte {
+	if x != nil {
+		return x.Chain
+	}
+	return nil
+}
+
+func (x *RecoverRequest) GetCsr() []byte {
+	if x != nil {
+		return x.Csr
+	}
+	return nil
+}
+
+func (x *RecoverRequest) GetProof() []byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+type RecoverResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chain         [][]byte               `protobuf:"bytes,1,rep,name=chain,proto3" json:"chain,omitempty"`
+	Root          []byte                 `protobuf:"bytes,2,opt,name=root,proto3" json:"root,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecoverResponse) Reset() {
+	*x = RecoverResponse{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecoverResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecoverResponse) ProtoMessage() {}
+
+func (x *RecoverResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecoverResponse.ProtoReflect.Descriptor instead.
+func (*RecoverResponse) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RecoverResponse) GetChain() [][]byte {
+	if x != nil {
+		return x.Chain
+	}
+	return nil
+}
+
+func (x *RecoverResponse) GetRoot() []byte {
+	if x != nil {
+		return x.Root
+	}
+	return nil
+}
+
 type BorgBinary struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
@@ -413,7 +668,7 @@ type BorgBinary struct {
 
 func (x *BorgBinary) Reset() {
 	*x = BorgBinary{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[2]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -425,7 +680,7 @@ func (x *BorgBinary) String() string {
 func (*BorgBinary) ProtoMessage() {}
 
 func (x *BorgBinary) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[2]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -438,7 +693,7 @@ func (x *BorgBinary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BorgBinary.ProtoReflect.Descriptor instead.
 func (*BorgBinary) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{2}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *BorgBinary) GetPath() string {
@@ -470,14 +725,17 @@ type HelloRequest struct {
 	Now           *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=now,proto3" json:"now,omitempty"`
 	Hostname      string                 `protobuf:"bytes,5,opt,name=hostname,proto3" json:"hostname,omitempty"`
 	Borg          []*BorgBinary          `protobuf:"bytes,6,rep,name=borg,proto3" json:"borg,omitempty"`
-	Jobs          []*JobState            `protobuf:"bytes,7,rep,name=jobs,proto3" json:"jobs,omitempty"` // every job directory
+	Jobs          []*JobState            `protobuf:"bytes,7,rep,name=jobs,proto3" json:"jobs,omitempty"`                                      // every job directory
+	Draining      bool                   `protobuf:"varint,8,opt,name=draining,proto3" json:"draining,omitempty"`                             // see ReportRequest
+	Name          string                 `protobuf:"bytes,9,opt,name=name,proto3" json:"name,omitempty"`                                      // as enrolled; for a controller whose store was restored and does not know this agent
+	AgeRecipient  string                 `protobuf:"bytes,10,opt,name=age_recipient,json=ageRecipient,proto3" json:"age_recipient,omitempty"` // for the same
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HelloRequest) Reset() {
 	*x = HelloRequest{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[3]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -489,7 +747,7 @@ func (x *HelloRequest) String() string {
 func (*HelloRequest) ProtoMessage() {}
 
 func (x *HelloRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[3]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -502,7 +760,7 @@ func (x *HelloRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HelloRequest.ProtoReflect.Descriptor instead.
 func (*HelloRequest) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{3}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HelloRequest) GetProtocol() int32 {
@@ -554,6 +812,27 @@ func (x *HelloRequest) GetJobs() []*JobState {
 	return nil
 }
 
+func (x *HelloRequest) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
+}
+
+func (x *HelloRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HelloRequest) GetAgeRecipient() string {
+	if x != nil {
+		return x.AgeRecipient
+	}
+	return ""
+}
+
 type JobState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -566,7 +845,7 @@ type JobState struct {
 
 func (x *JobState) Reset() {
 	*x = JobState{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[4]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -578,7 +857,7 @@ func (x *JobState) String() string {
 func (*JobState) ProtoMessage() {}
 
 func (x *JobState) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[4]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -591,7 +870,7 @@ func (x *JobState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobState.ProtoReflect.Descriptor instead.
 func (*JobState) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{4}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *JobState) GetKey() []byte {
@@ -632,7 +911,7 @@ type HelloResponse struct {
 
 func (x *HelloResponse) Reset() {
 	*x = HelloResponse{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[5]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -644,7 +923,7 @@ func (x *HelloResponse) String() string {
 func (*HelloResponse) ProtoMessage() {}
 
 func (x *HelloResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[5]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -657,7 +936,7 @@ func (x *HelloResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HelloResponse.ProtoReflect.Descriptor instead.
 func (*HelloResponse) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{5}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *HelloResponse) GetEpoch() string {
@@ -690,7 +969,7 @@ type JobAnswer struct {
 
 func (x *JobAnswer) Reset() {
 	*x = JobAnswer{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[6]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -702,7 +981,7 @@ func (x *JobAnswer) String() string {
 func (*JobAnswer) ProtoMessage() {}
 
 func (x *JobAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[6]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -715,7 +994,7 @@ func (x *JobAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobAnswer.ProtoReflect.Descriptor instead.
 func (*JobAnswer) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{6}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *JobAnswer) GetKey() []byte {
@@ -769,7 +1048,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[7]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -781,7 +1060,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[7]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -794,7 +1073,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{7}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WatchRequest) GetEpoch() string {
@@ -811,14 +1090,16 @@ type WatchResponse struct {
 	Orders              []*Order               `protobuf:"bytes,3,rep,name=orders,proto3" json:"orders,omitempty"`             // added or changed
 	Repositories        []*Repository          `protobuf:"bytes,4,rep,name=repositories,proto3" json:"repositories,omitempty"` // added or changed
 	RemovedRepositories []int64                `protobuf:"varint,5,rep,packed,name=removed_repositories,json=removedRepositories,proto3" json:"removed_repositories,omitempty"`
-	StoreId             string                 `protobuf:"bytes,6,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"` // which controller store speaks; changes when it is restored
+	StoreId             string                 `protobuf:"bytes,6,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`                                             // which controller store speaks; changes when it is restored
+	SettledRepositories []int64                `protobuf:"varint,7,rep,packed,name=settled_repositories,json=settledRepositories,proto3" json:"settled_repositories,omitempty"` // an administrator has decided: what the controller says of these counts
+	HeldRepositories    []int64                `protobuf:"varint,8,rep,packed,name=held_repositories,json=heldRepositories,proto3" json:"held_repositories,omitempty"`          // on the agent's disk only: its own definitions that differ from a restored store's
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[8]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -830,7 +1111,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[8]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -843,7 +1124,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{8}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WatchResponse) GetRevision() uint64 {
@@ -888,6 +1169,20 @@ func (x *WatchResponse) GetStoreId() string {
 	return ""
 }
 
+func (x *WatchResponse) GetSettledRepositories() []int64 {
+	if x != nil {
+		return x.SettledRepositories
+	}
+	return nil
+}
+
+func (x *WatchResponse) GetHeldRepositories() []int64 {
+	if x != nil {
+		return x.HeldRepositories
+	}
+	return nil
+}
+
 type Order struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -900,7 +1195,7 @@ type Order struct {
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[9]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -912,7 +1207,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[9]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -925,7 +1220,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{9}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Order) GetKey() []byte {
@@ -961,13 +1256,15 @@ type ReportRequest struct {
 	Epoch           string                 `protobuf:"bytes,1,opt,name=epoch,proto3" json:"epoch,omitempty"`                                             // in the first message of the stream
 	AppliedRevision uint64                 `protobuf:"varint,2,opt,name=applied_revision,json=appliedRevision,proto3" json:"applied_revision,omitempty"` // newest desired state that is on the agent's disk
 	Jobs            []*JobReport           `protobuf:"bytes,3,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	Draining        bool                   `protobuf:"varint,4,opt,name=draining,proto3" json:"draining,omitempty"` // the host takes no new jobs now
+	Held            *HeldRepositories      `protobuf:"bytes,5,opt,name=held,proto3" json:"held,omitempty"`          // absent: unchanged
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ReportRequest) Reset() {
 	*x = ReportRequest{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[10]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1276,7 @@ func (x *ReportRequest) String() string {
 func (*ReportRequest) ProtoMessage() {}
 
 func (x *ReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[10]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1289,7 @@ func (x *ReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportRequest.ProtoReflect.Descriptor instead.
 func (*ReportRequest) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{10}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReportRequest) GetEpoch() string {
@@ -1016,6 +1313,66 @@ func (x *ReportRequest) GetJobs() []*JobReport {
 	return nil
 }
 
+func (x *ReportRequest) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
+}
+
+func (x *ReportRequest) GetHeld() *HeldRepositories {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+// HeldRepositories are the definitions that an agent keeps although a restored
+// or foreign store does not know them, or knows others: all of them.
+type HeldRepositories struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Repositories  []*Repository          `protobuf:"bytes,1,rep,name=repositories,proto3" json:"repositories,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeldRepositories) Reset() {
+	*x = HeldRepositories{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeldRepositories) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeldRepositories) ProtoMessage() {}
+
+func (x *HeldRepositories) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeldRepositories.ProtoReflect.Descriptor instead.
+func (*HeldRepositories) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *HeldRepositories) GetRepositories() []*Repository {
+	if x != nil {
+		return x.Repositories
+	}
+	return nil
+}
+
 type JobReport struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -1029,7 +1386,7 @@ type JobReport struct {
 
 func (x *JobReport) Reset() {
 	*x = JobReport{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[11]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1041,7 +1398,7 @@ func (x *JobReport) String() string {
 func (*JobReport) ProtoMessage() {}
 
 func (x *JobReport) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[11]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1054,7 +1411,7 @@ func (x *JobReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobReport.ProtoReflect.Descriptor instead.
 func (*JobReport) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{11}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *JobReport) GetKey() []byte {
@@ -1101,7 +1458,7 @@ type ReportResponse struct {
 
 func (x *ReportResponse) Reset() {
 	*x = ReportResponse{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[12]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1113,7 +1470,7 @@ func (x *ReportResponse) String() string {
 func (*ReportResponse) ProtoMessage() {}
 
 func (x *ReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[12]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1126,7 +1483,7 @@ func (x *ReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportResponse.ProtoReflect.Descriptor instead.
 func (*ReportResponse) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{12}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ReportResponse) GetJobs() []*JobAnswer {
@@ -1147,13 +1504,15 @@ type JobSpec struct {
 	RequestedBy   string                 `protobuf:"bytes,6,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"` // who, for the log
 	ParentKey     []byte                 `protobuf:"bytes,7,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`
 	ScheduleId    int64                  `protobuf:"varint,8,opt,name=schedule_id,json=scheduleId,proto3" json:"schedule_id,omitempty"`
+	Restore       *Restore               `protobuf:"bytes,9,opt,name=restore,proto3" json:"restore,omitempty"` // of a restore
+	List          *List                  `protobuf:"bytes,10,opt,name=list,proto3" json:"list,omitempty"`      // of a list
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *JobSpec) Reset() {
 	*x = JobSpec{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[13]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1165,7 +1524,7 @@ func (x *JobSpec) String() string {
 func (*JobSpec) ProtoMessage() {}
 
 func (x *JobSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[13]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1178,7 +1537,7 @@ func (x *JobSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobSpec.ProtoReflect.Descriptor instead.
 func (*JobSpec) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{13}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *JobSpec) GetKind() string {
@@ -1237,6 +1596,328 @@ func (x *JobSpec) GetScheduleId() int64 {
 	return 0
 }
 
+func (x *JobSpec) GetRestore() *Restore {
+	if x != nil {
+		return x.Restore
+	}
+	return nil
+}
+
+func (x *JobSpec) GetList() *List {
+	if x != nil {
+		return x.List
+	}
+	return nil
+}
+
+// Restore says what is to be brought back, and where to.
+type Restore struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Archive       string                 `protobuf:"bytes,1,opt,name=archive,proto3" json:"archive,omitempty"`
+	Paths         [][]byte               `protobuf:"bytes,2,rep,name=paths,proto3" json:"paths,omitempty"`             // as in the archive, without a leading slash; none: everything
+	Destination   string                 `protobuf:"bytes,3,opt,name=destination,proto3" json:"destination,omitempty"` // absolute; made if it is missing
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Restore) Reset() {
+	*x = Restore{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Restore) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Restore) ProtoMessage() {}
+
+func (x *Restore) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Restore.ProtoReflect.Descriptor instead.
+func (*Restore) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Restore) GetArchive() string {
+	if x != nil {
+		return x.Archive
+	}
+	return ""
+}
+
+func (x *Restore) GetPaths() [][]byte {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+func (x *Restore) GetDestination() string {
+	if x != nil {
+		return x.Destination
+	}
+	return ""
+}
+
+// List says what is to be listed.
+type List struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Archive       string                 `protobuf:"bytes,1,opt,name=archive,proto3" json:"archive,omitempty"` // empty: the repository's archives
+	Path          []byte                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`       // the folder whose entries are wanted; empty: the topmost
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *List) Reset() {
+	*x = List{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *List) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*List) ProtoMessage() {}
+
+func (x *List) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use List.ProtoReflect.Descriptor instead.
+func (*List) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *List) GetArchive() string {
+	if x != nil {
+		return x.Archive
+	}
+	return ""
+}
+
+func (x *List) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+// Archive is one archive in a list of them.
+type Archive struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"` // 64 hexadecimal digits
+	Start         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start,proto3" json:"start,omitempty"`
+	RawName       string                 `protobuf:"bytes,4,opt,name=raw_name,json=rawName,proto3" json:"raw_name,omitempty"` // as borg stores it, if that is not UTF-8: its base64
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Archive) Reset() {
+	*x = Archive{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Archive) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Archive) ProtoMessage() {}
+
+func (x *Archive) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Archive.ProtoReflect.Descriptor instead.
+func (*Archive) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Archive) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Archive) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Archive) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *Archive) GetRawName() string {
+	if x != nil {
+		return x.RawName
+	}
+	return ""
+}
+
+// Entry is one entry of a folder in an archive.
+type Entry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          []byte                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`  // as in the archive, without a leading slash; any bytes
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`  // as in ls -l: d, -, l, b, c, p, h
+	Mode          string                 `protobuf:"bytes,3,opt,name=mode,proto3" json:"mode,omitempty"`  // as in ls -l: drwxr-xr-x
+	Size          int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"` // bytes
+	Mtime         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=mtime,proto3" json:"mtime,omitempty"`
+	User          string                 `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
+	Group         string                 `protobuf:"bytes,7,opt,name=group,proto3" json:"group,omitempty"`
+	Uid           int64                  `protobuf:"varint,8,opt,name=uid,proto3" json:"uid,omitempty"`
+	Gid           int64                  `protobuf:"varint,9,opt,name=gid,proto3" json:"gid,omitempty"`
+	Target        []byte                 `protobuf:"bytes,10,opt,name=target,proto3" json:"target,omitempty"`    // of a link
+	Implied       bool                   `protobuf:"varint,11,opt,name=implied,proto3" json:"implied,omitempty"` // a folder above what was backed up: not itself in the archive
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Entry) Reset() {
+	*x = Entry{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Entry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Entry) ProtoMessage() {}
+
+func (x *Entry) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Entry.ProtoReflect.Descriptor instead.
+func (*Entry) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Entry) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *Entry) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Entry) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Entry) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Entry) GetMtime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Mtime
+	}
+	return nil
+}
+
+func (x *Entry) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Entry) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Entry) GetUid() int64 {
+	if x != nil {
+		return x.Uid
+	}
+	return 0
+}
+
+func (x *Entry) GetGid() int64 {
+	if x != nil {
+		return x.Gid
+	}
+	return 0
+}
+
+func (x *Entry) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Entry) GetImplied() bool {
+	if x != nil {
+		return x.Implied
+	}
+	return false
+}
+
 type Repository struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
 	Id                 int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1254,16 +1935,18 @@ type Repository struct {
 	LockWait           int32                  `protobuf:"varint,13,opt,name=lock_wait,json=lockWait,proto3" json:"lock_wait,omitempty"`                               // seconds
 	FileLog            string                 `protobuf:"bytes,14,opt,name=file_log,json=fileLog,proto3" json:"file_log,omitempty"`                                   // none, changed, all
 	ArchiveNameFormat  string                 `protobuf:"bytes,15,opt,name=archive_name_format,json=archiveNameFormat,proto3" json:"archive_name_format,omitempty"`
-	PassphraseSealed   []byte                 `protobuf:"bytes,16,opt,name=passphrase_sealed,json=passphraseSealed,proto3" json:"passphrase_sealed,omitempty"` // age, to this agent's key
-	BorgId             string                 `protobuf:"bytes,17,opt,name=borg_id,json=borgId,proto3" json:"borg_id,omitempty"`                               // borg's repository id, once known
-	Adopted            bool                   `protobuf:"varint,18,opt,name=adopted,proto3" json:"adopted,omitempty"`                                          // a borg repository was there before us
+	PassphraseSealed   []byte                 `protobuf:"bytes,16,opt,name=passphrase_sealed,json=passphraseSealed,proto3" json:"passphrase_sealed,omitempty"`        // age, to this agent's key
+	BorgId             string                 `protobuf:"bytes,17,opt,name=borg_id,json=borgId,proto3" json:"borg_id,omitempty"`                                      // borg's repository id, once known
+	Adopted            bool                   `protobuf:"varint,18,opt,name=adopted,proto3" json:"adopted,omitempty"`                                                 // a borg repository was there before us
+	AccountDirectories bool                   `protobuf:"varint,19,opt,name=account_directories,json=accountDirectories,proto3" json:"account_directories,omitempty"` // used with the borg directories of the agent's account, not those of its state
+	MatchArchives      string                 `protobuf:"bytes,20,opt,name=match_archives,json=matchArchives,proto3" json:"match_archives,omitempty"`                 // borg's glob for the archives that are this registration's; empty: made from archive_name_format
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Repository) Reset() {
 	*x = Repository{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[14]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1275,7 +1958,7 @@ func (x *Repository) String() string {
 func (*Repository) ProtoMessage() {}
 
 func (x *Repository) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[14]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1288,7 +1971,7 @@ func (x *Repository) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Repository.ProtoReflect.Descriptor instead.
 func (*Repository) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{14}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Repository) GetId() int64 {
@@ -1417,6 +2100,20 @@ func (x *Repository) GetAdopted() bool {
 	return false
 }
 
+func (x *Repository) GetAccountDirectories() bool {
+	if x != nil {
+		return x.AccountDirectories
+	}
+	return false
+}
+
+func (x *Repository) GetMatchArchives() string {
+	if x != nil {
+		return x.MatchArchives
+	}
+	return ""
+}
+
 type Progress struct {
 	state                  protoimpl.MessageState `protogen:"open.v1"`
 	OriginalSize           int64                  `protobuf:"varint,1,opt,name=original_size,json=originalSize,proto3" json:"original_size,omitempty"`
@@ -1435,7 +2132,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[15]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1447,7 +2144,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[15]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1460,7 +2157,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{15}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Progress) GetOriginalSize() int64 {
@@ -1555,7 +2252,7 @@ type Register struct {
 
 func (x *Register) Reset() {
 	*x = Register{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[16]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1567,7 +2264,7 @@ func (x *Register) String() string {
 func (*Register) ProtoMessage() {}
 
 func (x *Register) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[16]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1580,7 +2277,7 @@ func (x *Register) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Register.ProtoReflect.Descriptor instead.
 func (*Register) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{16}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Register) GetIncarnation() uint64 {
@@ -1669,29 +2366,33 @@ func (x *Register) GetVerdict() *Verdict {
 
 // Verdict is a job's final word. It is written once.
 type Verdict struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Status            string                 `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"` // completed, completed_with_warnings, failed, cancelled
-	HasExitCode       bool                   `protobuf:"varint,2,opt,name=has_exit_code,json=hasExitCode,proto3" json:"has_exit_code,omitempty"`
-	ExitCode          int32                  `protobuf:"varint,3,opt,name=exit_code,json=exitCode,proto3" json:"exit_code,omitempty"`
-	ErrorCode         string                 `protobuf:"bytes,4,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
-	ErrorMessage      string                 `protobuf:"bytes,5,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
-	StartedAt         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	EndedAt           *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
-	Progress          *Progress              `protobuf:"bytes,8,opt,name=progress,proto3" json:"progress,omitempty"`
-	ArchiveName       string                 `protobuf:"bytes,9,opt,name=archive_name,json=archiveName,proto3" json:"archive_name,omitempty"`
-	ArchiveId         string                 `protobuf:"bytes,10,opt,name=archive_id,json=archiveId,proto3" json:"archive_id,omitempty"`
-	BorgId            string                 `protobuf:"bytes,11,opt,name=borg_id,json=borgId,proto3" json:"borg_id,omitempty"`
-	BorgVersion       string                 `protobuf:"bytes,12,opt,name=borg_version,json=borgVersion,proto3" json:"borg_version,omitempty"`
-	JournalEnd        uint64                 `protobuf:"varint,13,opt,name=journal_end,json=journalEnd,proto3" json:"journal_end,omitempty"`                      // number of the last journal record; 0: none
-	ProcessTerminated bool                   `protobuf:"varint,14,opt,name=process_terminated,json=processTerminated,proto3" json:"process_terminated,omitempty"` // a borg was running when cancelled, and is gone
-	AlreadyExisted    bool                   `protobuf:"varint,15,opt,name=already_existed,json=alreadyExisted,proto3" json:"already_existed,omitempty"`          // init found a borg repository
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	Status             string                 `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"` // completed, completed_with_warnings, failed, cancelled
+	HasExitCode        bool                   `protobuf:"varint,2,opt,name=has_exit_code,json=hasExitCode,proto3" json:"has_exit_code,omitempty"`
+	ExitCode           int32                  `protobuf:"varint,3,opt,name=exit_code,json=exitCode,proto3" json:"exit_code,omitempty"`
+	ErrorCode          string                 `protobuf:"bytes,4,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	ErrorMessage       string                 `protobuf:"bytes,5,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
+	StartedAt          *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	EndedAt            *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
+	Progress           *Progress              `protobuf:"bytes,8,opt,name=progress,proto3" json:"progress,omitempty"`
+	ArchiveName        string                 `protobuf:"bytes,9,opt,name=archive_name,json=archiveName,proto3" json:"archive_name,omitempty"`
+	ArchiveId          string                 `protobuf:"bytes,10,opt,name=archive_id,json=archiveId,proto3" json:"archive_id,omitempty"`
+	BorgId             string                 `protobuf:"bytes,11,opt,name=borg_id,json=borgId,proto3" json:"borg_id,omitempty"`
+	BorgVersion        string                 `protobuf:"bytes,12,opt,name=borg_version,json=borgVersion,proto3" json:"borg_version,omitempty"`
+	JournalEnd         uint64                 `protobuf:"varint,13,opt,name=journal_end,json=journalEnd,proto3" json:"journal_end,omitempty"`                         // number of the last journal record; 0: none
+	ProcessTerminated  bool                   `protobuf:"varint,14,opt,name=process_terminated,json=processTerminated,proto3" json:"process_terminated,omitempty"`    // a borg was running when cancelled, and is gone
+	AlreadyExisted     bool                   `protobuf:"varint,15,opt,name=already_existed,json=alreadyExisted,proto3" json:"already_existed,omitempty"`             // init found a borg repository
+	Encryption         string                 `protobuf:"bytes,16,opt,name=encryption,proto3" json:"encryption,omitempty"`                                            // the repository's mode, as borg names it
+	AccountDirectories bool                   `protobuf:"varint,17,opt,name=account_directories,json=accountDirectories,proto3" json:"account_directories,omitempty"` // an init found a repository that the account's own borg directories know
+	Undisturbed        bool                   `protobuf:"varint,18,opt,name=undisturbed,proto3" json:"undisturbed,omitempty"`                                         // nobody else has changed the repository since this agent last looked at its archives
+	LastModified       *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=last_modified,json=lastModified,proto3" json:"last_modified,omitempty"`                    // of the repository, as borg says
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[17]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +2404,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[17]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +2417,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{17}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Verdict) GetStatus() string {
@@ -1824,6 +2525,34 @@ func (x *Verdict) GetAlreadyExisted() bool {
 	return false
 }
 
+func (x *Verdict) GetEncryption() string {
+	if x != nil {
+		return x.Encryption
+	}
+	return ""
+}
+
+func (x *Verdict) GetAccountDirectories() bool {
+	if x != nil {
+		return x.AccountDirectories
+	}
+	return false
+}
+
+func (x *Verdict) GetUndisturbed() bool {
+	if x != nil {
+		return x.Undisturbed
+	}
+	return false
+}
+
+func (x *Verdict) GetLastModified() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastModified
+	}
+	return nil
+}
+
 // Record is one journal record: one log line, or a hole where lines were.
 type Record struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1834,13 +2563,14 @@ type Record struct {
 	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`     // valid UTF-8, control characters escaped
 	Gap           *Gap                   `protobuf:"bytes,6,opt,name=gap,proto3" json:"gap,omitempty"`
 	Consumed      uint64                 `protobuf:"varint,7,opt,name=consumed,proto3" json:"consumed,omitempty"` // bytes of borg's stderr that are covered up to here
+	Data          []byte                 `protobuf:"bytes,8,opt,name=data,proto3" json:"data,omitempty"`          // the same for programs: an Archive or Entry of a list
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[18]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1852,7 +2582,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[18]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1865,7 +2595,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{18}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Record) GetNumber() uint64 {
@@ -1917,6 +2647,13 @@ func (x *Record) GetConsumed() uint64 {
 	return 0
 }
 
+func (x *Record) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 type Gap struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Count         uint64                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"` // lines or numbers left out
@@ -1927,7 +2664,7 @@ type Gap struct {
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[19]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1939,7 +2676,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[19]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1952,7 +2689,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{19}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Gap) GetCount() uint64 {
@@ -1973,7 +2710,9 @@ var File_fleet_v1_fleet_proto protoreflect.FileDescriptor
 
 const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\n" +
-	"\x14fleet/v1/fleet.proto\x12\bfleet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x01\n" +
+	"\x14fleet/v1/fleet.proto\x12\bfleet.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"N\n" +
+	"\tGoingAway\x12A\n" +
+	"\x0fcome_back_after\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\rcomeBackAfter\"\xa6\x01\n" +
 	"\rEnrollRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x10\n" +
 	"\x03csr\x18\x02 \x01(\fR\x03csr\x12\x12\n" +
@@ -1986,12 +2725,24 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x19\n" +
 	"\bfleet_id\x18\x03 \x01(\tR\afleetId\x12\x14\n" +
 	"\x05chain\x18\x04 \x03(\fR\x05chain\x12\x12\n" +
-	"\x04root\x18\x05 \x01(\fR\x04root\"T\n" +
+	"\x04root\x18\x05 \x01(\fR\x04root\" \n" +
+	"\fRenewRequest\x12\x10\n" +
+	"\x03csr\x18\x01 \x01(\fR\x03csr\"9\n" +
+	"\rRenewResponse\x12\x14\n" +
+	"\x05chain\x18\x01 \x03(\fR\x05chain\x12\x12\n" +
+	"\x04root\x18\x02 \x01(\fR\x04root\"N\n" +
+	"\x0eRecoverRequest\x12\x14\n" +
+	"\x05chain\x18\x01 \x03(\fR\x05chain\x12\x10\n" +
+	"\x03csr\x18\x02 \x01(\fR\x03csr\x12\x14\n" +
+	"\x05proof\x18\x03 \x01(\fR\x05proof\";\n" +
+	"\x0fRecoverResponse\x12\x14\n" +
+	"\x05chain\x18\x01 \x03(\fR\x05chain\x12\x12\n" +
+	"\x04root\x18\x02 \x01(\fR\x04root\"T\n" +
 	"\n" +
 	"BorgBinary\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
-	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xfb\x01\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xd0\x02\n" +
 	"\fHelloRequest\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\x05R\bprotocol\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x19\n" +
@@ -1999,7 +2750,11 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x03now\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12\x1a\n" +
 	"\bhostname\x18\x05 \x01(\tR\bhostname\x12(\n" +
 	"\x04borg\x18\x06 \x03(\v2\x14.fleet.v1.BorgBinaryR\x04borg\x12&\n" +
-	"\x04jobs\x18\a \x03(\v2\x12.fleet.v1.JobStateR\x04jobs\"p\n" +
+	"\x04jobs\x18\a \x03(\v2\x12.fleet.v1.JobStateR\x04jobs\x12\x1a\n" +
+	"\bdraining\x18\b \x01(\bR\bdraining\x12\x12\n" +
+	"\x04name\x18\t \x01(\tR\x04name\x12#\n" +
+	"\rage_recipient\x18\n" +
+	" \x01(\tR\fageRecipient\"p\n" +
 	"\bJobState\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x03R\x02id\x12.\n" +
@@ -2022,14 +2777,16 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\rACTION_CANCEL\x10\x02\x12\x11\n" +
 	"\rACTION_FORGET\x10\x03\"$\n" +
 	"\fWatchRequest\x12\x14\n" +
-	"\x05epoch\x18\x01 \x01(\tR\x05epoch\"\xf8\x01\n" +
+	"\x05epoch\x18\x01 \x01(\tR\x05epoch\"\xd8\x02\n" +
 	"\rWatchResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x1a\n" +
 	"\bsnapshot\x18\x02 \x01(\bR\bsnapshot\x12'\n" +
 	"\x06orders\x18\x03 \x03(\v2\x0f.fleet.v1.OrderR\x06orders\x128\n" +
 	"\frepositories\x18\x04 \x03(\v2\x14.fleet.v1.RepositoryR\frepositories\x121\n" +
 	"\x14removed_repositories\x18\x05 \x03(\x03R\x13removedRepositories\x12\x19\n" +
-	"\bstore_id\x18\x06 \x01(\tR\astoreId\"\xcc\x01\n" +
+	"\bstore_id\x18\x06 \x01(\tR\astoreId\x121\n" +
+	"\x14settled_repositories\x18\a \x03(\x03R\x13settledRepositories\x12+\n" +
+	"\x11held_repositories\x18\b \x03(\x03R\x10heldRepositories\"\xcc\x01\n" +
 	"\x05Order\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x03R\x02id\x121\n" +
@@ -2038,11 +2795,15 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\aDesired\x12\x17\n" +
 	"\x13DESIRED_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vDESIRED_RUN\x10\x01\x12\x12\n" +
-	"\x0eDESIRED_CANCEL\x10\x02\"y\n" +
+	"\x0eDESIRED_CANCEL\x10\x02\"\xc5\x01\n" +
 	"\rReportRequest\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\tR\x05epoch\x12)\n" +
 	"\x10applied_revision\x18\x02 \x01(\x04R\x0fappliedRevision\x12'\n" +
-	"\x04jobs\x18\x03 \x03(\v2\x13.fleet.v1.JobReportR\x04jobs\"\xb6\x01\n" +
+	"\x04jobs\x18\x03 \x03(\v2\x13.fleet.v1.JobReportR\x04jobs\x12\x1a\n" +
+	"\bdraining\x18\x04 \x01(\bR\bdraining\x12.\n" +
+	"\x04held\x18\x05 \x01(\v2\x1a.fleet.v1.HeldRepositoriesR\x04held\"L\n" +
+	"\x10HeldRepositories\x128\n" +
+	"\frepositories\x18\x01 \x03(\v2\x14.fleet.v1.RepositoryR\frepositories\"\xb6\x01\n" +
 	"\tJobReport\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12.\n" +
 	"\bregister\x18\x02 \x01(\v2\x12.fleet.v1.RegisterR\bregister\x12\x14\n" +
@@ -2050,7 +2811,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\arecords\x18\x04 \x03(\v2\x10.fleet.v1.RecordR\arecords\x12%\n" +
 	"\x04spec\x18\x05 \x01(\v2\x11.fleet.v1.JobSpecR\x04spec\"9\n" +
 	"\x0eReportResponse\x12'\n" +
-	"\x04jobs\x18\x01 \x03(\v2\x13.fleet.v1.JobAnswerR\x04jobs\"\xd7\x02\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x13.fleet.v1.JobAnswerR\x04jobs\"\xa8\x03\n" +
 	"\aJobSpec\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x124\n" +
 	"\n" +
@@ -2064,7 +2825,35 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\n" +
 	"parent_key\x18\a \x01(\fR\tparentKey\x12\x1f\n" +
 	"\vschedule_id\x18\b \x01(\x03R\n" +
-	"scheduleId\"\x81\x05\n" +
+	"scheduleId\x12+\n" +
+	"\arestore\x18\t \x01(\v2\x11.fleet.v1.RestoreR\arestore\x12\"\n" +
+	"\x04list\x18\n" +
+	" \x01(\v2\x0e.fleet.v1.ListR\x04list\"[\n" +
+	"\aRestore\x12\x18\n" +
+	"\aarchive\x18\x01 \x01(\tR\aarchive\x12\x14\n" +
+	"\x05paths\x18\x02 \x03(\fR\x05paths\x12 \n" +
+	"\vdestination\x18\x03 \x01(\tR\vdestination\"4\n" +
+	"\x04List\x12\x18\n" +
+	"\aarchive\x18\x01 \x01(\tR\aarchive\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\fR\x04path\"z\n" +
+	"\aArchive\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x120\n" +
+	"\x05start\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\x19\n" +
+	"\braw_name\x18\x04 \x01(\tR\arawName\"\x89\x02\n" +
+	"\x05Entry\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\fR\x04path\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n" +
+	"\x04mode\x18\x03 \x01(\tR\x04mode\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x03R\x04size\x120\n" +
+	"\x05mtime\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05mtime\x12\x12\n" +
+	"\x04user\x18\x06 \x01(\tR\x04user\x12\x14\n" +
+	"\x05group\x18\a \x01(\tR\x05group\x12\x10\n" +
+	"\x03uid\x18\b \x01(\x03R\x03uid\x12\x10\n" +
+	"\x03gid\x18\t \x01(\x03R\x03gid\x12\x16\n" +
+	"\x06target\x18\n" +
+	" \x01(\fR\x06target\x12\x18\n" +
+	"\aimplied\x18\v \x01(\bR\aimplied\"\xd9\x05\n" +
 	"\n" +
 	"Repository\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
@@ -2087,7 +2876,9 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x13archive_name_format\x18\x0f \x01(\tR\x11archiveNameFormat\x12+\n" +
 	"\x11passphrase_sealed\x18\x10 \x01(\fR\x10passphraseSealed\x12\x17\n" +
 	"\aborg_id\x18\x11 \x01(\tR\x06borgId\x12\x18\n" +
-	"\aadopted\x18\x12 \x01(\bR\aadopted\"\x8e\x03\n" +
+	"\aadopted\x18\x12 \x01(\bR\aadopted\x12/\n" +
+	"\x13account_directories\x18\x13 \x01(\bR\x12accountDirectories\x12%\n" +
+	"\x0ematch_archives\x18\x14 \x01(\tR\rmatchArchives\"\x8e\x03\n" +
 	"\bProgress\x12#\n" +
 	"\roriginal_size\x18\x01 \x01(\x03R\foriginalSize\x12'\n" +
 	"\x0fcompressed_size\x18\x02 \x01(\x03R\x0ecompressedSize\x12+\n" +
@@ -2122,7 +2913,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x0ePHASE_ACCEPTED\x10\x02\x12\x11\n" +
 	"\rPHASE_WAITING\x10\x03\x12\x11\n" +
 	"\rPHASE_STARTED\x10\x04\x12\x13\n" +
-	"\x0fPHASE_VERIFYING\x10\x05\"\xbf\x04\n" +
+	"\x0fPHASE_VERIFYING\x10\x05\"\xf3\x05\n" +
 	"\aVerdict\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\"\n" +
 	"\rhas_exit_code\x18\x02 \x01(\bR\vhasExitCode\x12\x1b\n" +
@@ -2143,7 +2934,13 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\vjournal_end\x18\r \x01(\x04R\n" +
 	"journalEnd\x12-\n" +
 	"\x12process_terminated\x18\x0e \x01(\bR\x11processTerminated\x12'\n" +
-	"\x0falready_existed\x18\x0f \x01(\bR\x0ealreadyExisted\"\xcc\x02\n" +
+	"\x0falready_existed\x18\x0f \x01(\bR\x0ealreadyExisted\x12\x1e\n" +
+	"\n" +
+	"encryption\x18\x10 \x01(\tR\n" +
+	"encryption\x12/\n" +
+	"\x13account_directories\x18\x11 \x01(\bR\x12accountDirectories\x12 \n" +
+	"\vundisturbed\x18\x12 \x01(\bR\vundisturbed\x12?\n" +
+	"\rlast_modified\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\flastModified\"\xe0\x02\n" +
 	"\x06Record\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12,\n" +
@@ -2151,7 +2948,8 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x06source\x18\x04 \x01(\tR\x06source\x12\x12\n" +
 	"\x04text\x18\x05 \x01(\tR\x04text\x12\x1f\n" +
 	"\x03gap\x18\x06 \x01(\v2\r.fleet.v1.GapR\x03gap\x12\x1a\n" +
-	"\bconsumed\x18\a \x01(\x04R\bconsumed\"c\n" +
+	"\bconsumed\x18\a \x01(\x04R\bconsumed\x12\x12\n" +
+	"\x04data\x18\b \x01(\fR\x04data\"c\n" +
 	"\x05Level\x12\x15\n" +
 	"\x11LEVEL_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vLEVEL_DEBUG\x10\x01\x12\x0e\n" +
@@ -2161,12 +2959,14 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\vLEVEL_ERROR\x10\x04\"3\n" +
 	"\x03Gap\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason2\x82\x02\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\xfc\x02\n" +
 	"\fFleetService\x12;\n" +
 	"\x06Enroll\x12\x17.fleet.v1.EnrollRequest\x1a\x18.fleet.v1.EnrollResponse\x128\n" +
 	"\x05Hello\x12\x16.fleet.v1.HelloRequest\x1a\x17.fleet.v1.HelloResponse\x12:\n" +
 	"\x05Watch\x12\x16.fleet.v1.WatchRequest\x1a\x17.fleet.v1.WatchResponse0\x01\x12?\n" +
-	"\x06Report\x12\x17.fleet.v1.ReportRequest\x1a\x18.fleet.v1.ReportResponse(\x010\x01B)Z'borgfleet/shared/proto/fleet/v1;fleetv1b\x06proto3"
+	"\x06Report\x12\x17.fleet.v1.ReportRequest\x1a\x18.fleet.v1.ReportResponse(\x010\x01\x128\n" +
+	"\x05Renew\x12\x16.fleet.v1.RenewRequest\x1a\x17.fleet.v1.RenewResponse\x12>\n" +
+	"\aRecover\x12\x18.fleet.v1.RecoverRequest\x1a\x19.fleet.v1.RecoverResponseB)Z'borgfleet/shared/proto/fleet/v1;fleetv1b\x06proto3"
 
 var (
 	file_fleet_v1_fleet_proto_rawDescOnce sync.Once
@@ -2181,76 +2981,99 @@ func file_fleet_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_fleet_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_fleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_fleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_fleet_v1_fleet_proto_goTypes = []any{
 	(JobAnswer_Action)(0),         // 0: fleet.v1.JobAnswer.Action
 	(Order_Desired)(0),            // 1: fleet.v1.Order.Desired
 	(Register_Phase)(0),           // 2: fleet.v1.Register.Phase
 	(Record_Level)(0),             // 3: fleet.v1.Record.Level
-	(*EnrollRequest)(nil),         // 4: fleet.v1.EnrollRequest
-	(*EnrollResponse)(nil),        // 5: fleet.v1.EnrollResponse
-	(*BorgBinary)(nil),            // 6: fleet.v1.BorgBinary
-	(*HelloRequest)(nil),          // 7: fleet.v1.HelloRequest
-	(*JobState)(nil),              // 8: fleet.v1.JobState
-	(*HelloResponse)(nil),         // 9: fleet.v1.HelloResponse
-	(*JobAnswer)(nil),             // 10: fleet.v1.JobAnswer
-	(*WatchRequest)(nil),          // 11: fleet.v1.WatchRequest
-	(*WatchResponse)(nil),         // 12: fleet.v1.WatchResponse
-	(*Order)(nil),                 // 13: fleet.v1.Order
-	(*ReportRequest)(nil),         // 14: fleet.v1.ReportRequest
-	(*JobReport)(nil),             // 15: fleet.v1.JobReport
-	(*ReportResponse)(nil),        // 16: fleet.v1.ReportResponse
-	(*JobSpec)(nil),               // 17: fleet.v1.JobSpec
-	(*Repository)(nil),            // 18: fleet.v1.Repository
-	(*Progress)(nil),              // 19: fleet.v1.Progress
-	(*Register)(nil),              // 20: fleet.v1.Register
-	(*Verdict)(nil),               // 21: fleet.v1.Verdict
-	(*Record)(nil),                // 22: fleet.v1.Record
-	(*Gap)(nil),                   // 23: fleet.v1.Gap
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
+	(*GoingAway)(nil),             // 4: fleet.v1.GoingAway
+	(*EnrollRequest)(nil),         // 5: fleet.v1.EnrollRequest
+	(*EnrollResponse)(nil),        // 6: fleet.v1.EnrollResponse
+	(*RenewRequest)(nil),          // 7: fleet.v1.RenewRequest
+	(*RenewResponse)(nil),         // 8: fleet.v1.RenewResponse
+	(*RecoverRequest)(nil),        // 9: fleet.v1.RecoverRequest
+	(*RecoverResponse)(nil),       // 10: fleet.v1.RecoverResponse
+	(*BorgBinary)(nil),            // 11: fleet.v1.BorgBinary
+	(*HelloRequest)(nil),          // 12: fleet.v1.HelloRequest
+	(*JobState)(nil),              // 13: fleet.v1.JobState
+	(*HelloResponse)(nil),         // 14: fleet.v1.HelloResponse
+	(*JobAnswer)(nil),             // 15: fleet.v1.JobAnswer
+	(*WatchRequest)(nil),          // 16: fleet.v1.WatchRequest
+	(*WatchResponse)(nil),         // 17: fleet.v1.WatchResponse
+	(*Order)(nil),                 // 18: fleet.v1.Order
+	(*ReportRequest)(nil),         // 19: fleet.v1.ReportRequest
+	(*HeldRepositories)(nil),      // 20: fleet.v1.HeldRepositories
+	(*JobReport)(nil),             // 21: fleet.v1.JobReport
+	(*ReportResponse)(nil),        // 22: fleet.v1.ReportResponse
+	(*JobSpec)(nil),               // 23: fleet.v1.JobSpec
+	(*Restore)(nil),               // 24: fleet.v1.Restore
+	(*List)(nil),                  // 25: fleet.v1.List
+	(*Archive)(nil),               // 26: fleet.v1.Archive
+	(*Entry)(nil),                 // 27: fleet.v1.Entry
+	(*Repository)(nil),            // 28: fleet.v1.Repository
+	(*Progress)(nil),              // 29: fleet.v1.Progress
+	(*Register)(nil),              // 30: fleet.v1.Register
+	(*Verdict)(nil),               // 31: fleet.v1.Verdict
+	(*Record)(nil),                // 32: fleet.v1.Record
+	(*Gap)(nil),                   // 33: fleet.v1.Gap
+	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 35: google.protobuf.Timestamp
 }
 var file_fleet_v1_fleet_proto_depIdxs = []int32{
-	24, // 0: fleet.v1.HelloRequest.now:type_name -> google.protobuf.Timestamp
-	6,  // 1: fleet.v1.HelloRequest.borg:type_name -> fleet.v1.BorgBinary
-	8,  // 2: fleet.v1.HelloRequest.jobs:type_name -> fleet.v1.JobState
-	20, // 3: fleet.v1.JobState.register:type_name -> fleet.v1.Register
-	10, // 4: fleet.v1.HelloResponse.jobs:type_name -> fleet.v1.JobAnswer
-	0,  // 5: fleet.v1.JobAnswer.action:type_name -> fleet.v1.JobAnswer.Action
-	13, // 6: fleet.v1.WatchResponse.orders:type_name -> fleet.v1.Order
-	18, // 7: fleet.v1.WatchResponse.repositories:type_name -> fleet.v1.Repository
-	1,  // 8: fleet.v1.Order.desired:type_name -> fleet.v1.Order.Desired
-	17, // 9: fleet.v1.Order.spec:type_name -> fleet.v1.JobSpec
-	15, // 10: fleet.v1.ReportRequest.jobs:type_name -> fleet.v1.JobReport
-	20, // 11: fleet.v1.JobReport.register:type_name -> fleet.v1.Register
-	22, // 12: fleet.v1.JobReport.records:type_name -> fleet.v1.Record
-	17, // 13: fleet.v1.JobReport.spec:type_name -> fleet.v1.JobSpec
-	10, // 14: fleet.v1.ReportResponse.jobs:type_name -> fleet.v1.JobAnswer
-	18, // 15: fleet.v1.JobSpec.repository:type_name -> fleet.v1.Repository
-	24, // 16: fleet.v1.JobSpec.created_at:type_name -> google.protobuf.Timestamp
-	24, // 17: fleet.v1.JobSpec.start_deadline:type_name -> google.protobuf.Timestamp
-	2,  // 18: fleet.v1.Register.phase:type_name -> fleet.v1.Register.Phase
-	24, // 19: fleet.v1.Register.started_at:type_name -> google.protobuf.Timestamp
-	19, // 20: fleet.v1.Register.progress:type_name -> fleet.v1.Progress
-	21, // 21: fleet.v1.Register.verdict:type_name -> fleet.v1.Verdict
-	24, // 22: fleet.v1.Verdict.started_at:type_name -> google.protobuf.Timestamp
-	24, // 23: fleet.v1.Verdict.ended_at:type_name -> google.protobuf.Timestamp
-	19, // 24: fleet.v1.Verdict.progress:type_name -> fleet.v1.Progress
-	24, // 25: fleet.v1.Record.time:type_name -> google.protobuf.Timestamp
-	3,  // 26: fleet.v1.Record.level:type_name -> fleet.v1.Record.Level
-	23, // 27: fleet.v1.Record.gap:type_name -> fleet.v1.Gap
-	4,  // 28: fleet.v1.FleetService.Enroll:input_type -> fleet.v1.EnrollRequest
-	7,  // 29: fleet.v1.FleetService.Hello:input_type -> fleet.v1.HelloRequest
-	11, // 30: fleet.v1.FleetService.Watch:input_type -> fleet.v1.WatchRequest
-	14, // 31: fleet.v1.FleetService.Report:input_type -> fleet.v1.ReportRequest
-	5,  // 32: fleet.v1.FleetService.Enroll:output_type -> fleet.v1.EnrollResponse
-	9,  // 33: fleet.v1.FleetService.Hello:output_type -> fleet.v1.HelloResponse
-	12, // 34: fleet.v1.FleetService.Watch:output_type -> fleet.v1.WatchResponse
-	16, // 35: fleet.v1.FleetService.Report:output_type -> fleet.v1.ReportResponse
-	32, // [32:36] is the sub-list for method output_type
-	28, // [28:32] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	34, // 0: fleet.v1.GoingAway.come_back_after:type_name -> google.protobuf.Duration
+	35, // 1: fleet.v1.HelloRequest.now:type_name -> google.protobuf.Timestamp
+	11, // 2: fleet.v1.HelloRequest.borg:type_name -> fleet.v1.BorgBinary
+	13, // 3: fleet.v1.HelloRequest.jobs:type_name -> fleet.v1.JobState
+	30, // 4: fleet.v1.JobState.register:type_name -> fleet.v1.Register
+	15, // 5: fleet.v1.HelloResponse.jobs:type_name -> fleet.v1.JobAnswer
+	0,  // 6: fleet.v1.JobAnswer.action:type_name -> fleet.v1.JobAnswer.Action
+	18, // 7: fleet.v1.WatchResponse.orders:type_name -> fleet.v1.Order
+	28, // 8: fleet.v1.WatchResponse.repositories:type_name -> fleet.v1.Repository
+	1,  // 9: fleet.v1.Order.desired:type_name -> fleet.v1.Order.Desired
+	23, // 10: fleet.v1.Order.spec:type_name -> fleet.v1.JobSpec
+	21, // 11: fleet.v1.ReportRequest.jobs:type_name -> fleet.v1.JobReport
+	20, // 12: fleet.v1.ReportRequest.held:type_name -> fleet.v1.HeldRepositories
+	28, // 13: fleet.v1.HeldRepositories.repositories:type_name -> fleet.v1.Repository
+	30, // 14: fleet.v1.JobReport.register:type_name -> fleet.v1.Register
+	32, // 15: fleet.v1.JobReport.records:type_name -> fleet.v1.Record
+	23, // 16: fleet.v1.JobReport.spec:type_name -> fleet.v1.JobSpec
+	15, // 17: fleet.v1.ReportResponse.jobs:type_name -> fleet.v1.JobAnswer
+	28, // 18: fleet.v1.JobSpec.repository:type_name -> fleet.v1.Repository
+	35, // 19: fleet.v1.JobSpec.created_at:type_name -> google.protobuf.Timestamp
+	35, // 20: fleet.v1.JobSpec.start_deadline:type_name -> google.protobuf.Timestamp
+	24, // 21: fleet.v1.JobSpec.restore:type_name -> fleet.v1.Restore
+	25, // 22: fleet.v1.JobSpec.list:type_name -> fleet.v1.List
+	35, // 23: fleet.v1.Archive.start:type_name -> google.protobuf.Timestamp
+	35, // 24: fleet.v1.Entry.mtime:type_name -> google.protobuf.Timestamp
+	2,  // 25: fleet.v1.Register.phase:type_name -> fleet.v1.Register.Phase
+	35, // 26: fleet.v1.Register.started_at:type_name -> google.protobuf.Timestamp
+	29, // 27: fleet.v1.Register.progress:type_name -> fleet.v1.Progress
+	31, // 28: fleet.v1.Register.verdict:type_name -> fleet.v1.Verdict
+	35, // 29: fleet.v1.Verdict.started_at:type_name -> google.protobuf.Timestamp
+	35, // 30: fleet.v1.Verdict.ended_at:type_name -> google.protobuf.Timestamp
+	29, // 31: fleet.v1.Verdict.progress:type_name -> fleet.v1.Progress
+	35, // 32: fleet.v1.Verdict.last_modified:type_name -> google.protobuf.Timestamp
+	35, // 33: fleet.v1.Record.time:type_name -> google.protobuf.Timestamp
+	3,  // 34: fleet.v1.Record.level:type_name -> fleet.v1.Record.Level
+	33, // 35: fleet.v1.Record.gap:type_name -> fleet.v1.Gap
+	5,  // 36: fleet.v1.FleetService.Enroll:input_type -> fleet.v1.EnrollRequest
+	12, // 37: fleet.v1.FleetService.Hello:input_type -> fleet.v1.HelloRequest
+	16, // 38: fleet.v1.FleetService.Watch:input_type -> fleet.v1.WatchRequest
+	19, // 39: fleet.v1.FleetService.Report:input_type -> fleet.v1.ReportRequest
+	7,  // 40: fleet.v1.FleetService.Renew:input_type -> fleet.v1.RenewRequest
+	9,  // 41: fleet.v1.FleetService.Recover:input_type -> fleet.v1.RecoverRequest
+	6,  // 42: fleet.v1.FleetService.Enroll:output_type -> fleet.v1.EnrollResponse
+	14, // 43: fleet.v1.FleetService.Hello:output_type -> fleet.v1.HelloResponse
+	17, // 44: fleet.v1.FleetService.Watch:output_type -> fleet.v1.WatchResponse
+	22, // 45: fleet.v1.FleetService.Report:output_type -> fleet.v1.ReportResponse
+	8,  // 46: fleet.v1.FleetService.Renew:output_type -> fleet.v1.RenewResponse
+	10, // 47: fleet.v1.FleetService.Recover:output_type -> fleet.v1.RecoverResponse
+	42, // [42:48] is the sub-list for method output_type
+	36, // [36:42] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_fleet_v1_fleet_proto_init() }
@@ -2264,7 +3087,7 @@ func file_fleet_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fleet_v1_fleet_proto_rawDesc), len(file_fleet_v1_fleet_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   20,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -184,6 +184,11 @@ type Agent struct {
 	Paused               bool                   `protobuf:"varint,14,opt,name=paused,proto3" json:"paused,omitempty"`
 	MaxParallel          int32                  `protobuf:"varint,15,opt,name=max_parallel,json=maxParallel,proto3" json:"max_parallel,omitempty"`
 	PublicKeySha256      []byte                 `protobuf:"bytes,16,opt,name=public_key_sha256,json=publicKeySha256,proto3" json:"public_key_sha256,omitempty"` // of the key it enrolled with
+	Problem              string                 `protobuf:"bytes,17,opt,name=problem,proto3" json:"problem,omitempty"`                                          // what a person should look at, such as a second machine with its identity
+	ProblemAt            *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=problem_at,json=problemAt,proto3" json:"problem_at,omitempty"`
+	RevokedAt            *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
+	ClockSkew            int64                  `protobuf:"varint,20,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`         // nanoseconds that its clock was ahead at the last Hello
+	EnrolledName         string                 `protobuf:"bytes,21,opt,name=enrolled_name,json=enrolledName,proto3" json:"enrolled_name,omitempty"` // that its host knows, and names archives with; absent: name
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -330,6 +335,41 @@ func (x *Agent) GetPublicKeySha256() []byte {
 	return nil
 }
 
+func (x *Agent) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *Agent) GetProblemAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ProblemAt
+	}
+	return nil
+}
+
+func (x *Agent) GetRevokedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RevokedAt
+	}
+	return nil
+}
+
+func (x *Agent) GetClockSkew() int64 {
+	if x != nil {
+		return x.ClockSkew
+	}
+	return 0
+}
+
+func (x *Agent) GetEnrolledName() string {
+	if x != nil {
+		return x.EnrolledName
+	}
+	return ""
+}
+
 type Repository struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Definition     *v1.Repository         `protobuf:"bytes,1,opt,name=definition,proto3" json:"definition,omitempty"`
@@ -340,6 +380,7 @@ type Repository struct {
 	AlreadyExisted bool                   `protobuf:"varint,6,opt,name=already_existed,json=alreadyExisted,proto3" json:"already_existed,omitempty"`
 	CreatedAt      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	InitJob        int64                  `protobuf:"varint,8,opt,name=init_job,json=initJob,proto3" json:"init_job,omitempty"`
+	Imported       bool                   `protobuf:"varint,9,opt,name=imported,proto3" json:"imported,omitempty"` // it had to be there already
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -430,6 +471,223 @@ func (x *Repository) GetInitJob() int64 {
 	return 0
 }
 
+func (x *Repository) GetImported() bool {
+	if x != nil {
+		return x.Imported
+	}
+	return false
+}
+
+// Catalogue is what is known of a repository's archives as a whole.
+type Catalogue struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Repository    int64                  `protobuf:"varint,1,opt,name=repository,proto3" json:"repository,omitempty"`
+	AsOf          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`                         // true at this moment
+	LastModified  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_modified,json=lastModified,proto3" json:"last_modified,omitempty"` // of the repository, as borg says
+	Archives      int64                  `protobuf:"varint,4,opt,name=archives,proto3" json:"archives,omitempty"`
+	Unmatched     int64                  `protobuf:"varint,5,opt,name=unmatched,proto3" json:"unmatched,omitempty"` // of these, that the registration's pattern does not match
+	Job           int64                  `protobuf:"varint,6,opt,name=job,proto3" json:"job,omitempty"`             // whose list it was
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Catalogue) Reset() {
+	*x = Catalogue{}
+	mi := &file_store_v1_store_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Catalogue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Catalogue) ProtoMessage() {}
+
+func (x *Catalogue) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Catalogue.ProtoReflect.Descriptor instead.
+func (*Catalogue) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Catalogue) GetRepository() int64 {
+	if x != nil {
+		return x.Repository
+	}
+	return 0
+}
+
+func (x *Catalogue) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *Catalogue) GetLastModified() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastModified
+	}
+	return nil
+}
+
+func (x *Catalogue) GetArchives() int64 {
+	if x != nil {
+		return x.Archives
+	}
+	return 0
+}
+
+func (x *Catalogue) GetUnmatched() int64 {
+	if x != nil {
+		return x.Unmatched
+	}
+	return 0
+}
+
+func (x *Catalogue) GetJob() int64 {
+	if x != nil {
+		return x.Job
+	}
+	return 0
+}
+
+// CatalogueArchive is one archive in a repository.
+type CatalogueArchive struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Id               string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // 64 hexadecimal digits
+	Name             string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	RawName          string                 `protobuf:"bytes,3,opt,name=raw_name,json=rawName,proto3" json:"raw_name,omitempty"` // base64, if name is not what borg stores
+	Start            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start,proto3" json:"start,omitempty"`
+	End              *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end,proto3" json:"end,omitempty"`
+	OriginalSize     int64                  `protobuf:"varint,6,opt,name=original_size,json=originalSize,proto3" json:"original_size,omitempty"`
+	CompressedSize   int64                  `protobuf:"varint,7,opt,name=compressed_size,json=compressedSize,proto3" json:"compressed_size,omitempty"`
+	DeduplicatedSize int64                  `protobuf:"varint,8,opt,name=deduplicated_size,json=deduplicatedSize,proto3" json:"deduplicated_size,omitempty"`
+	Nfiles           int64                  `protobuf:"varint,9,opt,name=nfiles,proto3" json:"nfiles,omitempty"`
+	Job              int64                  `protobuf:"varint,10,opt,name=job,proto3" json:"job,omitempty"`                    // that made it; 0: not one of ours
+	SeenAt           *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"` // when it was last known to be there
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *CatalogueArchive) Reset() {
+	*x = CatalogueArchive{}
+	mi := &file_store_v1_store_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogueArchive) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogueArchive) ProtoMessage() {}
+
+func (x *CatalogueArchive) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogueArchive.ProtoReflect.Descriptor instead.
+func (*CatalogueArchive) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *CatalogueArchive) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CatalogueArchive) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CatalogueArchive) GetRawName() string {
+	if x != nil {
+		return x.RawName
+	}
+	return ""
+}
+
+func (x *CatalogueArchive) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *CatalogueArchive) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *CatalogueArchive) GetOriginalSize() int64 {
+	if x != nil {
+		return x.OriginalSize
+	}
+	return 0
+}
+
+func (x *CatalogueArchive) GetCompressedSize() int64 {
+	if x != nil {
+		return x.CompressedSize
+	}
+	return 0
+}
+
+func (x *CatalogueArchive) GetDeduplicatedSize() int64 {
+	if x != nil {
+		return x.DeduplicatedSize
+	}
+	return 0
+}
+
+func (x *CatalogueArchive) GetNfiles() int64 {
+	if x != nil {
+		return x.Nfiles
+	}
+	return 0
+}
+
+func (x *CatalogueArchive) GetJob() int64 {
+	if x != nil {
+		return x.Job
+	}
+	return 0
+}
+
+func (x *CatalogueArchive) GetSeenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SeenAt
+	}
+	return nil
+}
+
 type JoinToken struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Hash          []byte                 `protobuf:"bytes,1,opt,name=hash,proto3" json:"hash,omitempty"` // SHA-256 of the secret
@@ -444,7 +702,7 @@ type JoinToken struct {
 
 func (x *JoinToken) Reset() {
 	*x = JoinToken{}
-	mi := &file_store_v1_store_proto_msgTypes[3]
+	mi := &file_store_v1_store_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -456,7 +714,7 @@ func (x *JoinToken) String() string {
 func (*JoinToken) ProtoMessage() {}
 
 func (x *JoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[3]
+	mi := &file_store_v1_store_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -469,7 +727,7 @@ func (x *JoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinToken.ProtoReflect.Descriptor instead.
 func (*JoinToken) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{3}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *JoinToken) GetHash() []byte {
@@ -524,7 +782,7 @@ type JoinTokenUse struct {
 
 func (x *JoinTokenUse) Reset() {
 	*x = JoinTokenUse{}
-	mi := &file_store_v1_store_proto_msgTypes[4]
+	mi := &file_store_v1_store_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -536,7 +794,7 @@ func (x *JoinTokenUse) String() string {
 func (*JoinTokenUse) ProtoMessage() {}
 
 func (x *JoinTokenUse) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[4]
+	mi := &file_store_v1_store_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -549,7 +807,7 @@ func (x *JoinTokenUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinTokenUse.ProtoReflect.Descriptor instead.
 func (*JoinTokenUse) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{4}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *JoinTokenUse) GetPublicKeySha256() []byte {
@@ -572,13 +830,14 @@ type User struct {
 	PasswordHash  string                 `protobuf:"bytes,2,opt,name=password_hash,json=passwordHash,proto3" json:"password_hash,omitempty"` // argon2id, PHC string
 	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
 	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	ValidFrom     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=valid_from,json=validFrom,proto3" json:"valid_from,omitempty"` // logins that were made before are refused
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_store_v1_store_proto_msgTypes[5]
+	mi := &file_store_v1_store_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +849,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[5]
+	mi := &file_store_v1_store_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +862,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{5}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *User) GetName() string {
@@ -634,6 +893,114 @@ func (x *User) GetCreatedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *User) GetValidFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ValidFrom
+	}
+	return nil
+}
+
+// ApiToken lets a program use the API.
+type ApiToken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // for people
+	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"` // whose it is
+	Role          string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,5,opt,name=hash,proto3" json:"hash,omitempty"` // SHA-256 of the secret
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"` // absent: never
+	LastUsedAt    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_used_at,json=lastUsedAt,proto3" json:"last_used_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApiToken) Reset() {
+	*x = ApiToken{}
+	mi := &file_store_v1_store_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApiToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApiToken) ProtoMessage() {}
+
+func (x *ApiToken) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApiToken.ProtoReflect.Descriptor instead.
+func (*ApiToken) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ApiToken) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ApiToken) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ApiToken) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *ApiToken) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *ApiToken) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *ApiToken) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *ApiToken) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *ApiToken) GetLastUsedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUsedAt
+	}
+	return nil
+}
+
 type IdempotencyKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Job           int64                  `protobuf:"varint,1,opt,name=job,proto3" json:"job,omitempty"`
@@ -645,7 +1012,7 @@ type IdempotencyKey struct {
 
 func (x *IdempotencyKey) Reset() {
 	*x = IdempotencyKey{}
-	mi := &file_store_v1_store_proto_msgTypes[6]
+	mi := &file_store_v1_store_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -657,7 +1024,7 @@ func (x *IdempotencyKey) String() string {
 func (*IdempotencyKey) ProtoMessage() {}
 
 func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[6]
+	mi := &file_store_v1_store_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -670,7 +1037,7 @@ func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdempotencyKey.ProtoReflect.Descriptor instead.
 func (*IdempotencyKey) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{6}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *IdempotencyKey) GetJob() int64 {
@@ -690,6 +1057,352 @@ func (x *IdempotencyKey) GetRequestSha256() []byte {
 func (x *IdempotencyKey) GetExpiresAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.ExpiresAt
+	}
+	return nil
+}
+
+// HeldRepository is a definition that an agent holds and that this store, which
+// was restored from a backup, does not know, or knows otherwise.
+type HeldRepository struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Agent         string                 `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	Definition    *v1.Repository         `protobuf:"bytes,2,opt,name=definition,proto3" json:"definition,omitempty"`
+	Settled       bool                   `protobuf:"varint,3,opt,name=settled,proto3" json:"settled,omitempty"` // decided; the agent has not confirmed it yet
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeldRepository) Reset() {
+	*x = HeldRepository{}
+	mi := &file_store_v1_store_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeldRepository) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeldRepository) ProtoMessage() {}
+
+func (x *HeldRepository) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeldRepository.ProtoReflect.Descriptor instead.
+func (*HeldRepository) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *HeldRepository) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *HeldRepository) GetDefinition() *v1.Repository {
+	if x != nil {
+		return x.Definition
+	}
+	return nil
+}
+
+func (x *HeldRepository) GetSettled() bool {
+	if x != nil {
+		return x.Settled
+	}
+	return false
+}
+
+// Restored says that the store was made from a backup.
+type Restored struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"` // id of the store that was backed up
+	TakenAt       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=taken_at,json=takenAt,proto3" json:"taken_at,omitempty"`
+	RestoredAt    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=restored_at,json=restoredAt,proto3" json:"restored_at,omitempty"`
+	AdmitUnknown  bool                   `protobuf:"varint,4,opt,name=admit_unknown,json=admitUnknown,proto3" json:"admit_unknown,omitempty"` // what was revoked since is known: agents that enrolled since may come back
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Restored) Reset() {
+	*x = Restored{}
+	mi := &file_store_v1_store_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Restored) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Restored) ProtoMessage() {}
+
+func (x *Restored) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Restored.ProtoReflect.Descriptor instead.
+func (*Restored) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Restored) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Restored) GetTakenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.TakenAt
+	}
+	return nil
+}
+
+func (x *Restored) GetRestoredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RestoredAt
+	}
+	return nil
+}
+
+func (x *Restored) GetAdmitUnknown() bool {
+	if x != nil {
+		return x.AdmitUnknown
+	}
+	return false
+}
+
+// BackupHeader begins a backup.
+type BackupHeader struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Format        int32                  `protobuf:"varint,1,opt,name=format,proto3" json:"format,omitempty"`
+	StoreVersion  int32                  `protobuf:"varint,2,opt,name=store_version,json=storeVersion,proto3" json:"store_version,omitempty"`
+	StoreId       string                 `protobuf:"bytes,3,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	FleetId       string                 `protobuf:"bytes,4,opt,name=fleet_id,json=fleetId,proto3" json:"fleet_id,omitempty"`
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	Version       string                 `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`      // of the controller
+	Authority     bool                   `protobuf:"varint,7,opt,name=authority,proto3" json:"authority,omitempty"` // the certificate authority is in it, encrypted
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupHeader) Reset() {
+	*x = BackupHeader{}
+	mi := &file_store_v1_store_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupHeader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupHeader) ProtoMessage() {}
+
+func (x *BackupHeader) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupHeader.ProtoReflect.Descriptor instead.
+func (*BackupHeader) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *BackupHeader) GetFormat() int32 {
+	if x != nil {
+		return x.Format
+	}
+	return 0
+}
+
+func (x *BackupHeader) GetStoreVersion() int32 {
+	if x != nil {
+		return x.StoreVersion
+	}
+	return 0
+}
+
+func (x *BackupHeader) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *BackupHeader) GetFleetId() string {
+	if x != nil {
+		return x.FleetId
+	}
+	return ""
+}
+
+func (x *BackupHeader) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *BackupHeader) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *BackupHeader) GetAuthority() bool {
+	if x != nil {
+		return x.Authority
+	}
+	return false
+}
+
+// BackupContents ends a backup: what there must be in it.
+type BackupContents struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entries       int64                  `protobuf:"varint,1,opt,name=entries,proto3" json:"entries,omitempty"`
+	Jobs          int64                  `protobuf:"varint,2,opt,name=jobs,proto3" json:"jobs,omitempty"`
+	Agents        int64                  `protobuf:"varint,3,opt,name=agents,proto3" json:"agents,omitempty"`
+	Repositories  int64                  `protobuf:"varint,4,opt,name=repositories,proto3" json:"repositories,omitempty"`
+	HighestJob    int64                  `protobuf:"varint,5,opt,name=highest_job,json=highestJob,proto3" json:"highest_job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupContents) Reset() {
+	*x = BackupContents{}
+	mi := &file_store_v1_store_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupContents) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupContents) ProtoMessage() {}
+
+func (x *BackupContents) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupContents.ProtoReflect.Descriptor instead.
+func (*BackupContents) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *BackupContents) GetEntries() int64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *BackupContents) GetJobs() int64 {
+	if x != nil {
+		return x.Jobs
+	}
+	return 0
+}
+
+func (x *BackupContents) GetAgents() int64 {
+	if x != nil {
+		return x.Agents
+	}
+	return 0
+}
+
+func (x *BackupContents) GetRepositories() int64 {
+	if x != nil {
+		return x.Repositories
+	}
+	return 0
+}
+
+func (x *BackupContents) GetHighestJob() int64 {
+	if x != nil {
+		return x.HighestJob
+	}
+	return 0
+}
+
+// AuthorityFiles are the files of a certificate authority; only ever encrypted.
+type AuthorityFiles struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Files         map[string][]byte      `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuthorityFiles) Reset() {
+	*x = AuthorityFiles{}
+	mi := &file_store_v1_store_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuthorityFiles) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuthorityFiles) ProtoMessage() {}
+
+func (x *AuthorityFiles) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuthorityFiles.ProtoReflect.Descriptor instead.
+func (*AuthorityFiles) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *AuthorityFiles) GetFiles() map[string][]byte {
+	if x != nil {
+		return x.Files
 	}
 	return nil
 }
@@ -714,7 +1427,7 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\x0fverdict_is_ours\x18\v \x01(\bR\rverdictIsOurs\x12\x19\n" +
 	"\blog_next\x18\f \x01(\x04R\alogNext\x129\n" +
 	"\n" +
-	"started_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"\xca\x05\n" +
+	"started_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"\x9e\a\n" +
 	"\x05Agent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
@@ -734,10 +1447,18 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\arevoked\x18\r \x01(\bR\arevoked\x12\x16\n" +
 	"\x06paused\x18\x0e \x01(\bR\x06paused\x12!\n" +
 	"\fmax_parallel\x18\x0f \x01(\x05R\vmaxParallel\x12*\n" +
-	"\x11public_key_sha256\x18\x10 \x01(\fR\x0fpublicKeySha256\x1a9\n" +
+	"\x11public_key_sha256\x18\x10 \x01(\fR\x0fpublicKeySha256\x12\x18\n" +
+	"\aproblem\x18\x11 \x01(\tR\aproblem\x129\n" +
+	"\n" +
+	"problem_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\tproblemAt\x129\n" +
+	"\n" +
+	"revoked_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\trevokedAt\x12\x1d\n" +
+	"\n" +
+	"clock_skew\x18\x14 \x01(\x03R\tclockSkew\x12#\n" +
+	"\renrolled_name\x18\x15 \x01(\tR\fenrolledName\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb3\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcf\x02\n" +
 	"\n" +
 	"Repository\x124\n" +
 	"\n" +
@@ -751,7 +1472,30 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\x0falready_existed\x18\x06 \x01(\bR\x0ealreadyExisted\x129\n" +
 	"\n" +
 	"created_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x19\n" +
-	"\binit_job\x18\b \x01(\x03R\ainitJob\"\xab\x02\n" +
+	"\binit_job\x18\b \x01(\x03R\ainitJob\x12\x1a\n" +
+	"\bimported\x18\t \x01(\bR\bimported\"\xe9\x01\n" +
+	"\tCatalogue\x12\x1e\n" +
+	"\n" +
+	"repository\x18\x01 \x01(\x03R\n" +
+	"repository\x12/\n" +
+	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12?\n" +
+	"\rlast_modified\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\flastModified\x12\x1a\n" +
+	"\barchives\x18\x04 \x01(\x03R\barchives\x12\x1c\n" +
+	"\tunmatched\x18\x05 \x01(\x03R\tunmatched\x12\x10\n" +
+	"\x03job\x18\x06 \x01(\x03R\x03job\"\x8b\x03\n" +
+	"\x10CatalogueArchive\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x19\n" +
+	"\braw_name\x18\x03 \x01(\tR\arawName\x120\n" +
+	"\x05start\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12#\n" +
+	"\roriginal_size\x18\x06 \x01(\x03R\foriginalSize\x12'\n" +
+	"\x0fcompressed_size\x18\a \x01(\x03R\x0ecompressedSize\x12+\n" +
+	"\x11deduplicated_size\x18\b \x01(\x03R\x10deduplicatedSize\x12\x16\n" +
+	"\x06nfiles\x18\t \x01(\x03R\x06nfiles\x12\x10\n" +
+	"\x03job\x18\n" +
+	" \x01(\x03R\x03job\x123\n" +
+	"\aseen_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x06seenAt\"\xab\x02\n" +
 	"\tJoinToken\x12\x12\n" +
 	"\x04hash\x18\x01 \x01(\fR\x04hash\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x127\n" +
@@ -765,18 +1509,66 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"P\n" +
 	"\fJoinTokenUse\x12*\n" +
 	"\x11public_key_sha256\x18\x01 \x01(\fR\x0fpublicKeySha256\x12\x14\n" +
-	"\x05agent\x18\x02 \x01(\tR\x05agent\"\x8e\x01\n" +
+	"\x05agent\x18\x02 \x01(\tR\x05agent\"\xc9\x01\n" +
 	"\x04User\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
 	"\rpassword_hash\x18\x02 \x01(\tR\fpasswordHash\x12\x12\n" +
 	"\x04role\x18\x03 \x01(\tR\x04role\x129\n" +
 	"\n" +
-	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"\x84\x01\n" +
+	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
+	"\n" +
+	"valid_from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tvalidFrom\"\x9e\x02\n" +
+	"\bApiToken\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04user\x18\x03 \x01(\tR\x04user\x12\x12\n" +
+	"\x04role\x18\x04 \x01(\tR\x04role\x12\x12\n" +
+	"\x04hash\x18\x05 \x01(\fR\x04hash\x129\n" +
+	"\n" +
+	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
+	"\n" +
+	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n" +
+	"\flast_used_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"lastUsedAt\"\x84\x01\n" +
 	"\x0eIdempotencyKey\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\x03R\x03job\x12%\n" +
 	"\x0erequest_sha256\x18\x02 \x01(\fR\rrequestSha256\x129\n" +
 	"\n" +
-	"expires_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAtB)Z'borgfleet/shared/proto/store/v1;storev1b\x06proto3"
+	"expires_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"v\n" +
+	"\x0eHeldRepository\x12\x14\n" +
+	"\x05agent\x18\x01 \x01(\tR\x05agent\x124\n" +
+	"\n" +
+	"definition\x18\x02 \x01(\v2\x14.fleet.v1.RepositoryR\n" +
+	"definition\x12\x18\n" +
+	"\asettled\x18\x03 \x01(\bR\asettled\"\xb7\x01\n" +
+	"\bRestored\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x125\n" +
+	"\btaken_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\atakenAt\x12;\n" +
+	"\vrestored_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"restoredAt\x12#\n" +
+	"\radmit_unknown\x18\x04 \x01(\bR\fadmitUnknown\"\xf4\x01\n" +
+	"\fBackupHeader\x12\x16\n" +
+	"\x06format\x18\x01 \x01(\x05R\x06format\x12#\n" +
+	"\rstore_version\x18\x02 \x01(\x05R\fstoreVersion\x12\x19\n" +
+	"\bstore_id\x18\x03 \x01(\tR\astoreId\x12\x19\n" +
+	"\bfleet_id\x18\x04 \x01(\tR\afleetId\x129\n" +
+	"\n" +
+	"created_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x18\n" +
+	"\aversion\x18\x06 \x01(\tR\aversion\x12\x1c\n" +
+	"\tauthority\x18\a \x01(\bR\tauthority\"\x9b\x01\n" +
+	"\x0eBackupContents\x12\x18\n" +
+	"\aentries\x18\x01 \x01(\x03R\aentries\x12\x12\n" +
+	"\x04jobs\x18\x02 \x01(\x03R\x04jobs\x12\x16\n" +
+	"\x06agents\x18\x03 \x01(\x03R\x06agents\x12\"\n" +
+	"\frepositories\x18\x04 \x01(\x03R\frepositories\x12\x1f\n" +
+	"\vhighest_job\x18\x05 \x01(\x03R\n" +
+	"highestJob\"\x85\x01\n" +
+	"\x0eAuthorityFiles\x129\n" +
+	"\x05files\x18\x01 \x03(\v2#.store.v1.AuthorityFiles.FilesEntryR\x05files\x1a8\n" +
+	"\n" +
+	"FilesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01B)Z'borgfleet/shared/proto/store/v1;storev1b\x06proto3"
 
 var (
 	file_store_v1_store_proto_rawDescOnce sync.Once
@@ -790,47 +1582,72 @@ func file_store_v1_store_proto_rawDescGZIP() []byte {
 	return file_store_v1_store_proto_rawDescData
 }
 
-var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_store_v1_store_proto_goTypes = []any{
 	(*Job)(nil),                   // 0: store.v1.Job
 	(*Agent)(nil),                 // 1: store.v1.Agent
 	(*Repository)(nil),            // 2: store.v1.Repository
-	(*JoinToken)(nil),             // 3: store.v1.JoinToken
-	(*JoinTokenUse)(nil),          // 4: store.v1.JoinTokenUse
-	(*User)(nil),                  // 5: store.v1.User
-	(*IdempotencyKey)(nil),        // 6: store.v1.IdempotencyKey
-	nil,                           // 7: store.v1.Agent.LabelsEntry
-	nil,                           // 8: store.v1.JoinToken.LabelsEntry
-	(*v1.JobSpec)(nil),            // 9: fleet.v1.JobSpec
-	(*v1.Register)(nil),           // 10: fleet.v1.Register
-	(*v1.Verdict)(nil),            // 11: fleet.v1.Verdict
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
-	(*v1.BorgBinary)(nil),         // 13: fleet.v1.BorgBinary
-	(*v1.Repository)(nil),         // 14: fleet.v1.Repository
+	(*Catalogue)(nil),             // 3: store.v1.Catalogue
+	(*CatalogueArchive)(nil),      // 4: store.v1.CatalogueArchive
+	(*JoinToken)(nil),             // 5: store.v1.JoinToken
+	(*JoinTokenUse)(nil),          // 6: store.v1.JoinTokenUse
+	(*User)(nil),                  // 7: store.v1.User
+	(*ApiToken)(nil),              // 8: store.v1.ApiToken
+	(*IdempotencyKey)(nil),        // 9: store.v1.IdempotencyKey
+	(*HeldRepository)(nil),        // 10: store.v1.HeldRepository
+	(*Restored)(nil),              // 11: store.v1.Restored
+	(*BackupHeader)(nil),          // 12: store.v1.BackupHeader
+	(*BackupContents)(nil),        // 13: store.v1.BackupContents
+	(*AuthorityFiles)(nil),        // 14: store.v1.AuthorityFiles
+	nil,                           // 15: store.v1.Agent.LabelsEntry
+	nil,                           // 16: store.v1.JoinToken.LabelsEntry
+	nil,                           // 17: store.v1.AuthorityFiles.FilesEntry
+	(*v1.JobSpec)(nil),            // 18: fleet.v1.JobSpec
+	(*v1.Register)(nil),           // 19: fleet.v1.Register
+	(*v1.Verdict)(nil),            // 20: fleet.v1.Verdict
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*v1.BorgBinary)(nil),         // 22: fleet.v1.BorgBinary
+	(*v1.Repository)(nil),         // 23: fleet.v1.Repository
 }
 var file_store_v1_store_proto_depIdxs = []int32{
-	9,  // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
-	10, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
-	11, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
-	12, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
-	7,  // 4: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
-	13, // 5: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
-	12, // 6: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
-	12, // 7: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
-	12, // 8: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	12, // 9: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
-	14, // 10: store.v1.Repository.definition:type_name -> fleet.v1.Repository
-	12, // 11: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
-	8,  // 12: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
-	12, // 13: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
-	4,  // 14: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
-	12, // 15: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
-	12, // 16: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	18, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
+	19, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
+	20, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
+	21, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
+	15, // 4: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
+	22, // 5: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
+	21, // 6: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
+	21, // 7: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
+	21, // 8: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	21, // 9: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
+	21, // 10: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
+	21, // 11: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
+	23, // 12: store.v1.Repository.definition:type_name -> fleet.v1.Repository
+	21, // 13: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
+	21, // 14: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
+	21, // 15: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
+	21, // 16: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
+	21, // 17: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
+	21, // 18: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
+	16, // 19: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
+	21, // 20: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	6,  // 21: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
+	21, // 22: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	21, // 23: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
+	21, // 24: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
+	21, // 25: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
+	21, // 26: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
+	21, // 27: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
+	23, // 28: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
+	21, // 29: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
+	21, // 30: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
+	21, // 31: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
+	17, // 32: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_store_v1_store_proto_init() }
@@ -844,7 +1661,7 @@ func file_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_v1_store_proto_rawDesc), len(file_store_v1_store_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -47,6 +47,10 @@ const (
 	FleetServiceWatchProcedure = "/fleet.v1.FleetService/Watch"
 	// FleetServiceReportProcedure is the fully-qualified name of the FleetService's Report RPC.
 	FleetServiceReportProcedure = "/fleet.v1.FleetService/Report"
+	// FleetServiceRenewProcedure is the fully-qualified name of the FleetService's Renew RPC.
+	FleetServiceRenewProcedure = "/fleet.v1.FleetService/Renew"
+	// FleetServiceRecoverProcedure is the fully-qualified name of the FleetService's Recover RPC.
+	FleetServiceRecoverProcedure = "/fleet.v1.FleetService/Recover"
 )
 
 // FleetServiceClient is a client for the fleet.v1.FleetService service.
@@ -65,6 +69,12 @@ type FleetServiceClient interface {
 	// wishes come back. A number is acknowledged once it is on the
 	// controller's disk, never before.
 	Report(context.Context) (*connect.BidiStreamForClientSimple[v1.ReportRequest, v1.ReportResponse], error)
+	// Renew gives an agent a new certificate while the old one is good. The old
+	// one stays good until the new one has been used for a Hello.
+	Renew(context.Context, *v1.RenewRequest) (*v1.RenewResponse, error)
+	// Recover gives a new certificate to an agent whose old one has expired, on a
+	// connection without a client certificate.
+	Recover(context.Context, *v1.RecoverRequest) (*v1.RecoverResponse, error)
 }
 
 // NewFleetServiceClient constructs a client for the fleet.v1.FleetService service. By default, it
@@ -102,15 +112,29 @@ func NewFleetServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(fleetServiceMethods.ByName("Report")),
 			connect.WithClientOptions(opts...),
 		),
+		renew: connect.NewClient[v1.RenewRequest, v1.RenewResponse](
+			httpClient,
+			baseURL+FleetServiceRenewProcedure,
+			connect.WithSchema(fleetServiceMethods.ByName("Renew")),
+			connect.WithClientOptions(opts...),
+		),
+		recover: connect.NewClient[v1.RecoverRequest, v1.RecoverResponse](
+			httpClient,
+			baseURL+FleetServiceRecoverProcedure,
+			connect.WithSchema(fleetServiceMethods.ByName("Recover")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // fleetServiceClient implements FleetServiceClient.
 type fleetServiceClient struct {
-	enroll *connect.Client[v1.EnrollRequest, v1.EnrollResponse]
-	hello  *connect.Client[v1.HelloRequest, v1.HelloResponse]
-	watch  *connect.Client[v1.WatchRequest, v1.WatchResponse]
-	report *connect.Client[v1.ReportRequest, v1.ReportResponse]
+	enroll  *connect.Client[v1.EnrollRequest, v1.EnrollResponse]
+	hello   *connect.Client[v1.HelloRequest, v1.HelloResponse]
+	watch   *connect.Client[v1.WatchRequest, v1.WatchResponse]
+	report  *connect.Client[v1.ReportRequest, v1.ReportResponse]
+	renew   *connect.Client[v1.RenewRequest, v1.RenewResponse]
+	recover *connect.Client[v1.RecoverRequest, v1.RecoverResponse]
 }
 
 // Enroll calls fleet.v1.FleetService.Enroll.
@@ -141,6 +165,24 @@ func (c *fleetServiceClient) Report(ctx context.Context) (*connect.BidiStreamFor
 	return c.report.CallBidiStreamSimple(ctx)
 }
 
+// Renew calls fleet.v1.FleetService.Renew.
+func (c *fleetServiceClient) Renew(ctx context.Context, req *v1.RenewRequest) (*v1.RenewResponse, error) {
+	response, err := c.renew.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Recover calls fleet.v1.FleetService.Recover.
+func (c *fleetServiceClient) Recover(ctx context.Context, req *v1.RecoverRequest) (*v1.RecoverResponse, error) {
+	response, err := c.recover.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // FleetServiceHandler is an implementation of the fleet.v1.FleetService service.
 type FleetServiceHandler interface {
 	// Enroll turns a join token and a CSR into a certificate. It is the only
@@ -157,6 +199,12 @@ type FleetServiceHandler interface {
 	// wishes come back. A number is acknowledged once it is on the
 	// controller's disk, never before.
 	Report(context.Context, *connect.BidiStream[v1.ReportRequest, v1.ReportResponse]) error
+	// Renew gives an agent a new certificate while the old one is good. The old
+	// one stays good until the new one has been used for a Hello.
+	Renew(context.Context, *v1.RenewRequest) (*v1.RenewResponse, error)
+	// Recover gives a new certificate to an agent whose old one has expired, on a
+	// connection without a client certificate.
+	Recover(context.Context, *v1.RecoverRequest) (*v1.RecoverResponse, error)
 }
 
 // NewFleetServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -190,6 +238,18 @@ func NewFleetServiceHandler(svc FleetServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(fleetServiceMethods.ByName("Report")),
 		connect.WithHandlerOptions(opts...),
 	)
+	fleetServiceRenewHandler := connect.NewUnaryHandlerSimple(
+		FleetServiceRenewProcedure,
+		svc.Renew,
+		connect.WithSchema(fleetServiceMethods.ByName("Renew")),
+		connect.WithHandlerOptions(opts...),
+	)
+	fleetServiceRecoverHandler := connect.NewUnaryHandlerSimple(
+		FleetServiceRecoverProcedure,
+		svc.Recover,
+		connect.WithSchema(fleetServiceMethods.ByName("Recover")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/fleet.v1.FleetService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case FleetServiceEnrollProcedure:
@@ -200,6 +260,10 @@ func NewFleetServiceHandler(svc FleetServiceHandler, opts ...connect.HandlerOpti
 			fleetServiceWatchHandler.ServeHTTP(w, r)
 		case FleetServiceReportProcedure:
 			fleetServiceReportHandler.ServeHTTP(w, r)
+		case FleetServiceRenewProcedure:
+			fleetServiceRenewHandler.ServeHTTP(w, r)
+		case FleetServiceRecoverProcedure:
+			fleetServiceRecoverHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -223,4 +287,12 @@ func (UnimplementedFleetServiceHandler) Watch(context.Context, *v1.WatchRequest,
 
 func (UnimplementedFleetServiceHandler) Report(context.Context, *connect.BidiStream[v1.ReportRequest, v1.ReportResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("fleet.v1.FleetService.Report is not implemented"))
+}
+
+func (UnimplementedFleetServiceHandler) Renew(context.Context, *v1.RenewRequest) (*v1.RenewResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("fleet.v1.FleetService.Renew is not implemented"))
+}
+
+func (UnimplementedFleetServiceHandler) Recover(context.Context, *v1.RecoverRequest) (*v1.RecoverResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("fleet.v1.FleetService.Recover is not implemented"))
 }

@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/auth"
+	"borgfleet/shared/term"
+	"borgfleet/shared/term/cmdline"
+	"borgfleet/shared/term/ptytest"
+)
+
+const password = "a password that is right"
+
+// talk carries a command out on a terminal: it types each answer when the screen
+// shows its question.
+func talk(t *testing.T, args []string, answers ...[2]string) (screen string, code int) {
+	t.Helper()
+	pty := ptytest.New(t, 100, 20)
+	done := make(chan int, 1)
+	go func() {
+		k := &controller{in: pty.Tty, out: term.On(pty.Tty), err: term.On(pty.Tty), now: now}
+		done <- k.program().Run(t.Context(), args, cmdline.Streams{In: pty.Tty, Out: pty.Tty, Err: pty.Tty})
+	}()
+	for _, a := range answers {
+		pty.WaitFor(a[0])
+		pty.Type(a[1] + "\n")
+	}
+	code = <-done
+	return pty.Finish(), code
+}
+
+func TestPasswordIsAskedForTwice(t *testing.T) {
+	f := newFake(t, map[string][]answer{"POST /api/users": {{201, rest.User{Name: "ann", Role: "operator", CreatedAt: rest.At(now())}}}})
+	args := []string{"users", "create", "ann", "--role", "operator", "--data-dir", f.socket}
+	screen, code := talk(t, args, [2]string{"New password:", password}, [2]string{"The same again:", password})
+	if want := "New password:\nThe same again:\nann has the role operator"; screen != want || code != 0 {
+		t.Errorf("%d\n%s", code, screen)
+	}
+	if got, want := f.heard(), `POST /api/users {"name":"ann","password":"`+password+`","role":"operator"}`; len(got) != 1 || got[0] != want {
+		t.Errorf("asked %q", got)
+	}
+	screen, code = talk(t, args, [2]string{"New password:", password}, [2]string{"The same again:", password + "!"})
+	if want := "New password:\nThe same again:\nborgfleet-controller: the two passwords differ; nothing was done"; screen != want || code != 2 {
+		t.Errorf("%d\n%s", code, screen)
+	}
+	if len(f.heard()) != 1 {
+		t.Error("something was asked")
+	}
+}
+
+func TestLoginOnATerminal(t *testing.T) {
+	f := newFake(t, nil)
+	f.open = true
+	f.answers = map[string][]answer{"POST /api/auth/login": ok(rest.Token{AccessToken: "the.token", TokenType: "bearer", ExpiresIn: 43200})}
+	file := filepath.Join(t.TempDir(), "token")
+	must(t, os.WriteFile(file, []byte("old"), 0o644))
+	screen, code := talk(t, []string{"login", "--server", f.url, "--token-file", file}, [2]string{"User name:", "ann"}, [2]string{"Password:", password})
+	if want := "User name: ann\nPassword:\nLogged in as ann until 2026-03-02 00:00:00; the token is in"; !strings.HasPrefix(screen, want) || code != 0 {
+		t.Errorf("%d\n%s", code, screen)
+	}
+	info, err := os.Stat(file)
+	must(t, err)
+	if data, err := os.ReadFile(file); err != nil || string(data) != "the.token\n" || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file holds %q, mode %v, %v", data, info.Mode(), err)
+	}
+	// A pipe is not asked.
+	r := command(t.Context(), "x", []string{"login", "--server", f.url}, nil)
+	if r.code != 2 || !strings.Contains(r.err, "give --username") {
+		t.Errorf("%+v", r)
+	}
+	r = command(t.Context(), "x", []string{"login", "--server", f.url, "--username", "ann"}, nil)
+	if r.code != 2 || !strings.Contains(r.err, "give --password-file FILE") {
+		t.Errorf("%+v", r)
+	}
+	command(t.Context(), password+"\n", []string{"login", "--server", f.url, "--username", "ann", "--password-file", "-"}, nil).want(t, 0,
+		"Logged in as ann until 2026-03-02 00:00:00\n\nthe.token\n", "")
+	if got, want := f.heard()[1], `POST /api/auth/login {"username":"ann","password":"`+password+`"}`; got != want {
+		t.Errorf("asked %s", got)
+	}
+	f.answers = map[string][]answer{"POST /api/auth/login": {{401, rest.Problem{Status: 401, Detail: "wrong user name or password", Code: "wrong_credentials"}}}}
+	command(t.Context(), password, []string{"login", "--server", f.url, "--username", "ann", "--password-file", "-"}, nil).want(t, 3,
+		"", "borgfleet-controller: wrong user name or password\n")
+}
+
+func TestTokenLists(t *testing.T) {
+	f := newFake(t, map[string][]answer{"GET /api/tokens": ok(rest.APITokenList{Tokens: []rest.APIToken{
+		{ID: "0f1e2d3c4b5a6978", Name: "dash\x1bboard", User: "ann", Role: "viewer", CreatedAt: rest.At(now()), LastUsedAt: rest.At(now().Add(-90 * time.Second))},
+		{ID: "ffffffffffffffff", Name: "cron", User: "bob", Role: "operator", CreatedAt: rest.At(now()), ExpiresAt: rest.At(now())},
+		{ID: "aaaaaaaaaaaaaaaa", Name: "new", User: "bob", Role: "admin", CreatedAt: rest.At(now()), ExpiresAt: rest.At(now().Add(time.Hour))},
+	}})})
+	f.command("", "tokens", "list").want(t, 0, `ID                NAME           USER  ROLE      LAST USED   EXPIRES              CREATED
+0f1e2d3c4b5a6978  dash\x1bboard  ann   viewer    1m 30s ago  never                2026-03-01 12:00:00
+ffffffffffffffff  cron           bob   operator  never       expired              2026-03-01 12:00:00
+aaaaaaaaaaaaaaaa  new            bob   admin     never       2026-03-01 13:00:00  2026-03-01 12:00:00
+`, "")
+	if leastAPITokenLife != auth.APITokenMinLife || mostAPITokenLife != auth.APITokenMaxLife {
+		t.Error("the limits of --expires-in are not the controller's")
+	}
+}
+
+// What is deleted is told to programs, too.
+func TestDeletedAccessAsJSON(t *testing.T) {
+	f := newFake(t, map[string][]answer{"DELETE /api/users/ann": {{204, nil}}, "DELETE /api/tokens/0f1e": {{204, nil}}})
+	f.command("", "users", "delete", "ann", "-o", "json").want(t, 0, "{\n  \"deleted\": \"ann\"\n}\n", "")
+	f.command("", "tokens", "delete", "0f1e", "-o", "json").want(t, 0, "{\n  \"deleted\": \"0f1e\"\n}\n", "")
+}

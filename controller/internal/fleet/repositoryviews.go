@@ -1,0 +1,40 @@
+package fleet
+
+import (
+	"context"
+
+	"borgfleet/controller/internal/store"
+)
+
+// Repositories lists what is registered, by id.
+func (s *Service) Repositories(context.Context) []RepositoryView {
+	all := s.store.Repositories()
+	out := make([]RepositoryView, 0, len(all))
+	for _, r := range all {
+		out = append(out, s.repositoryView(r))
+	}
+	return out
+}
+
+// Repository answers for one repository.
+func (s *Service) Repository(_ context.Context, id int64) (RepositoryView, error) {
+	r, ok := s.store.Repository(id)
+	if !ok {
+		return RepositoryView{}, noSuchRepository(id)
+	}
+	return s.repositoryView(r), nil
+}
+
+func (s *Service) repositoryView(r store.Repository) RepositoryView {
+	a, _ := s.store.Agent(r.Agent)
+	r.MatchArchives = ownPattern(r.Repository, a)
+	v := RepositoryView{
+		Repository: r.Repository, AgentID: r.Agent, AgentName: s.agentName(r.Agent),
+		Status: string(r.Status), ErrorCode: r.ErrorCode, ErrorMessage: r.ErrorMessage,
+		AlreadyExisted: r.AlreadyExisted, Imported: r.Imported, CreatedAt: r.CreatedAt, InitJob: r.InitJob,
+	}
+	if head, ok := s.store.Catalogue(r.ID); ok && !head.AsOf.IsZero() {
+		v.CatalogueAsOf, v.Archives, v.Unmatched = head.AsOf, head.Archives, head.Unmatched
+	}
+	return v
+}

@@ -1,0 +1,41 @@
+package maintain
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// TestOnlyRoot: nothing of this is for somebody whom the kernel does not name as
+// root or the controller's own account, and everything else goes by.
+func TestOnlyRoot(t *testing.T) {
+	by := false
+	h := New(Options{
+		Next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
+		By:   func(*http.Request) (string, bool) { return "", by },
+	})
+	for _, tt := range []struct {
+		method, path string
+		want         int
+	}{
+		{"POST", "/db/backup", 403}, {"GET", "/db/stats", 403}, {"GET", "/db/differences", 403},
+		{"POST", "/db/settle", 403}, {"POST", "/db/admit", 403},
+		{"GET", "/db/backup", 405}, {"GET", "/db/other", 404},
+		{"GET", "/api/agents", 418}, {"POST", "//api", 418}, {"GET", "/db", 418},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(tt.method, "http://unix"+tt.path, strings.NewReader("{}")))
+		if w.Code != tt.want {
+			t.Errorf("%s %s: %d, want %d", tt.method, tt.path, w.Code, tt.want)
+		}
+	}
+	by = true
+	for _, body := range []string{"", "[]", `{"recipient": 3}`, `{"other": "x"}`, `{"recipient": "age1x"}`} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", "http://unix/db/backup", strings.NewReader(body)))
+		if w.Code != 400 && w.Code != 422 {
+			t.Errorf("%q: %d", body, w.Code)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package store
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"borgfleet/controller/internal/history"
+	"borgfleet/shared/job"
+	storev1 "borgfleet/shared/proto/store/v1"
+)
+
+// Contents counts what is in a store.
+type Contents struct {
+	Entries      int64
+	Jobs         int64
+	Agents       int64
+	Repositories int64
+	LogChunks    int64
+	LogBytes     int64 // packed
+	Others       int64
+	HighestJob   int64
+}
+
+// Reader looks at the entries of a store from outside.
+type Reader struct {
+	Contents
+	codec codec
+}
+
+// NewReader makes one. Close it.
+func NewReader() (*Reader, error) {
+	c, err := newCodec()
+	return &Reader{codec: c}, err
+}
+
+// Close gives the reader's memory back.
+func (r *Reader) Close() { r.codec.close() }
+
+// Count counts an entry without looking into it.
+func (c *Contents) Count(e Entry) {
+	c.Entries++
+	if len(e.Key) == 0 {
+		return
+	}
+	switch e.Key[0] {
+	case jobPrefix:
+		c.Jobs++
+		c.HighestJob = max(c.HighestJob, decodeNumber(e.Key[1:]))
+	case agentPrefix:
+		c.Agents++
+	case repositoryPrefix:
+		c.Repositories++
+	case logPrefix:
+		c.LogChunks++
+		c.LogBytes += int64(len(e.Value))
+	default:
+		c.Others++
+	}
+}
+
+// Check counts an entry and reads it as a start of the controller would, and
+// what that leaves for later as well: jobs that have ended, and their logs.
+func (r *Reader) Check(e Entry) error {
+	r.Count(e)
+	if len(e.Key) == 0 {
+		return fmt.Errorf("an entry without a key: %w", errEntry)
+	}
+	if err := r.check(e); err != nil {
+		return fmt.Errorf("entry %.40q: %w", e.Key, err)
+	}
+	return nil
+}
+
+func (r *Reader) check(e Entry) error {
+	switch e.Key[0] {
+	case metaPrefix:
+		return checkMeta(e)
+	case jobPrefix:
+		j, err := decodeJob(e.Value)
+		if err == nil && j.ID != decodeNumber(e.Key[1:]) {
+			return errEntry
+		}
+		return err
+	case rowPrefix:
+		return history.CheckRow(e.Value)
+	case logPrefix:
+		return r.checkChunk(e)
+	case guardPrefix:
+		if _, err := job.KeyFromBytes(e.Key[1:]); err != nil {
+			return err
+		}
+		return checkNumber(e.Value)
+	case endedLoginPrefix, newListPrefix:
+		return checkNumber(e.Value)
+	}
+	m := messageOf(e.Key[0])
+	if m == nil {
+		return fmt.Errorf("a newer controller wrote it: %w", errEntry)
+	}
+	return proto.Unmarshal(e.Value, m)
+}
+
+// messageOf is what is stored under a prefix; nil: nothing that is known here.
+func messageOf(prefix byte) proto.Message {
+	switch prefix {
+	case agentPrefix, formerAgentPrefix:
+		return new(storev1.Agent)
+	case repositoryPrefix, formerRepositoryPrefix:
+		return new(storev1.Repository)
+	case joinTokenPrefix:
+		return new(storev1.JoinToken)
+	case userPrefix:
+		return new(storev1.User)
+	case idempotencyPrefix:
+		return new(storev1.IdempotencyKey)
+	case apiTokenPrefix:
+		return new(storev1.ApiToken)
+	case cataloguePrefix:
+		return new(storev1.Catalogue)
+	case archivePrefix:
+		return new(storev1.CatalogueArchive)
+	case heldPrefix:
+		return new(storev1.HeldRepository)
+	}
+	return nil
+}
+
+func checkMeta(e Entry) error {
+	switch string(e.Key) {
+	case nextJobKey, nextRepositoryKey:
+		return checkNumber(e.Value)
+	case restoredKey:
+		return proto.Unmarshal(e.Value, new(storev1.Restored))
+	}
+	return nil
+}
+
+func checkNumber(b []byte) error {
+	if len(b) != 8 {
+		return errEntry
+	}
+	return nil
+}
+
+func (r *Reader) checkChunk(e Entry) error {
+	if len(e.Key) != 17 {
+		return errEntry
+	}
+	recs, err := r.codec.unpack(e.Value)
+	if err == nil && recs[0].Number != firstOf(e.Key) {
+		return errEntry
+	}
+	return err
+}
