@@ -26,6 +26,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A second signal does what signals do: nothing is lost by an end at once.
+	context.AfterFunc(ctx, stop)
 	return cli.Run(ctx, args, stdin, stdout, stderr, cli.Hooks{RunDaemon: daemon(stderr)})
 }
 
@@ -35,6 +37,6 @@ func daemon(stderr io.Writer) func(context.Context, cli.RunOptions) error {
 		if err != nil {
 			return err
 		}
-		return service.Run(ctx, service.Options{StateDir: o.StateDir, ConfigFile: o.ConfigFile, Logger: log})
+		return service.Run(ctx, service.Options{StateDir: o.StateDir, ConfigFile: o.ConfigFile, Logger: log, Drain: o.Drain})
 	}
 }

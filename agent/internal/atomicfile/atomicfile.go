@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 // Write replaces path by data. When it returns nil the new contents survive a
@@ -66,7 +67,7 @@ func linkOver(tmp, path string) error {
 }
 
 func place(path string, data []byte, sync bool, move func(from, to string) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+tmpMark+strconv.Itoa(os.Getpid())+"-*")
 	if err != nil {
 		return err
 	}

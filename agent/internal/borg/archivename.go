@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"borgfleet/shared/job"
 )
@@ -36,9 +35,9 @@ func ArchiveName(format, agent, repository string, t time.Time, key job.Key) (st
 		}
 		switch name := rest[i+1 : end]; name {
 		case "agent":
-			b.WriteString(nameInArchive(agent))
+			b.WriteString(job.NameInArchive(agent))
 		case "repository":
-			b.WriteString(nameInArchive(repository))
+			b.WriteString(job.NameInArchive(repository))
 		case "now", "utcnow":
 			b.WriteString(now)
 			unique = true
@@ -65,28 +64,4 @@ func ArchiveName(format, agent, repository string, t time.Time, key job.Key) (st
 		return "", err
 	}
 	return name, nil
-}
-
-// nameInArchive replaces what borg refuses in an archive's name (slash, colon
-// pairs), what it takes for a pattern or a placeholder, and what a shell splits.
-func nameInArchive(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == utf8.RuneError, unicode.IsSpace(r), unicode.IsControl(r), !unicode.IsPrint(r),
-			strings.ContainsRune(`/\:*?[]{}'"`, r):
-			return '-'
-		}
-		return r
-	}, s)
-	s = strings.TrimLeft(s, "-")
-	if s == "" {
-		return "x"
-	}
-	// Two long names and a time must fit into what borg and a file system
-	// under a mount take for a name.
-	for len(s) > 80 {
-		_, n := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-n]
-	}
-	return s
 }

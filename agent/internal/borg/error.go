@@ -47,9 +47,10 @@ const (
 	CodeArchiveExists    = "archive_exists"
 	CodeArchiveNotFound  = "archive_not_found"
 	CodeIO               = "io_error"
-	CodeBorgKilled       = "borg_killed"  // a signal that we did not send
-	CodeBorgCrashed      = "borg_crashed" // an error that borg itself did not expect
-	CodeBorgFailed       = "borg_failed"  // an error without a name
+	CodeCacheDamaged     = "cache_damaged" // borg's cache of the repository on this host cannot be read
+	CodeBorgKilled       = "borg_killed"   // a signal that we did not send
+	CodeBorgCrashed      = "borg_crashed"  // an error that borg itself did not expect
+	CodeBorgFailed       = "borg_failed"   // an error without a name
 )
 
 // CodeOf returns the code that err carries, or job.CodeInternal.

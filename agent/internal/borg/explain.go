@@ -16,6 +16,9 @@ const maxMessage = 1000
 // second, the message in borg's own words as far as they help.
 func explain(exit Exit, t *Tracker, knownHosts string) (code, message string) {
 	code, message = reason(exit, t)
+	if c := t.CacheDamage(); c != nil && (code == CodeBorgCrashed || code == CodeRepoCorrupt) {
+		return CodeCacheDamaged, clip("borg's cache of this repository on this host is damaged, as after a power cut: "+c.Reason, maxMessage)
+	}
 	switch code {
 	case CodeRepoUnreachable, CodeRemoteBorg:
 		code, message = connection(code, message, t, knownHosts)
@@ -26,13 +29,13 @@ func explain(exit Exit, t *Tracker, knownHosts string) (code, message string) {
 		}
 	case CodePassphraseAbsent:
 		if strings.Contains(message, "BORG_PASSPHRASE is not set") {
-			message = "borg needs a passphrase for this repository, and none was given"
+			message = "borg needs a passphrase for this repository, and none was given: register it with one, or name its file or command below repositories: in agent.yaml"
 		}
 	case CodePassphraseWrong:
 		// borg lists the variables and descriptors it was given; no person set those.
 		message = "the passphrase given for this repository is wrong"
 	case CodeRepoUntrusted:
-		message += "; the repository is not encrypted and this host has not used it before"
+		message += "; the repository is not encrypted and this host has not used it before: if that is right, register it with encryption none"
 	case CodeRepoRelocated:
 		message += "; the repository was at another place when this host used it last"
 	}
@@ -133,19 +136,28 @@ func connection(code, message string, t *Tracker, knownHosts string) (string, st
 
 // acceptHostKey is the command to run, after the key was compared.
 func acceptHostKey(host, knownHosts string) string {
-	scan := "ssh-keyscan SERVER"
-	if host != "" {
-		scan = "ssh-keyscan " + host
-		if h, port, err := net.SplitHostPort(host); err == nil && strings.HasPrefix(host, "[") {
-			scan = "ssh-keyscan -p " + port + " " + h
-		}
+	if host == "" {
+		host = "SERVER"
+	}
+	port := ""
+	if h, p, err := net.SplitHostPort(host); err == nil && strings.HasPrefix(host, "[") {
+		host, port = h, p
+	}
+	return fmt.Sprintf("Run on this host: %s (and compare the fingerprint with the server's own)", Keyscan(host, port, knownHosts))
+}
+
+// Keyscan is the command that lets ssh know a server's host key.
+func Keyscan(host, port, knownHosts string) string {
+	scan := "ssh-keyscan "
+	if port != "" {
+		scan += "-p " + port + " "
 	}
 	if knownHosts == "" {
 		knownHosts = "~/.ssh/known_hosts"
 	} else {
 		knownHosts = shellQuote(knownHosts)
 	}
-	return fmt.Sprintf("Run on this host: %s >> %s (and compare the fingerprint with the server's own)", scan, knownHosts)
+	return scan + strings.Trim(host, "[]") + " >> " + knownHosts
 }
 
 func lastOf(s []string, n int) []string {

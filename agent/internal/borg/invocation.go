@@ -2,6 +2,7 @@ package borg
 
 import (
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,6 +19,12 @@ type Invocation struct {
 	Args            []string
 	Env             []string
 	NeedsPassphrase bool
+	By              Starter // nil: borg is started in the root directory, with all rights of the account
+}
+
+// Starter starts borg in a place and with rights of its own choice.
+type Starter interface {
+	Start(*exec.Cmd) error
 }
 
 // Create is borg create. Everything in the spec is checked here, because it
@@ -133,7 +140,8 @@ func RepoInfo(h Host, repo job.Repository) (Invocation, error) {
 	return readCommand(h, repo, "info", repo.Path)
 }
 
-// List asks for all archives. Its answer is read with ReadList.
+// List asks for all archives. Its answer is read with ReadArchives, or
+// with ReadList if it may be held whole.
 func List(h Host, repo job.Repository) (Invocation, error) {
 	return readCommand(h, repo, "list", repo.Path)
 }

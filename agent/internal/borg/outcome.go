@@ -52,6 +52,11 @@ func Classify(o Outcome) job.Verdict {
 	case o.Exit.Good() && (saved || o.Kind != job.Backup):
 		v.Status = job.CompletedWithWarnings
 		v.ErrorMessage = warningMessage(o)
+	case saved:
+		// borg prints the archive after it is saved. Whatever ended it then, on
+		// its way out, the archive is complete.
+		v.Status = job.CompletedWithWarnings
+		v.ErrorCode, v.ErrorMessage = LateEnd(o)
 	case o.Cancelled:
 		// What the exit code is after SIGTERM depends on where it found borg:
 		// 143, 130, 129, 80, 2 and -9 were all seen.
@@ -67,6 +72,25 @@ func Classify(o Outcome) job.Verdict {
 		return v
 	}
 	return finished(v)
+}
+
+// LateEnd says how a borg ended that had saved its archive before.
+func LateEnd(o Outcome) (code, message string) {
+	if o.Cancelled {
+		return job.CodeCancelled, "the archive is complete: it was saved when borg was told to end"
+	}
+	code, message = explain(o.Exit, o.Tracker, o.KnownHosts)
+	return code, clip("the archive is complete, but borg did not end well: "+message, maxMessage)
+}
+
+// MayHaveSaved tells a backup whose borg ended badly at a moment at which it may
+// have saved the archive, and not said so yet: whether it is there has to be
+// looked up.
+func MayHaveSaved(o Outcome) bool {
+	if o.Kind != job.Backup || !o.ExitKnown || !o.Tracker.Walked() || o.Exit.Good() && o.Exit.Code == 0 {
+		return false
+	}
+	return !takeSummary(&job.Verdict{}, o)
 }
 
 func classifyLost(v job.Verdict, o Outcome, saved bool) job.Verdict {
@@ -101,7 +125,7 @@ func takeSummary(v *job.Verdict, o Outcome) bool {
 	if err != nil {
 		return false
 	}
-	v.BorgID = s.Repository.BorgID
+	s.Repository.Tell(v)
 	if o.Kind != job.Backup || len(s.Archives) != 1 || s.Archives[0].ID == "" {
 		return false
 	}
@@ -150,8 +174,16 @@ func verdictCode(e Exit) *int {
 }
 
 func warningMessage(o Outcome) string {
-	if s := o.Tracker.WarningSummary(); s != "" {
+	s := o.Tracker.WarningSummary()
+	if o.Kind == job.Restore {
+		s = o.Tracker.RestoreSummary()
+	}
+	if s != "" {
 		return clip(s, maxMessage)
+	}
+	if o.Cancelled {
+		_, s = LateEnd(o)
+		return s
 	}
 	return fmt.Sprintf("borg ended with a warning (exit code %d) but named none", o.Exit.Code)
 }

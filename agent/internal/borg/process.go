@@ -99,7 +99,11 @@ func (t Tool) Start(inv Invocation, io Stdio) (*Process, error) {
 	if io.Lock != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, io.Lock) // fd 4, which borg never looks at
 	}
-	if err := cmd.Start(); err != nil {
+	start := cmd.Start
+	if inv.By != nil {
+		start = func() error { return inv.By.Start(cmd) }
+	}
+	if err := start(); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, &Error{job.CodeBorgMissing, fmt.Sprintf("cannot start borg: %v", err)}
 		}
@@ -183,10 +187,11 @@ func exitOf(state *os.ProcessState, err error) Exit {
 // Terminate asks borg to end (SIGTERM, to borg alone, so that its ssh lives
 // long enough for a clean end) and ends its whole group by force after the
 // grace period. It returns at once. The force is called off when done is
-// closed or Wait has seen the end; done may be nil.
-func (p *Process) Terminate(grace time.Duration, done <-chan struct{}) {
+// closed or Wait has seen the end; done may be nil. told says that borg was still
+// there to be asked.
+func (p *Process) Terminate(grace time.Duration, done <-chan struct{}) (told bool) {
 	// os.Process refuses once the process was waited for.
-	_ = p.cmd.Process.Signal(unix.SIGTERM)
+	told = p.cmd.Process.Signal(unix.SIGTERM) == nil
 	go func() {
 		timer := time.NewTimer(grace)
 		defer timer.Stop()
@@ -197,6 +202,7 @@ func (p *Process) Terminate(grace time.Duration, done <-chan struct{}) {
 		case <-p.done:
 		}
 	}()
+	return told
 }
 
 func (p *Process) killGroup() {

@@ -32,7 +32,26 @@ type ScanOptions struct {
 // It runs beside borg on a thread of its own with idle I/O priority and low
 // CPU priority, so that it gives way to borg everywhere.
 func Scan(ctx context.Context, sources []string, opt ScanOptions) (total int64, complete bool) {
-	s := scanner{ctx: ctx, opt: opt, left: opt.MaxEntries, skip: make(map[inode]bool), linked: make(map[inode]bool)}
+	s := newScanner(ctx, opt)
+	var ok bool
+	if s.exclude, ok = newExcluder(opt.Excludes); !ok {
+		return 0, false
+	}
+	s.named = !s.exclude.empty()
+	s.scan(sources)
+	return s.total, !s.stopped
+}
+
+// Measure adds up what lies below a directory: sizes as Scan does, and files of
+// any kind but directories. It runs beside borg as Scan does.
+func Measure(ctx context.Context, dir string) (size, files int64, complete bool) {
+	s := newScanner(ctx, ScanOptions{})
+	s.scan([]string{dir})
+	return s.total, s.files, !s.stopped
+}
+
+func newScanner(ctx context.Context, opt ScanOptions) *scanner {
+	s := &scanner{ctx: ctx, opt: opt, left: opt.MaxEntries, skip: make(map[inode]bool), linked: make(map[inode]bool)}
 	if s.left <= 0 {
 		s.left = 20_000_000
 	}
@@ -40,11 +59,11 @@ func Scan(ctx context.Context, sources []string, opt ScanOptions) (total int64, 
 		opt.MaxTime = 10 * time.Minute
 	}
 	s.deadline = time.Now().Add(opt.MaxTime)
-	var ok bool
-	if s.exclude, ok = newExcluder(opt.Excludes); !ok {
-		return 0, false
-	}
-	s.named = !s.exclude.empty()
+	return s
+}
+
+// scan runs on a thread that gives way to borg.
+func (s *scanner) scan(sources []string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -55,7 +74,6 @@ func Scan(ctx context.Context, sources []string, opt ScanOptions) (total int64, 
 		s.run(sources)
 	}()
 	<-done
-	return s.total, !s.stopped
 }
 
 // lowPriority is for the calling thread. It is a courtesy: where the kernel
@@ -86,6 +104,7 @@ type scanner struct {
 	buffers  [][]byte       // one for each depth, used again
 	statx    unix.Statx_t   // used again
 	total    int64
+	files    int64 // of any kind but directories
 	stopped  bool
 }
 
@@ -139,6 +158,7 @@ func (s *scanner) object(at int, name []byte, p string, st status, depth int) {
 	}
 	switch st.mode & unix.S_IFMT {
 	case unix.S_IFREG:
+		s.files++
 		if st.nlink > 1 {
 			if s.linked[st.id] {
 				return
@@ -152,6 +172,8 @@ func (s *scanner) object(at int, name []byte, p string, st status, depth int) {
 		if !s.opt.OneFileSystem || st.id.dev == s.dev {
 			s.directory(at, name, p, depth)
 		}
+	default:
+		s.files++
 	}
 }
 
@@ -218,6 +240,7 @@ func (s *scanner) child(fd int, d dirent, p string, depth int) {
 	switch d.typ {
 	case unix.DT_REG, unix.DT_DIR, unix.DT_UNKNOWN:
 	default:
+		s.files++
 		s.step()
 		return // has no size
 	}

@@ -15,6 +15,7 @@ type Archive struct {
 	ID, Name   string
 	Start, End time.Time // zero: not reported
 	Stats      *Stats    // nil: not reported
+	RawName    string    // base64 of the stored name, if Name is not that
 }
 
 // Stats are an archive's figures.
@@ -27,9 +28,15 @@ type Stats struct {
 
 // Repository is what borg says about a repository.
 type Repository struct {
-	BorgID     string // 64 hexadecimal digits
-	Location   string
-	Encryption string
+	BorgID       string // 64 hexadecimal digits
+	Location     string
+	Encryption   string
+	LastModified time.Time // zero: not reported
+}
+
+// Tell puts what borg says about the repository into a verdict.
+func (r Repository) Tell(v *job.Verdict) {
+	v.BorgID, v.Encryption, v.LastModified = r.BorgID, r.Encryption, r.LastModified
 }
 
 // Summary is any of borg's JSON answers. All is optional: which parts there
@@ -40,11 +47,12 @@ type Summary struct {
 }
 
 type jsonArchive struct {
-	ID    string `json:"id"`
-	Name  string `json:"name"`
-	Start string `json:"start"`
-	Time  string `json:"time"`
-	End   string `json:"end"`
+	ID    string          `json:"id"`
+	Name  string          `json:"name"`
+	Bytes json.RawMessage `json:"barchive"`
+	Start string          `json:"start"`
+	Time  string          `json:"time"`
+	End   string          `json:"end"`
 	Stats *struct {
 		OriginalSize   int64 `json:"original_size"`
 		CompressedSize int64 `json:"compressed_size"`
@@ -53,40 +61,50 @@ type jsonArchive struct {
 	} `json:"stats"`
 }
 
+type jsonRepository struct {
+	ID           string `json:"id"`
+	Location     string `json:"location"`
+	LastModified string `json:"last_modified"`
+}
+
+type jsonEncryption struct {
+	Mode string `json:"mode"`
+}
+
+func (a jsonArchive) archive() Archive {
+	archive := Archive{ID: a.ID, Name: a.Name, RawName: rawName(a.Bytes), Start: borgTime(a.Start), End: borgTime(a.End)}
+	if archive.Start.IsZero() {
+		archive.Start = borgTime(a.Time)
+	}
+	if a.Stats != nil {
+		archive.Stats = (*Stats)(a.Stats)
+	}
+	return archive
+}
+
 // ParseSummary reads the JSON that create, info and list print on stdout. Cut
 // off or followed by something else it is an error: half of an answer is none.
 func ParseSummary(stdout []byte) (Summary, error) {
 	var answer struct {
-		Archive    *jsonArchive  `json:"archive"`
-		Archives   []jsonArchive `json:"archives"`
-		Encryption struct {
-			Mode string `json:"mode"`
-		} `json:"encryption"`
-		Repository struct {
-			ID       string `json:"id"`
-			Location string `json:"location"`
-		} `json:"repository"`
+		Archive    *jsonArchive   `json:"archive"`
+		Archives   []jsonArchive  `json:"archives"`
+		Encryption jsonEncryption `json:"encryption"`
+		Repository jsonRepository `json:"repository"`
 	}
 	if err := json.Unmarshal(stdout, &answer); err != nil {
 		return Summary{}, err
 	}
 	s := Summary{Repository: Repository{
-		BorgID:     answer.Repository.ID,
-		Location:   answer.Repository.Location,
-		Encryption: answer.Encryption.Mode,
+		BorgID:       answer.Repository.ID,
+		Location:     answer.Repository.Location,
+		Encryption:   answer.Encryption.Mode,
+		LastModified: borgTime(answer.Repository.LastModified),
 	}}
 	if answer.Archive != nil {
 		answer.Archives = append(answer.Archives, *answer.Archive)
 	}
 	for _, a := range answer.Archives {
-		archive := Archive{ID: a.ID, Name: a.Name, Start: borgTime(a.Start), End: borgTime(a.End)}
-		if archive.Start.IsZero() {
-			archive.Start = borgTime(a.Time)
-		}
-		if a.Stats != nil {
-			archive.Stats = (*Stats)(a.Stats)
-		}
-		s.Archives = append(s.Archives, archive)
+		s.Archives = append(s.Archives, a.archive())
 	}
 	return s, nil
 }

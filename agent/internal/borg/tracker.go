@@ -27,6 +27,12 @@ type Tracker struct {
 	counters    Counters
 	hasCounters bool
 	walked      bool
+	expected    int64    // bytes that will be restored
+	unmatched   []string // paths that an archive does not have
+	synced      bool     // borg made its cache anew: somebody else wrote the repository
+	cut         []string // files that a full disk cut short
+	cuts        int
+	cache       *CacheDamage
 }
 
 // Failure is an error message of borg's.
@@ -56,9 +62,10 @@ const (
 )
 
 const (
-	keptWarnings = 50
-	keptRemote   = 10
-	keptText     = 4 << 10 // bytes of one message
+	keptWarnings  = 50
+	keptUnmatched = 10
+	keptRemote    = 10
+	keptText      = 4 << 10 // bytes of one message
 )
 
 // Observe takes the next event.
@@ -68,6 +75,9 @@ func (t *Tracker) Observe(e Event) {
 		if e.Finished {
 			t.walked = true
 			return
+		}
+		if e.Counters.OriginalSize < 0 || e.Counters.NFiles < 0 {
+			return // no borg's word
 		}
 		t.counters, t.hasCounters = e.Counters, true
 	case ProgressPercent, ProgressMessage:
@@ -80,6 +90,17 @@ func (t *Tracker) Observe(e Event) {
 }
 
 func (t *Tracker) observePhase(e Event) {
+	switch e.MsgID {
+	case phaseExtract:
+		t.observeExtract(e)
+	case "cache.sync":
+		t.synced = true
+	case "cache.commit":
+		// Of a repository without a single archive borg tells no cache.sync. But
+		// it commits what it synced before it reads the first file, and what it
+		// read only after that.
+		t.synced = t.synced || !t.hasCounters && !t.walked
+	}
 	if e.Finished {
 		if e.MsgID == t.phase.MsgID {
 			t.phase = Phase{}
@@ -90,6 +111,23 @@ func (t *Tracker) observePhase(e Event) {
 	if e.Kind == ProgressPercent && e.Total > 0 {
 		t.phase.Percent = min(100, max(0, float64(e.Current)/float64(e.Total)*100))
 	}
+}
+
+// phaseExtract is borg's name for the writing of files. Only there a percentage
+// is one of bytes.
+const phaseExtract = "extract"
+
+func (t *Tracker) observeExtract(e Event) {
+	if e.Finished {
+		t.walked = true
+		return
+	}
+	if e.Total <= 0 {
+		return // it adds up what will be restored
+	}
+	_, path, _ := strings.Cut(e.Text, "Extracting: ")
+	t.expected = e.Total
+	t.counters, t.hasCounters = Counters{OriginalSize: e.Current, Path: path}, true
 }
 
 func (t *Tracker) observeLog(e Event) {
@@ -109,6 +147,9 @@ func (t *Tracker) observeLog(e Event) {
 	}
 	switch e.Level {
 	case job.LevelError:
+		if t.cache == nil && !strings.HasPrefix(text, "Remote: ") {
+			t.cache = cacheDamage(e.Text)
+		}
 		if strings.Contains(e.Text, tracebackHead) {
 			t.traceback = clip(exceptionLine(e.Text), 500)
 		}
@@ -123,7 +164,12 @@ func (t *Tracker) observeLog(e Event) {
 		if t.warnings == nil {
 			t.warnings = make(map[WarningClass]int)
 		}
-		t.warnings[classOf(e.MsgID, text)]++
+		class := classOf(e.MsgID, text)
+		t.warnings[class]++
+		t.observeCut(e.Text)
+		if class == WarnUnmatched && len(t.unmatched) < keptUnmatched {
+			t.unmatched = append(t.unmatched, clip(patternOf(text), 200))
+		}
 		if len(t.first) < keptWarnings {
 			t.first = append(t.first, clip(text, 500))
 		}
@@ -209,7 +255,7 @@ func classOf(msgid, text string) WarningClass {
 	switch msgid {
 	case "FileChangedWarning", "BackupRaceConditionError":
 		return WarnChanged
-	case "IncludePatternNeverMatched":
+	case "IncludePatternNeverMatched", "IncludePatternNeverMatchedWarning":
 		return WarnUnmatched
 	case "BackupPermissionError":
 		return WarnPermission
@@ -219,6 +265,8 @@ func classOf(msgid, text string) WarningClass {
 		return WarnIO
 	}
 	switch {
+	case strings.HasPrefix(text, "Include pattern ") && strings.HasSuffix(text, "never matched."):
+		return WarnUnmatched
 	case strings.Contains(text, "[Errno 13]"), strings.Contains(text, "[Errno 1]"), strings.HasSuffix(text, "Permission denied"):
 		return WarnPermission
 	case strings.Contains(text, "[Errno 2]"):
@@ -227,8 +275,6 @@ func classOf(msgid, text string) WarningClass {
 		return WarnIO
 	case strings.Contains(text, "file changed while we backed it up"), strings.Contains(text, "file type or inode changed"):
 		return WarnChanged
-	case strings.HasPrefix(text, "Include pattern ") && strings.HasSuffix(text, "never matched."):
-		return WarnUnmatched
 	case strings.HasPrefix(msgid, "Backup"), strings.Contains(text, ": [Errno "):
 		return WarnFile
 	}
@@ -258,8 +304,32 @@ func (t *Tracker) Phase() Phase { return t.phase }
 // ok is false before the first.
 func (t *Tracker) Counters() (c Counters, ok bool) { return t.counters, t.hasCounters }
 
-// Walked says whether borg has read all files. The archive is not saved yet.
+// Expected is how many bytes a restore will write; 0 as long as borg adds them
+// up, and for other commands.
+func (t *Tracker) Expected() int64 { return t.expected }
+
+// Unmatched returns the first ten paths that were asked for and that an archive
+// does not have.
+func (t *Tracker) Unmatched() []string { return slices.Clone(t.unmatched) }
+
+// FailureCode is the code of the error that borg named; empty if it named none.
+func (t *Tracker) FailureCode() string {
+	if t.firstError == nil {
+		return ""
+	}
+	return codeOfMsgID(t.firstError.MsgID)
+}
+
+// DiskFull says whether something on a disk had no room.
+func (t *Tracker) DiskFull() bool { return t.noSpace != "" }
+
+// Walked says whether borg has read all files, or, of a restore, written them.
+// The archive is not saved yet, or the folders have not got their attributes.
 func (t *Tracker) Walked() bool { return t.walked }
+
+// CacheSynced says whether borg found the repository changed by somebody whose
+// cache is another one.
+func (t *Tracker) CacheSynced() bool { return t.synced }
 
 // Warnings counts warnings by class.
 func (t *Tracker) Warnings(class WarningClass) int { return t.warnings[class] }
@@ -276,8 +346,19 @@ func (t *Tracker) WarningCount() int {
 // FirstWarnings returns the first fifty.
 func (t *Tracker) FirstWarnings() []string { return slices.Clone(t.first) }
 
+// patternOf is the path in "Include pattern 'x' never matched."
+func patternOf(text string) string {
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "Include pattern "), " never matched.")
+	return strings.TrimSuffix(strings.TrimPrefix(text, "'"), "'")
+}
+
 // WarningSummary is the count on one line; empty without warnings.
-func (t *Tracker) WarningSummary() string {
+func (t *Tracker) WarningSummary() string { return t.warningSummary("read", t.neverMatched) }
+
+// RestoreSummary is the same for files that were to be written.
+func (t *Tracker) RestoreSummary() string { return t.warningSummary("restored whole", t.notThere) }
+
+func (t *Tracker) warningSummary(done string, unmatched func(int) string) string {
 	var parts []string
 	unreadable, kinds := 0, []string(nil)
 	for _, class := range []WarningClass{WarnPermission, WarnVanished, WarnIO, WarnFile} {
@@ -287,13 +368,13 @@ func (t *Tracker) WarningSummary() string {
 		}
 	}
 	if unreadable > 0 {
-		parts = append(parts, fmt.Sprintf("%s could not be read: %s", count(unreadable, "file"), strings.Join(kinds, ", ")))
+		parts = append(parts, fmt.Sprintf("%s could not be %s: %s", count(unreadable, "file"), done, strings.Join(kinds, ", ")))
 	}
 	if n := t.warnings[WarnChanged]; n > 0 {
 		parts = append(parts, fmt.Sprintf("%s changed while being read", count(n, "file")))
 	}
 	if n := t.warnings[WarnUnmatched]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%s never matched", count(n, "pattern")))
+		parts = append(parts, unmatched(n))
 	}
 	if n := t.warnings[WarnOther]; n > 0 {
 		other := count(n, "other warning")
@@ -303,6 +384,16 @@ func (t *Tracker) WarningSummary() string {
 		parts = append(parts, other)
 	}
 	return strings.Join(parts, "; ")
+}
+
+func (t *Tracker) neverMatched(n int) string { return count(n, "pattern") + " never matched" }
+
+func (t *Tracker) notThere(n int) string {
+	text := count(n, "path") + " not in the archive: " + strings.Join(t.unmatched, ", ")
+	if n > len(t.unmatched) {
+		text += ", …"
+	}
+	return text
 }
 
 func (t *Tracker) firstOther() string {

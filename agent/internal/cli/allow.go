@@ -25,6 +25,7 @@ func (a *agent) allow() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "repository", EnvVars: []string{"BORGFLEET_ALLOW_REPOSITORY"}, Usage: "the repositories at `PATTERN` (see enroll --help)"},
 			&cli.StringSliceFlag{Name: "source", EnvVars: []string{"BORGFLEET_ALLOW_SOURCE"}, Usage: "back up what lies at or below `PATH`; the first one narrows, since until then any source is allowed"},
+			&cli.StringSliceFlag{Name: "destination", EnvVars: []string{"BORGFLEET_ALLOW_DESTINATION"}, Usage: "restore to new directories at or below `PATH`; without one nothing is restored onto this host"},
 			&cli.BoolFlag{Name: "maintenance", EnvVars: []string{"BORGFLEET_ALLOW_MAINTENANCE"}, Usage: "prune, compact and break locks"},
 			&cli.BoolFlag{Name: "all", EnvVars: []string{"BORGFLEET_ALLOW_ALL"}, Usage: "everything, restores onto this host included"},
 			stateDirFlag(),
@@ -40,10 +41,7 @@ func configFlag() cli.Flag {
 }
 
 func (a *agent) runAllow(c *cli.Context) error {
-	if err := noArgs(c); err != nil {
-		return err
-	}
-	asJSON, err := cmdline.WantsJSON(c)
+	_, asJSON, err := cmdline.Given(c)
 	if err != nil {
 		return err
 	}
@@ -60,7 +58,12 @@ func (a *agent) runAllow(c *cli.Context) error {
 		return err
 	}
 	if !reflect.DeepEqual(before, permissions(cfg.Allow)) {
-		if err := cfg.Save(file); err != nil {
+		err := policy.Change(file, func(now *policy.Config) error {
+			err := extend(&now.Allow, c, "")
+			cfg = *now
+			return err
+		})
+		if err != nil {
 			return permission(err, dir)
 		}
 		if err := a.err.Printf("%s is changed; it counts from the next job on\n", term.Clean(file)); err != nil {
@@ -113,6 +116,11 @@ func extend(allow *policy.Allow, c *cli.Context, prefix string) error {
 	for _, s := range c.StringSlice(prefix + "source") {
 		if err := allow.AddSource(s); err != nil {
 			return cmdline.Usagef("--%ssource: %w", prefix, err)
+		}
+	}
+	for _, d := range c.StringSlice(prefix + "destination") {
+		if err := allow.AddDestination(d); err != nil {
+			return cmdline.Usagef("--%sdestination: %w", prefix, err)
 		}
 	}
 	allow.Maintenance = allow.Maintenance || c.Bool(prefix+"maintenance")

@@ -26,11 +26,7 @@ func (a *agent) backup() *cli.Command {
 }
 
 func (a *agent) runBackup(c *cli.Context) error {
-	args, err := cmdline.Args(c, "REPOSITORY")
-	if err != nil {
-		return err
-	}
-	asJSON, err := cmdline.WantsJSON(c)
+	args, asJSON, err := cmdline.Given(c, "REPOSITORY")
 	if err != nil {
 		return err
 	}

@@ -20,11 +20,7 @@ func (a *agent) cancel() *cli.Command {
 }
 
 func (a *agent) runCancel(c *cli.Context) error {
-	args, err := cmdline.Args(c, "JOB")
-	if err != nil {
-		return err
-	}
-	asJSON, err := cmdline.WantsJSON(c)
+	args, asJSON, err := cmdline.Given(c, "JOB")
 	if err != nil {
 		return err
 	}

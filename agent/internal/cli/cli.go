@@ -23,12 +23,13 @@ type RunOptions struct {
 	StateDir   string // absolute
 	ConfigFile string // empty: agent.yaml in StateDir
 	LogLevel   string // debug, info, warn or error
+	Drain      bool   // a stop waits for the jobs that run
 }
 
 // Run carries out args, which do not hold the program's name, and gives the
 // exit status.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, hooks Hooks) int {
-	a := &agent{in: stdin, out: term.On(stdout), err: term.On(stderr), hooks: hooks, now: time.Now}
+	a := &agent{in: stdin, out: term.On(stdout), err: term.On(stderr), hooks: hooks, now: time.Now, stdout: stdout, stderr: stderr}
 	return a.program().Run(ctx, args, cmdline.Streams{In: stdin, Out: stdout, Err: stderr})
 }
 
@@ -39,6 +40,19 @@ type agent struct {
 	err   term.Screen // for what is not the answer itself
 	hooks Hooks
 	now   func() time.Time
+
+	stdout, stderr io.Writer // as they are, for borg
+}
+
+// repeated is a command that --watch can repeat.
+func (a *agent) repeated(show func(*agent, *cli.Context) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		again := *a
+		return cmdline.Watch(c, a.out, a.err, a.now, func(out, errs term.Screen) error {
+			again.out, again.err = out, errs
+			return show(&again, c)
+		})
+	}
 }
 
 func (a *agent) program() cmdline.Program {
@@ -49,13 +63,19 @@ func (a *agent) program() cmdline.Program {
 		About: "First enroll this host with a join token from the controller, then run the agent. " +
 			"The other commands ask the running agent, and also work while the controller is away.",
 		Commands: []*cli.Command{
-			a.enroll(), a.run(), a.status(), a.jobs(), a.logs(), a.backup(), a.cancel(), a.allow(),
+			a.enroll(), a.run(), a.status(), a.jobs(), a.logs(), a.backup(), a.restore(), a.cancel(), a.drain(), a.allow(), a.adopt(), a.borg(), a.doctor(),
 		},
+		Values: a.values(),
 	}
 }
 
 func stateDirFlag() cli.Flag {
 	return &cli.StringFlag{Name: "state-dir", Value: state.DefaultDir, Usage: "`DIR` of the agent's state"}
+}
+
+// listFlags are those of a command that shows a list, or how something stands.
+func listFlags() []cli.Flag {
+	return append([]cli.Flag{stateDirFlag(), cmdline.OutputFlag()}, cmdline.WatchFlags()...)
 }
 
 func stateDir(c *cli.Context) (state.Dir, error) {
@@ -64,10 +84,4 @@ func stateDir(c *cli.Context) (state.Dir, error) {
 		return state.Dir{}, cmdline.Usagef("--state-dir is empty; leave it out for %s", state.DefaultDir)
 	}
 	return state.At(path)
-}
-
-// noArgs refuses what a command does not take.
-func noArgs(c *cli.Context) error {
-	_, err := cmdline.Args(c)
-	return err
 }

@@ -35,6 +35,7 @@ func (a *agent) enroll() *cli.Command {
 			stateDirFlag(),
 			&cli.StringSliceFlag{Name: "allow-repository", Usage: "let the controller use the repositories at `PATTERN`: a path, ssh:// URL or host:path in which *, ? and [a-z] stand for characters of one name, and /** at the end for everything below"},
 			&cli.StringSliceFlag{Name: "allow-source", Usage: "let the controller back up only what lies at or below `PATH`; without it any source"},
+			&cli.StringSliceFlag{Name: "allow-destination", Usage: "let the controller restore to new directories at or below `PATH`; without it nowhere"},
 			&cli.BoolFlag{Name: "allow-maintenance", Usage: "let the controller prune, compact and break locks too"},
 			&cli.BoolFlag{Name: "allow-all", Usage: "let the controller do everything, restores onto this host included: only for those who trust it as they trust root here"},
 			&cli.BoolFlag{Name: "moved", Usage: "the state directory was moved to this machine on purpose, and the old machine is gone: go on as the same agent"},
@@ -45,10 +46,7 @@ func (a *agent) enroll() *cli.Command {
 }
 
 func (a *agent) runEnroll(c *cli.Context) error {
-	if err := noArgs(c); err != nil {
-		return err
-	}
-	asJSON, err := cmdline.WantsJSON(c)
+	_, asJSON, err := cmdline.Given(c)
 	if err != nil {
 		return err
 	}
@@ -82,7 +80,7 @@ func (a *agent) runEnroll(c *cli.Context) error {
 
 // runMoved gives the state directory to this machine.
 func (a *agent) runMoved(c *cli.Context, dir state.Dir, asJSON bool) error {
-	for _, name := range []string{"token", "token-file", "name", "allow-repository", "allow-source", "allow-maintenance", "allow-all"} {
+	for _, name := range []string{"token", "token-file", "name", "allow-repository", "allow-source", "allow-destination", "allow-maintenance", "allow-all"} {
 		if c.IsSet(name) {
 			return cmdline.Usagef("--moved changes nothing but the machine: leave out --%s", name)
 		}

@@ -19,19 +19,13 @@ func (a *agent) jobs() *cli.Command {
 		Name:        "jobs",
 		Usage:       "list this host's jobs, newest first",
 		Description: "The first column names a job to the other commands. It is the number that the controller gave, or, as long as there is none, the end of the job's key; the key's beginning is taken too.",
-		Flags: []cli.Flag{
-			&cli.IntFlag{Name: "limit", Value: 20, Usage: "show at most `N` jobs"},
-			stateDirFlag(), cmdline.OutputFlag(),
-		},
-		Action: a.runJobs,
+		Flags:       append([]cli.Flag{&cli.IntFlag{Name: "limit", Value: 20, Usage: "show at most `N` jobs"}}, listFlags()...),
+		Action:      a.repeated((*agent).runJobs),
 	}
 }
 
 func (a *agent) runJobs(c *cli.Context) error {
-	if err := noArgs(c); err != nil {
-		return err
-	}
-	asJSON, err := cmdline.WantsJSON(c)
+	_, asJSON, err := cmdline.Given(c)
 	if err != nil {
 		return err
 	}
@@ -56,8 +50,8 @@ func (a *agent) tellJobs(jobs []local.Job) error {
 		return a.err.Printf("There are no jobs on this host yet.\n")
 	}
 	t := term.Table{Columns: []term.Column{
-		{Title: "JOB", Right: true}, {Title: "KIND"}, {Title: "REPOSITORY", Cut: term.CutStart}, {Title: "STATUS"},
-		{Title: "CREATED"}, {Title: "TOOK", Right: true}, {Title: "ABOUT", Cut: term.CutEnd},
+		{Title: "JOB", Right: true}, {Title: "KIND", Drop: 3}, {Title: "REPOSITORY", Cut: term.CutStart}, {Title: "STATUS"},
+		{Title: "CREATED", Drop: 4}, {Title: "TOOK", Right: true, Drop: 5}, {Title: "ABOUT", Cut: term.CutEnd, Drop: 1},
 	}}
 	for _, j := range jobs {
 		t.Add(ref(j), j.Kind, cmp.Or(j.Name, j.Repository), j.Status, term.Time(j.CreatedAt), took(j, a.now()), remark(j))

@@ -23,11 +23,7 @@ func (a *agent) logs() *cli.Command {
 }
 
 func (a *agent) runLogs(c *cli.Context) error {
-	args, err := cmdline.Args(c, "JOB")
-	if err != nil {
-		return err
-	}
-	asJSON, err := cmdline.WantsJSON(c)
+	args, asJSON, err := cmdline.Given(c, "JOB")
 	if err != nil {
 		return err
 	}

@@ -39,8 +39,12 @@ func describe(allow policy.Allow, dir state.Dir) string {
 		row("not prune, compact or break locks")
 		more = append(more, command+" --maintenance")
 	}
-	row("not restore files")
-	more = append(more, command+" --all")
+	if len(allow.Destinations) == 0 {
+		row("not restore files")
+	} else {
+		row("restore files to new directories at or below " + words(allow.Destinations))
+	}
+	more = append(more, command+" --destination PATH", command+" --all")
 	b.WriteString("To allow more:\n  " + strings.Join(more, "\n  ") + "\n")
 	return b.String()
 }
@@ -56,7 +60,8 @@ func words(list []string) string {
 // permissionOf is the allow section for programs.
 type permissionOf struct {
 	Repositories []string `json:"repositories"`
-	Sources      []string `json:"sources"` // none: any
+	Sources      []string `json:"sources"`      // none: any
+	Destinations []string `json:"destinations"` // none: no restores
 	Maintenance  bool     `json:"maintenance"`
 	All          bool     `json:"all"`
 }
@@ -64,6 +69,7 @@ type permissionOf struct {
 func permissions(a policy.Allow) permissionOf {
 	return permissionOf{
 		Repositories: append([]string{}, a.Repositories...), Sources: append([]string{}, a.Sources...),
-		Maintenance: a.Maintenance, All: a.All,
+		Destinations: append([]string{}, a.Destinations...),
+		Maintenance:  a.Maintenance, All: a.All,
 	}
 }

@@ -13,10 +13,11 @@ func (a *agent) run() *cli.Command {
 	return &cli.Command{
 		Name:        "run",
 		Usage:       "run the agent until it is told to stop",
-		Description: "It needs no open port: it dials the controller. Backups that are running go on when the agent is stopped, and the next one finds them.",
+		Description: "It needs no open port: it dials the controller. Backups that are running go on when the agent is stopped, and the next one finds them. With --drain a stop takes no new jobs and waits for those that run; a second one ends the agent at once, and they go on.",
 		Flags: []cli.Flag{
 			stateDirFlag(),
 			configFlag(),
+			&cli.BoolFlag{Name: "drain", Usage: "when told to stop, first wait until the jobs that run have ended and the controller, if it is there, has their results"},
 			&cli.StringFlag{Name: "log-level", Value: "info", Usage: "`LEVEL` of what is logged: debug, info, warn or error"},
 		},
 		Action: a.runDaemon,
@@ -24,14 +25,14 @@ func (a *agent) run() *cli.Command {
 }
 
 func (a *agent) runDaemon(c *cli.Context) error {
-	if err := noArgs(c); err != nil {
+	if _, err := cmdline.Args(c); err != nil {
 		return err
 	}
 	dir, err := stateDir(c)
 	if err != nil {
 		return err
 	}
-	o := RunOptions{StateDir: dir.Path(), ConfigFile: c.String("config"), LogLevel: c.String("log-level")}
+	o := RunOptions{StateDir: dir.Path(), ConfigFile: c.String("config"), LogLevel: c.String("log-level"), Drain: c.Bool("drain")}
 	switch o.LogLevel {
 	case "debug", "info", "warn", "error":
 	default:

@@ -16,16 +16,13 @@ func (a *agent) status() *cli.Command {
 		Name:        "status",
 		Usage:       "show how the agent stands, and what it backs up",
 		Description: "The exit status is 3 if the agent is not running. Whether the controller is connected does not change it: backups go on without.",
-		Flags:       []cli.Flag{stateDirFlag(), cmdline.OutputFlag()},
-		Action:      a.runStatus,
+		Flags:       listFlags(),
+		Action:      a.repeated((*agent).runStatus),
 	}
 }
 
 func (a *agent) runStatus(c *cli.Context) error {
-	if err := noArgs(c); err != nil {
-		return err
-	}
-	asJSON, err := cmdline.WantsJSON(c)
+	_, asJSON, err := cmdline.Given(c)
 	if err != nil {
 		return err
 	}
@@ -70,6 +67,9 @@ func (a *agent) tellStatus(st local.Status) error {
 		f.Add("Borg", "none was found: install borgbackup")
 	}
 	jobs := fmt.Sprintf("%d running, %d waiting", st.Running, st.Waiting)
+	if st.Draining {
+		jobs += ", and no new ones are taken (borgfleet-agent drain --end ends that)"
+	}
 	if st.Unreadable > 0 {
 		jobs += fmt.Sprintf(", %d cannot be read (the agent's log says why)", st.Unreadable)
 	}
@@ -86,7 +86,7 @@ func (a *agent) tellStatus(st local.Status) error {
 		return err
 	}
 	t := term.Table{Columns: []term.Column{
-		{Title: "ID", Right: true}, {Title: "REPOSITORY", Cut: term.CutEnd}, {Title: "PATH", Cut: term.CutStart}, {Title: "SOURCES", Cut: term.CutEnd},
+		{Title: "ID", Right: true}, {Title: "REPOSITORY", Cut: term.CutEnd}, {Title: "PATH", Cut: term.CutStart}, {Title: "SOURCES", Cut: term.CutEnd, Drop: 1},
 	}}
 	for _, r := range st.Repositories {
 		t.Add(fmt.Sprint(r.ID), r.Name, r.Path, strings.Join(r.Sources, ", "))

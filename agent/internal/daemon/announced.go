@@ -42,13 +42,25 @@ func (d *Daemon) admit(ctx context.Context, t *tended) error {
 		return err
 	}
 	if reg.Phase != job.PhaseAnnounced {
-		d.enter(t)
-		return nil
+		return d.awaitDrain(ctx, t)
 	}
 	for {
 		may, news := d.mayStart(t)
 		if may {
 			return accept(t.dir)
+		}
+		if !d.waitForNews(ctx, t, news) {
+			return ctx.Err()
+		}
+	}
+}
+
+// awaitDrain keeps a job back while the host drains, and gives it its place.
+func (d *Daemon) awaitDrain(ctx context.Context, t *tended) error {
+	for {
+		news, err := d.mustWait(t)
+		if err != nil || news == nil {
+			return err
 		}
 		if !d.waitForNews(ctx, t, news) {
 			return ctx.Err()
@@ -75,12 +87,17 @@ func accept(dir *jobdir.Dir) error {
 //
 // A job starts on the word of the controller or a person; when its deadline is
 // over, for its job process to say so; and on the host's own authority, within
-// the host's limit.
+// the host's limit. A host that drains keeps all but the overdue and the
+// cancelled back.
 func (d *Daemon) mayStart(t *tended) (may bool, news <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	overdue := !d.o.Now().Before(t.dir.Spec().StartDeadline)
-	if t.released() || overdue || d.aloneLocked() && d.fits(t) {
+	may = t.word || d.aloneLocked() && d.fits(t)
+	if d.draining {
+		may = t.cancelled()
+	}
+	if may || overdue {
 		t.place = true
 		return true, nil
 	}
@@ -118,13 +135,6 @@ func (t *tended) busy() bool {
 	return t.dir.Spec().Kind.NeedsHostSlot() && !t.dir.Ended() && (t.place || t.dir.Locked() || t.dir.BorgRunning())
 }
 
-// enter gives a job its place without asking whether there is one.
-func (d *Daemon) enter(t *tended) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	t.place = true
-}
-
 // leave gives the place back.
 func (d *Daemon) leave(t *tended) {
 	d.mu.Lock()
@@ -148,7 +158,6 @@ func (d *Daemon) waitForNews(ctx context.Context, t *tended, news <-chan struct{
 	select {
 	case <-ctx.Done():
 		return false
-	case <-t.word:
 	case <-news:
 	case <-tm.C:
 	}

@@ -14,8 +14,10 @@ import (
 	"sync"
 	"time"
 
+	"borgfleet/agent/internal/atomicfile"
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/agent/internal/state"
+	"borgfleet/agent/internal/witness"
 	"borgfleet/shared/job"
 )
 
@@ -30,6 +32,9 @@ type Options struct {
 	// OwnAuthority is how long the controller must have been out of contact
 	// before announced jobs start without its word.
 	OwnAuthority time.Duration
+	// Look says whether somebody else has changed a repository, and names its
+	// state. It may hang with a disk. nil: nobody looks.
+	Look func(job.Repository) (c witness.Change, mark string)
 }
 
 // Daemon is one host's jobs.
@@ -39,13 +44,19 @@ type Daemon struct {
 
 	wg sync.WaitGroup
 
-	mu      sync.Mutex
-	ctx     context.Context     // of Run; guarded by mu
-	jobs    map[job.Key]*tended // guarded by mu
-	desired *definitions        // guarded by mu
-	changed map[job.Key]bool    // for the link, see TakeChanged; guarded by mu
-	linked  bool                // the controller answers; guarded by mu
-	lostAt  time.Time           // when it last did not; guarded by mu
+	mu          sync.Mutex
+	ctx         context.Context     // of Run; guarded by mu
+	jobs        map[job.Key]*tended // guarded by mu
+	desired     *definitions        // guarded by mu
+	heldChanges uint64              // how often what is held otherwise has changed; guarded by mu
+	changed     map[job.Key]bool    // for the link, see TakeChanged; guarded by mu
+	linked      bool                // the controller answers; guarded by mu
+	lostAt      time.Time           // when it last did not; guarded by mu
+
+	draining bool // no new jobs are begun; guarded by mu
+
+	seen map[int64]*noticed // by definition; guarded by mu, and so is what it points to
+	look chan struct{}      // look at the repositories now
 
 	damaged []job.Key     // directories that could not be opened
 	wake    chan struct{} // the link should look at changed
@@ -61,6 +72,7 @@ func New(o Options) (*Daemon, error) {
 	d := &Daemon{
 		o: o, log: o.Logger,
 		jobs: map[job.Key]*tended{}, changed: map[job.Key]bool{},
+		seen: map[int64]*noticed{}, look: make(chan struct{}, 1),
 		wake: make(chan struct{}, 1), news: make(chan struct{}),
 		lostAt: o.Now(), again: tryAgain,
 	}
@@ -82,7 +94,22 @@ func New(o Options) (*Daemon, error) {
 	for _, dir := range dirs {
 		d.jobs[dir.Key()] = newTended(dir)
 	}
+	d.sweep()
 	return d, nil
+}
+
+// sweep clears away the half-written files of processes that died. A disk that
+// refuses keeps nobody from being backed up.
+func (d *Daemon) sweep() {
+	places := []string{d.o.State.Path(), d.o.State.Known(), d.o.State.Totals()}
+	for _, t := range d.jobs {
+		places = append(places, t.dir.Path())
+	}
+	for _, p := range places {
+		if err := atomicfile.Sweep(p); err != nil {
+			d.log.Warn("half-written files stay", "path", p, "err", err)
+		}
+	}
 }
 
 // Run tends every job until ctx ends. Job processes go on after that: they are
@@ -100,13 +127,20 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			d.sayGoesOn()
 			d.wg.Wait()
 			return nil
 		case <-tick.C:
 			d.tidy()
+		case <-look.C:
+			d.lookAround()
+		case <-d.look:
+			d.lookAround()
 		}
 	}
 }
@@ -142,6 +176,11 @@ func (d *Daemon) tell(key job.Key, again bool) {
 	d.mu.Lock()
 	d.changed[key] = d.changed[key] || again
 	d.mu.Unlock()
+	d.stir()
+}
+
+// stir makes the link look whether there is something to say.
+func (d *Daemon) stir() {
 	select {
 	case d.wake <- struct{}{}:
 	default:

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/agent/internal/state"
+	"borgfleet/agent/internal/witness"
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 	"borgfleet/shared/wire"
@@ -71,6 +73,7 @@ type fixture struct {
 	spawns atomic.Int32
 	most   atomic.Int32 // jobs that had a process at a time
 	env    []string
+	look   func(job.Repository) (witness.Change, string)
 
 	failures atomic.Int32 // that were logged
 }
@@ -111,17 +114,21 @@ func (f *fixture) clock() time.Time {
 	return f.now
 }
 
+// pass lets time go by, for those who sleep by a real timer as well.
 func (f *fixture) pass(d time.Duration) {
 	f.mu.Lock()
 	f.now = f.now.Add(d)
 	f.mu.Unlock()
+	f.d.mu.Lock()
+	f.d.announce()
+	f.d.mu.Unlock()
 }
 
 // open starts a daemon on the directory, as a restart does.
 func (f *fixture) open() {
 	f.t.Helper()
 	d, err := New(Options{
-		State: f.dir, MaxParallel: 1, Logger: slog.New(failures{slog.DiscardHandler, &f.failures}), Now: f.clock, OwnAuthority: 30 * time.Second,
+		State: f.dir, MaxParallel: 1, Logger: slog.New(failures{slog.DiscardHandler, &f.failures}), Now: f.clock, OwnAuthority: 30 * time.Second, Look: f.look,
 		Spawn: func(d *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd {
 			f.spawns.Add(1)
 			f.most.Store(max(f.most.Load(), f.busy()))
@@ -382,8 +389,106 @@ func TestDefinitions(t *testing.T) {
 	want("foreign store", 2, 3)
 	apply(&fleetv1.WatchResponse{Snapshot: true, StoreId: "restored", Repositories: repositories(2)})
 	want("foreign store again", 2, 3)
-	apply(&fleetv1.WatchResponse{Snapshot: true, StoreId: "one", Repositories: repositories(2)})
-	want("own store", 2)
+	apply(&fleetv1.WatchResponse{StoreId: "restored", Repositories: repositories(7)})
+	f.stop()
+	f.open()
+	apply(&fleetv1.WatchResponse{Snapshot: true, StoreId: "restored", Repositories: repositories(2, 7)})
+	want("after a change and a restart", 2, 3, 7)
+	apply(&fleetv1.WatchResponse{Snapshot: true, StoreId: "restored", Repositories: repositories(2)})
+	want("what is not held follows the controller", 2, 3)
+	apply(&fleetv1.WatchResponse{Snapshot: true, StoreId: "restored", Repositories: repositories(2), SettledRepositories: []int64{3}})
+	want("settled", 2)
+}
+
+// TestHeldDefinitions: an older definition from a restored store does not take
+// the place of the host's newer one, until somebody has decided.
+func TestHeldDefinitions(t *testing.T) {
+	f := newFixture(t)
+	named := func(name string, ids ...int64) []*fleetv1.Repository {
+		out := repositories(ids...)
+		for _, r := range out {
+			r.Name = name
+		}
+		return out
+	}
+	apply := func(m *fleetv1.WatchResponse) {
+		t.Helper()
+		if err := f.d.Apply(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(what, all, held string) {
+		t.Helper()
+		text := func(rs []job.Repository) (out string) {
+			for _, r := range rs {
+				out += fmt.Sprintf("%d=%s ", r.ID, r.Name)
+			}
+			return strings.TrimSpace(out)
+		}
+		now, _ := f.d.Held()
+		if got := text(f.d.Repositories()); got != all {
+			t.Errorf("%s: the definitions are %q, want %q", what, got, all)
+		}
+		if got := text(now); got != held {
+			t.Errorf("%s: held is %q, want %q", what, got, held)
+		}
+	}
+	apply(&fleetv1.WatchResponse{Snapshot: true, StoreId: "one", Repositories: named("new", 1, 2, 3)})
+	restored := func(settled ...int64) *fleetv1.WatchResponse {
+		m := &fleetv1.WatchResponse{Snapshot: true, StoreId: "restored", Repositories: append(named("old", 1, 2), named("new", 3)...), SettledRepositories: settled}
+		m.Repositories[2].BorgId = "0123"
+		return m
+	}
+	_, before := f.d.Held()
+	apply(restored())
+	want("restored", "1=new 2=new 3=new", "1=new 2=new")
+	if _, now := f.d.Held(); now == before {
+		t.Error("the link is not told that what is held has changed")
+	}
+	f.stop()
+	f.open()
+	apply(restored())
+	want("after a restart", "1=new 2=new 3=new", "1=new 2=new")
+	apply(&fleetv1.WatchResponse{StoreId: "restored", Repositories: named("edited", 1)})
+	want("edited by an administrator", "1=edited 2=new 3=new", "2=new")
+	apply(restored(2))
+	want("settled for the controller", "1=old 2=old 3=new", "")
+	apply(&fleetv1.WatchResponse{Snapshot: true, StoreId: "again", Repositories: named("older", 3)})
+	want("restored again", "1=old 2=old 3=new", "1=old 2=old 3=new")
+	apply(&fleetv1.WatchResponse{Snapshot: true, StoreId: "again", Repositories: append(named("old", 1, 2), named("new", 3)...)})
+	want("the controller has taken all of them over", "1=old 2=old 3=new", "")
+}
+
+// TestReplicatedIsTakenBack: what a restored controller lacks again is not the
+// host's to remove.
+func TestReplicatedIsTakenBack(t *testing.T) {
+	f := newFixture(t)
+	long := f.now.Add(-30 * 24 * time.Hour)
+	s := spec(f.now)
+	s.StartDeadline = long
+	dir, err := jobdir.CreateEnded(f.dir.Jobs(), newKey(t), s, job.Verdict{Status: job.Completed, EndedAt: long})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := dir.Key()
+	f.d.add(dir)
+	answer := func(a fleetv1.JobAnswer_Action) {
+		t.Helper()
+		if err := f.d.Answer(&fleetv1.JobAnswer{Key: key[:], Action: a, Id: 7, Next: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answer(fleetv1.JobAnswer_ACTION_FORGET)
+	answer(fleetv1.JobAnswer_ACTION_KEEP)
+	f.d.tidy()
+	if _, there := f.d.Dir(key); !there {
+		t.Fatal("a job that the controller has lost was removed")
+	}
+	answer(fleetv1.JobAnswer_ACTION_FORGET)
+	f.d.tidy()
+	if _, there := f.d.Dir(key); there {
+		t.Error("it stays for ever")
+	}
 }
 
 // TestTidy keeps what the controller lacks and what an order could still name.
@@ -443,7 +548,7 @@ func TestAGrantedJobTakesAPlaceToo(t *testing.T) {
 	f := newFixture(t)
 	f.pass(time.Minute)
 	granted, own := announced(t, f, time.Hour), announced(t, f, time.Hour)
-	granted.release()
+	f.d.release(granted)
 	for _, step := range []struct {
 		t    *tended
 		want bool
@@ -503,7 +608,7 @@ func TestAnAnnouncedJobOutlivesATroubledDisk(t *testing.T) {
 			if err := os.Mkdir(trouble, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			td.release()
+			f.d.release(td)
 			f.d.tend(t.Context(), td)
 			f.await("a failure", func() bool { return f.failures.Load() > 0 })
 			if err := os.Remove(trouble); err != nil {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"sort"
 
 	"google.golang.org/protobuf/proto"
@@ -21,10 +23,30 @@ type definitions struct {
 	file    string
 	storeID string
 	repos   map[int64]job.Repository
+	held    map[int64]bool // of repos: kept although storeID does not know them, or knows others
+}
+
+// Definitions reads the repositories that the controller has told this agent
+// of, for those who ask while the daemon is away.
+func Definitions(file string) ([]job.Repository, error) {
+	d, err := openDefinitions(file)
+	if err != nil {
+		return nil, err
+	}
+	return d.sorted(), nil
+}
+
+func (d *definitions) sorted() []job.Repository {
+	out := make([]job.Repository, 0, len(d.repos))
+	for _, r := range d.repos {
+		out = append(out, r)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
+	return out
 }
 
 func openDefinitions(file string) (*definitions, error) {
-	d := &definitions{file: file, repos: map[int64]job.Repository{}}
+	d := &definitions{file: file, repos: map[int64]job.Repository{}, held: map[int64]bool{}}
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d, nil
@@ -40,74 +62,114 @@ func openDefinitions(file string) (*definitions, error) {
 	for _, r := range m.Repositories {
 		d.repos[r.Id] = wire.ToRepository(r)
 	}
+	for _, id := range m.HeldRepositories {
+		d.held[id] = true
+	}
 	return d, nil
 }
 
-// apply takes a message in and puts the result on disk. It says which
-// repositories a foreign store's snapshot lacks: those are kept, since a
-// controller that was restored from a backup must not take definitions away.
-func (d *definitions) apply(m *fleetv1.WatchResponse) (kept []string, err error) {
+// apply takes a message in and puts the result on disk. It says whether what is
+// held changed.
+//
+// A controller that was restored from a backup, or is another one, must not take
+// definitions away, nor put older ones in their place: what the snapshot of
+// another store lacks or has otherwise is held, until that store says something
+// of it that is no mere snapshot, or says that it is settled.
+func (d *definitions) apply(m *fleetv1.WatchResponse) (heldChanged bool, err error) {
 	if len(m.Repositories) == 0 && len(m.RemovedRepositories) == 0 && !m.Snapshot {
-		return nil, nil
+		return false, nil
 	}
-	next := map[int64]job.Repository{}
-	foreign := d.storeID != "" && m.StoreId != d.storeID
-	for id, r := range d.repos {
-		if !m.Snapshot || foreign {
-			next[id] = r
-		}
+	next := &definitions{file: d.file, storeID: d.storeID, repos: maps.Clone(d.repos), held: maps.Clone(d.held)}
+	if m.Snapshot {
+		next.compare(m)
+		next.storeID = m.StoreId
 	}
 	for _, r := range m.Repositories {
-		next[r.Id] = wire.ToRepository(r)
+		if m.Snapshot && next.held[r.Id] {
+			continue
+		}
+		next.repos[r.Id] = wire.ToRepository(r)
+		delete(next.held, r.Id)
 	}
 	for _, id := range m.RemovedRepositories {
-		delete(next, id)
+		delete(next.repos, id)
+		delete(next.held, id)
 	}
-	if m.Snapshot && foreign {
-		kept = missing(next, m.Repositories)
+	if err := next.save(); err != nil {
+		return false, err
 	}
-	out := &fleetv1.WatchResponse{StoreId: m.StoreId}
-	if foreign && len(kept) > 0 {
-		out.StoreId = d.storeID // still unsettled: the next snapshot is foreign too
-	}
-	for _, r := range next {
-		out.Repositories = append(out.Repositories, wire.FromRepository(r))
-	}
-	sort.Slice(out.Repositories, func(i, j int) bool { return out.Repositories[i].Id < out.Repositories[j].Id })
-	data, err := proto.Marshal(out)
-	if err != nil {
-		return nil, fmt.Errorf("encode definitions: %w", err)
-	}
-	if err := atomicfile.Write(d.file, data); err != nil {
-		return nil, fmt.Errorf("keep definitions: %w", err)
-	}
-	d.repos, d.storeID = next, out.StoreId
-	return kept, nil
+	heldChanged = !maps.Equal(d.held, next.held)
+	d.storeID, d.repos, d.held = next.storeID, next.repos, next.held
+	return heldChanged, nil
 }
 
-func missing(have map[int64]job.Repository, told []*fleetv1.Repository) []string {
-	in := map[int64]bool{}
-	for _, r := range told {
-		in[r.Id] = true
+// compare decides what of a snapshot counts, and drops what it lacks.
+func (d *definitions) compare(m *fleetv1.WatchResponse) {
+	foreign := d.storeID != "" && m.StoreId != d.storeID
+	told := make(map[int64]*fleetv1.Repository, len(m.Repositories))
+	for _, r := range m.Repositories {
+		told[r.Id] = r
 	}
-	var names []string
-	for id, r := range have {
-		if !in[id] {
-			names = append(names, r.Name)
+	for id, own := range d.repos {
+		switch {
+		case slices.Contains(m.SettledRepositories, id) || sameDefinition(own, told[id]):
+			delete(d.held, id)
+		case foreign:
+			d.held[id] = true
+		}
+		if !d.held[id] {
+			delete(d.repos, id)
 		}
 	}
-	sort.Strings(names)
-	return names
+}
+
+// sameDefinition leaves borg's id out: it is found, not decided.
+func sameDefinition(own job.Repository, told *fleetv1.Repository) bool {
+	if told == nil {
+		return false
+	}
+	other := wire.ToRepository(told)
+	own.BorgID, other.BorgID = "", ""
+	return proto.Equal(wire.FromRepository(own), wire.FromRepository(other))
+}
+
+func (d *definitions) save() error {
+	out := &fleetv1.WatchResponse{StoreId: d.storeID, HeldRepositories: slices.Sorted(maps.Keys(d.held))}
+	for _, r := range d.sorted() {
+		out.Repositories = append(out.Repositories, wire.FromRepository(r))
+	}
+	data, err := proto.Marshal(out)
+	if err != nil {
+		return fmt.Errorf("encode definitions: %w", err)
+	}
+	if err := atomicfile.Write(d.file, data); err != nil {
+		return fmt.Errorf("keep definitions: %w", err)
+	}
+	return nil
+}
+
+// heldNow gives what is held, by id.
+func (d *definitions) heldNow() []job.Repository {
+	var out []job.Repository
+	for _, r := range d.sorted() {
+		if d.held[r.ID] {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Held gives the definitions that are kept otherwise than the controller has
+// them, and a number that changes whenever they do.
+func (d *Daemon) Held() ([]job.Repository, uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.desired.heldNow(), d.heldChanges
 }
 
 // Repositories are the definitions that are on this host.
 func (d *Daemon) Repositories() []job.Repository {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	out := make([]job.Repository, 0, len(d.desired.repos))
-	for _, r := range d.desired.repos {
-		out = append(out, r)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
-	return out
+	return d.desired.sorted()
 }

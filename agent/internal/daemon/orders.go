@@ -14,13 +14,17 @@ import (
 // then is its revision confirmed.
 func (d *Daemon) Apply(m *fleetv1.WatchResponse) error {
 	d.mu.Lock()
-	kept, err := d.desired.apply(m)
+	changed, err := d.desired.apply(m)
+	held := d.desired.heldNow()
+	if changed {
+		d.heldChanges++
+	}
 	d.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	if len(kept) > 0 {
-		d.log.Warn("the controller's store is another one and lacks repositories; they are kept here until an administrator decides", "repositories", kept)
+	if changed && len(held) > 0 {
+		d.log.Warn("the controller's store is another one and knows repositories of this host otherwise, or not; they are kept here until an administrator decides", "repositories", names(held))
 	}
 	for _, o := range m.Orders {
 		if err := d.order(o); errors.Is(err, errBadOrder) {
@@ -31,6 +35,13 @@ func (d *Daemon) Apply(m *fleetv1.WatchResponse) error {
 		}
 	}
 	return nil
+}
+
+func names(of []job.Repository) (out []string) {
+	for _, r := range of {
+		out = append(out, r.Name)
+	}
+	return out
 }
 
 // errBadOrder marks an order that can never be taken.
@@ -98,9 +109,9 @@ func (d *Daemon) obey(t *tended, id int64, want fleetv1.Order_Desired) error {
 		if err := t.dir.SetDesired(jobdir.Cancel); err != nil {
 			return err
 		}
-		t.release() // an announced job ends through its job process, like every other
+		d.release(t) // an announced job ends through its job process, like every other
 	case fleetv1.Order_DESIRED_RUN:
-		t.release()
+		d.release(t)
 	}
 	return nil
 }
@@ -131,6 +142,11 @@ func (d *Daemon) Answer(a *fleetv1.JobAnswer) error {
 	}
 	want := fleetv1.Order_DESIRED_UNSPECIFIED
 	switch a.Action {
+	case fleetv1.JobAnswer_ACTION_KEEP:
+		// A controller that had everything may have lost it again.
+		if err := t.dir.UnsetReplicated(); err != nil {
+			return err
+		}
 	case fleetv1.JobAnswer_ACTION_CANCEL:
 		want = fleetv1.Order_DESIRED_CANCEL
 	case fleetv1.JobAnswer_ACTION_FORGET:
@@ -142,26 +158,6 @@ func (d *Daemon) Answer(a *fleetv1.JobAnswer) error {
 		return err
 	}
 	return d.obey(t, a.Id, want)
-}
-
-// Start makes a job for a person on this host. It takes its place in the
-// controller's queue like every other; see mayStart for when that is away.
-func (d *Daemon) Start(repo job.Repository, by string) (*jobdir.Dir, error) {
-	key, err := job.NewKey()
-	if err != nil {
-		return nil, err
-	}
-	now := d.o.Now().UTC()
-	dir, err := jobdir.Create(d.o.State.Jobs(), key, job.Spec{
-		Kind: job.Backup, Repository: repo, CreatedAt: now,
-		StartDeadline: now.Add(job.DefaultStartDeadline),
-		TriggeredBy:   job.ByAgent, RequestedBy: by,
-	}, job.PhaseAnnounced)
-	if err != nil {
-		return nil, err
-	}
-	d.add(dir)
-	return dir, nil
 }
 
 // Cancel asks for the end of a job that is on this host.

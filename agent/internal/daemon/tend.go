@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"borgfleet/agent/internal/jobdir"
@@ -20,19 +19,27 @@ const (
 
 // tended is one job directory that the daemon looks after.
 type tended struct {
-	dir  *jobdir.Dir
-	word chan struct{} // the controller's or a person's word on an announced job
-	once sync.Once
+	dir *jobdir.Dir
 
+	word  bool // the controller or a person has spoken on an announced job; guarded by Daemon.mu
 	place bool // it has its place on the host; guarded by Daemon.mu
 }
 
-func newTended(dir *jobdir.Dir) *tended {
-	return &tended{dir: dir, word: make(chan struct{})}
+func newTended(dir *jobdir.Dir) *tended { return &tended{dir: dir} }
+
+// release tells a job that there is a word on it: it may start, or should end.
+func (d *Daemon) release(t *tended) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t.word = true
+	d.announce()
 }
 
-// release lets an announced job start.
-func (t *tended) release() { t.once.Do(func() { close(t.word) }) }
+// cancelled says whether somebody wants the job ended, as far as that can be read.
+func (t *tended) cancelled() bool {
+	want, err := t.dir.Desired()
+	return err == nil && want == jobdir.Cancel
+}
 
 // tend looks after a job until it has a verdict. Daemon restart, crash of the
 // job process and a fresh order all come down to the same loop: whoever finds
@@ -76,6 +83,9 @@ func (d *Daemon) tend(ctx context.Context, t *tended) {
 			}
 		}
 		d.touch(t.dir.Key())
+		if t.dir.Ended() {
+			d.lookSoon()
+		}
 	})
 }
 
@@ -152,15 +162,6 @@ func (d *Daemon) poll(ctx context.Context, dir *jobdir.Dir) (stop func()) {
 		}
 	})
 	return cancel
-}
-
-func (t *tended) released() bool {
-	select {
-	case <-t.word:
-		return true
-	default:
-		return false
-	}
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -18,6 +18,7 @@ import (
 	"borgfleet/agent/internal/policy"
 	"borgfleet/agent/internal/state"
 	"borgfleet/certs"
+	"borgfleet/shared/clock"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 	"borgfleet/shared/proto/fleet/v1/fleetv1connect"
 	"borgfleet/shared/seal"
@@ -129,7 +130,7 @@ func ask(ctx context.Context, token certs.JoinToken, r Request, key crypto.Signe
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	transport := &http.Transport{
-		TLSClientConfig: certs.EnrollTLS(token.Fingerprint, time.Now),
+		TLSClientConfig: certs.EnrollTLS(token.Fingerprint, clock.Now),
 		Protocols:       protocols, Proxy: http.ProxyFromEnvironment,
 	}
 	defer transport.CloseIdleConnections()
@@ -160,7 +161,7 @@ func explain(url string, err error) error {
 }
 
 func keep(r Request, token certs.JoinToken, key crypto.Signer, sealing *seal.Identity, a *fleetv1.EnrollResponse) (Result, error) {
-	cred, err := certs.NewCredential(key, a.Chain, a.Root, token.Fingerprint, time.Now())
+	cred, err := certs.NewCredential(key, a.Chain, a.Root, token.Fingerprint, clock.Now())
 	if err != nil {
 		return Result{}, fmt.Errorf("the controller's answer is not to be trusted: %w", err)
 	}

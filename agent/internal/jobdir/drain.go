@@ -21,13 +21,18 @@ type Drain struct {
 	pipe    *os.File
 	spool   *os.File
 	size    atomic.Int64
-	lost    atomic.Uint64 // lines that the disk refused
+	done    atomic.Int64  // up to here it is not needed any more
+	lost    atomic.Uint64 // lines that had no room
 	changed chan struct{}
 
 	copying bool // splice does not work here
-	cut     bool // the spool ends inside a line whose rest was dropped
+	cut     bool // the spool may end inside a line whose rest was dropped
+	mid     bool // what comes next is the rest of a line that was dropped
 	buf     []byte
 	punched int64
+	ended   int64 // where the spool was when a hole's beginning was ended last
+	ahead   ahead
+	holes   holes
 }
 
 // spliceBytes is what one call moves at most.
@@ -35,8 +40,12 @@ const spliceBytes = 1 << 20
 
 // breather is how long a busy drain lets the pipe fill before it empties it
 // again: at ten thousand lines a second, a wake-up for each would cost more
-// than the lines.
+// than the lines. A pipe that fills faster than that is not left alone, or borg
+// would wait for it.
 const breather = 10 * time.Millisecond
+
+// fullPipe is as much in one go as says that the pipe fills faster.
+const fullPipe = pipeBytes / 4
 
 // OpenDrain opens a stream for draining. The spool is at least from bytes long
 // afterwards: offsets go on where the journal left off, also when the spool
@@ -55,7 +64,9 @@ func (d *Dir) OpenDrain(s Stream, from int64) (*Drain, error) {
 		return nil, fmt.Errorf("drain %s: %w", s, err)
 	}
 	dr := &Drain{pipe: pipe, spool: spool, changed: make(chan struct{}, 1)}
+	dr.holes.first.Store(noHole)
 	dr.size.Store(size)
+	dr.done.Store(from)
 	return dr, nil
 }
 
@@ -94,8 +105,12 @@ func (dr *Drain) Changed() <-chan struct{} { return dr.changed }
 // Size is the spool's length.
 func (dr *Drain) Size() int64 { return dr.size.Load() }
 
-// Lost is how many lines the disk refused so far.
+// Lost is how many lines had no room in the spool so far.
 func (dr *Drain) Lost() uint64 { return dr.lost.Load() }
+
+// LostBefore is how many of these would stand before an offset, of those that
+// it has not told yet.
+func (dr *Drain) LostBefore(off int64) uint64 { return dr.holes.take(off) }
 
 // Close closes both ends. Run must have returned.
 func (dr *Drain) Close() error { return errors.Join(dr.pipe.Close(), dr.spool.Close()) }
@@ -131,6 +146,7 @@ func (dr *Drain) follow(gone <-chan struct{}) error {
 	var last time.Time
 	for {
 		var moved error
+		before := dr.size.Load()
 		err := raw.Read(func(fd uintptr) bool {
 			moved = dr.move(int(fd))
 			return moved != syscall.EAGAIN
@@ -142,6 +158,9 @@ func (dr *Drain) follow(gone <-chan struct{}) error {
 			return moved
 		}
 		dr.wake()
+		if dr.size.Load()-before >= fullPipe {
+			continue
+		}
 		if now := time.Now(); now.Sub(last) < breather {
 			select {
 			case <-gone:
@@ -181,8 +200,14 @@ func (dr *Drain) wake() {
 // move moves what there is once: EAGAIN when there is nothing, io.EOF when
 // nobody writes any more.
 func (dr *Drain) move(fd int) error {
-	if dr.cut && !dr.endLine() {
+	full := dr.ahead.full(dr)
+	// Ended also while there is no room: a line as long as all the room would
+	// never be read, and never make any.
+	if dr.cut && !dr.endLine() || full {
 		return dr.drop(fd)
+	}
+	if dr.mid {
+		return dr.skipLine(fd)
 	}
 	if dr.copying {
 		return dr.copy(fd)
@@ -214,12 +239,17 @@ func (dr *Drain) copy(fd int) error {
 	if err != nil || len(b) == 0 {
 		return err
 	}
+	dr.store(b)
+	return nil
+}
+
+// store writes what was taken.
+func (dr *Drain) store(b []byte) {
 	n, err := dr.spool.WriteAt(b, dr.size.Load())
 	dr.size.Add(int64(n))
 	if err != nil {
 		dr.count(b[n:])
 	}
-	return nil
 }
 
 // drop takes what there is and keeps the number of its lines.
@@ -233,17 +263,40 @@ func (dr *Drain) count(b []byte) {
 	if len(b) == 0 {
 		return
 	}
-	dr.lost.Add(uint64(bytes.Count(b, []byte{'\n'})))
-	dr.cut = true
+	dr.lose(uint64(bytes.Count(b, []byte{'\n'})))
+	dr.cut = dr.size.Load() != dr.ended
+	dr.mid = b[len(b)-1] != '\n'
+}
+
+func (dr *Drain) lose(lines uint64) {
+	dr.lost.Add(lines)
+	dr.holes.add(dr.size.Load(), lines)
+}
+
+// skipLine goes on behind a hole, at the beginning of a line: half a line would
+// be taken for something that borg said. Killed between its two calls it loses
+// what it holds.
+func (dr *Drain) skipLine(fd int) error {
+	b, err := dr.take(fd)
+	i := bytes.IndexByte(b, '\n')
+	if err != nil || i < 0 {
+		return err
+	}
+	dr.lose(1)
+	dr.mid = false
+	dr.store(b[i+1:])
+	return nil
 }
 
 // endLine ends the half line before a hole, so that what comes after it is not
 // read as one line with it.
 func (dr *Drain) endLine() bool {
-	if _, err := dr.spool.WriteAt([]byte{'\n'}, dr.size.Load()); err != nil {
+	at := dr.size.Load()
+	if _, err := dr.spool.WriteAt([]byte{'\n'}, at); err != nil {
 		return false
 	}
-	dr.size.Add(1)
+	dr.ended = at + 1
+	dr.size.Store(dr.ended)
 	dr.cut = false
 	return true
 }

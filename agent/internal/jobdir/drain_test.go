@@ -152,7 +152,7 @@ func TestSpoolIsPunched(t *testing.T) {
 // TestFullDisk: borg goes on, its lines are counted, and what fits afterwards
 // is whole. Needs root for a small tmpfs.
 func TestFullDisk(t *testing.T) {
-	mnt := smallDisk(t)
+	mnt := smallDisk(t, "8m")
 	d, err := Create(mnt, newKey(t), testSpec(), 2)
 	must(t, err)
 	w, err := d.OpenFIFO(Stderr)
@@ -192,14 +192,14 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// smallDisk mounts a tmpfs of 8 MiB.
-func smallDisk(t *testing.T) string {
+// smallDisk mounts a tmpfs.
+func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can mount a small disk; the store seam shows the journal's part")
 	}
 	mnt := t.TempDir()
-	if err := unix.Mount("tmpfs", mnt, "tmpfs", 0, "size=8m"); err != nil {
+	if err := unix.Mount("tmpfs", mnt, "tmpfs", 0, "size="+size); err != nil {
 		t.Skipf("cannot mount: %v", err)
 	}
 	t.Cleanup(func() { unix.Unmount(mnt, unix.MNT_DETACH) })

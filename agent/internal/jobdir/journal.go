@@ -34,6 +34,7 @@ type Journal struct {
 	consumed uint64
 	torn     bool // cur may have half a record behind size
 	lost     loss
+	lostData uint64    // lines with Data, of all losses
 	unsynced []segment // full segments, not synced yet
 	named    uint64    // first of the newest segment whose name is durable
 	synced   uint64    // published
@@ -98,6 +99,7 @@ func (j *Journal) Append(lines ...Line) {
 	for _, l := range lines {
 		if reason := j.budget.refuses(j, l); reason != "" {
 			j.lost.add(1, reason, l.Consumed, j.now())
+			j.countData(l)
 			continue
 		}
 		kept = append(kept, l)
@@ -107,6 +109,21 @@ func (j *Journal) Append(lines ...Line) {
 	}
 	j.write(kept)
 	j.poke()
+}
+
+// DataLost is how many lines with Data this process could not write: what they
+// are parts of is not whole.
+func (j *Journal) DataLost() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.lostData
+}
+
+// countData is called with mu held.
+func (j *Journal) countData(l Line) {
+	if len(l.Data) > 0 {
+		j.lostData++
+	}
 }
 
 // Lose counts lines that were lost before they reached the journal.
@@ -134,7 +151,7 @@ func (j *Journal) write(lines []Line) {
 	next, consumed := j.next, j.consumed
 	add := func(r job.Record) {
 		consumed = max(consumed, r.Consumed)
-		r.Number, r.Consumed = next, consumed
+		r.Number, r.Consumed, r.Text = next, consumed, shorten(r.Text)
 		if r.Time.IsZero() {
 			r.Time = j.now()
 		}
@@ -151,6 +168,7 @@ func (j *Journal) write(lines []Line) {
 		j.err = err
 		for _, l := range lines {
 			j.lost.add(1, reasonDisk, l.Consumed, j.now())
+			j.countData(l)
 		}
 		return
 	}

@@ -2,8 +2,10 @@ package jobdir
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -237,6 +239,9 @@ func TestLimits(t *testing.T) {
 			Line{Record: job.Record{Source: "borg", Level: job.LevelWarning, Text: "W" + text}},
 		)
 	}
+	for i := range 10 { // half of a list is a wrong one
+		j.Append(Line{Record: job.Record{Source: "borg", Level: job.LevelInfo, Text: "L", Data: []byte{byte(i)}}})
+	}
 	j.Append(Line{Record: job.Record{Source: "agent", Text: "the end"}})
 	if err := j.Sync(); err != nil {
 		t.Fatal(err)
@@ -256,10 +261,47 @@ func TestLimits(t *testing.T) {
 	if !(kinds['F'] < kinds['I'] && kinds['I'] < kinds['W']) || recs[len(recs)-1].Text != "the end" {
 		t.Errorf("kept %v, last %q", kinds, recs[len(recs)-1].Text)
 	}
+	if kinds['L'] != 10 {
+		t.Errorf("%d answers of 10 are left", kinds['L'])
+	}
 	if total := int(gone) + kinds['F'] + kinds['I'] + kinds['W']; total != 1200 {
 		t.Errorf("%d lines of 1200 are accounted for", total)
 	}
 	if j.total > 24<<10 {
 		t.Errorf("the journal has %d bytes", j.total)
+	}
+}
+
+// TestLongTextIsCut: written out, a line can be several times as long as what
+// borg printed. One that no reader takes would hide all that is behind it.
+func TestLongTextIsCut(t *testing.T) {
+	d := newDir(t)
+	j, err := d.OpenJournal(Limits{MinFree: -1})
+	must(t, err)
+	for _, text := range []string{"before", strings.Repeat(`\x00`, maxRecord/3), strings.Repeat("ö", maxText), "behind"} {
+		j.Append(Line{Record: job.Record{Level: job.LevelWarning, Source: "borg", Text: text}})
+	}
+	must(t, j.Close())
+	r := d.NewReader()
+	defer r.Close()
+	var got []string
+	for next := uint64(1); ; {
+		recs, after, err := r.Read(next, 1<<20)
+		must(t, err)
+		if len(recs) == 0 {
+			break
+		}
+		for _, rec := range recs {
+			got = append(got, rec.Text)
+		}
+		next = after
+	}
+	if len(got) != 4 || got[0] != "before" || got[3] != "behind" {
+		t.Fatalf("%d lines", len(got))
+	}
+	for _, text := range got[1:3] {
+		if len(text) > maxText || len(text) < maxText-2 || !strings.HasSuffix(text, cutShort) || !utf8.ValidString(text) {
+			t.Errorf("%d bytes, the end is %q", len(text), text[len(text)-30:])
+		}
 	}
 }

@@ -2,6 +2,7 @@ package jobdir
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"borgfleet/shared/job"
 )
@@ -28,6 +29,26 @@ func (l Limits) orDefault() Limits {
 	return l
 }
 
+// maxText is where a line's text is cut, as it is written: with what borg does
+// not print written out, a line can be four times as long as what borg printed.
+// A record must stay below maxRecord, or it and all behind it in its segment
+// could not be read, and below what the controller keeps in one piece.
+const (
+	maxText  = 512 << 10
+	cutShort = " [line truncated]"
+)
+
+func shorten(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	n := maxText - len(cutShort)
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n] + cutShort
+}
+
 const (
 	reasonFull  = "the job's log reached its limit"
 	reasonSpace = "the agent's disk is nearly full"
@@ -37,7 +58,7 @@ const (
 
 // budget decides what is still written. File lists and debug lines go first,
 // then information; warnings and errors are written to the very end, and the
-// agent's own few lines always.
+// agent's own few lines and the answers of lists always.
 type budget struct {
 	checked time.Time
 	low     bool // free space is below the floor
@@ -54,9 +75,20 @@ func (b *budget) refresh(j *Journal) {
 	b.low = err == nil && free < j.limits.MinFree
 }
 
-// refuses says why a line is left out, or nothing.
+// refuses says why a line is left out, or nothing. What carries data is an
+// answer, and half of an answer is a wrong one.
 func (b *budget) refuses(j *Journal, l Line) string {
-	if l.Source == "agent" {
+	switch {
+	case len(l.Data) > 0:
+		// It has as much room again, and DataLost tells when that was too little.
+		if j.total >= 2*j.limits.MaxBytes {
+			return reasonFull
+		}
+		if b.low {
+			return reasonSpace
+		}
+		return ""
+	case l.Source == "agent":
 		return ""
 	}
 	expendable := l.Expendable || l.Level <= job.LevelDebug

@@ -24,6 +24,16 @@ func (d *Dir) SetReplicated() error {
 	return nil
 }
 
+// UnsetReplicated takes that back: the controller was restored from a backup
+// and lacks something of it, so the directory is not the host's own to remove.
+func (d *Dir) UnsetReplicated() error {
+	err := os.Remove(d.file(fileReplicated))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("note that the job is not replicated: %w", err)
+	}
+	return nil
+}
+
 // Replicated says whether the controller has everything. Lost with the power,
 // the note is written again when the controller says so again.
 func (d *Dir) Replicated() bool {

@@ -34,6 +34,7 @@ func (dr *Drain) ReadAt(b []byte, off int64) (int, error) {
 // punched out reads as zeros, which borg never writes: a successor that starts
 // earlier skips them and finds the same beginning of a line.
 func (dr *Drain) Done(off int64) {
+	dr.done.Store(off)
 	if off-dr.punched < punchEvery {
 		return
 	}
@@ -52,6 +53,15 @@ func (dr *Drain) SkipHole(off int64) int64 {
 		return off
 	}
 	return at
+}
+
+// OpenSpool opens a spool for reading; fs.ErrNotExist if there is none.
+func (d *Dir) OpenSpool(s Stream) (*os.File, error) {
+	f, err := os.Open(d.spool(s))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", s, err)
+	}
+	return f, nil
 }
 
 // ReadSpool reads a whole spool, up to limit bytes; more is an error. A missing

@@ -15,12 +15,15 @@ import (
 // Started is the mark that borg is about to be, or was, executed. While it
 // exists borg is never executed again for this key.
 type Started struct {
-	Incarnation uint64    `json:"incarnation"`
-	Attempt     int       `json:"attempt"`     // raised after each lock timeout
-	BootID      string    `json:"boot_id"`     // the spool counts for this boot only
-	SpoolStart  int64     `json:"spool_start"` // where this run's stderr begins in the spool
-	ArchiveName string    `json:"archive_name,omitempty"`
-	BorgVersion string    `json:"borg_version"`
+	Incarnation uint64 `json:"incarnation"`
+	Attempt     int    `json:"attempt"`     // raised each time the job is given back
+	BootID      string `json:"boot_id"`     // the spool counts for this boot only
+	SpoolStart  int64  `json:"spool_start"` // where this run's stderr begins in the spool
+	ArchiveName string `json:"archive_name,omitempty"`
+	BorgVersion string `json:"borg_version"`
+	// Undisturbed: nobody else had changed the repository, nor was at work on
+	// it, right before borg was executed.
+	Undisturbed bool      `json:"undisturbed,omitempty"`
 	StartedAt   time.Time `json:"started_at"`
 }
 
@@ -59,7 +62,8 @@ func (d *Dir) Started() (*Started, error) {
 }
 
 // GiveBack takes the mark away after borg ended without having done anything:
-// it waited for the repository's lock in vain. Only the process that saw borg
+// it waited for the repository's lock in vain, or could not read its own cache.
+// Only the process that saw borg
 // end so may do that. The mark goes before the register says waiting; a crash
 // before it is gone leaves a started job, which is looked up and found without
 // an archive: never run twice, never stuck.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/jobdir"
+	"borgfleet/shared/clock"
 	"borgfleet/shared/job"
 )
 
@@ -18,7 +18,7 @@ func (backup) ready(p *process) error { return checkSources(p.spec.Repository.So
 
 func (backup) archive(p *process) (string, error) {
 	repo := p.spec.Repository
-	return borg.ArchiveName(repo.ArchiveNameFormat, p.id.Name, repo.Name, time.Now(), p.dir.Key())
+	return borg.ArchiveName(repo.ArchiveNameFormat, p.id.Name, repo.Name, clock.Now(), p.dir.Key())
 }
 
 func (backup) invocation(p *process, archive string) (borg.Invocation, error) {
@@ -34,7 +34,12 @@ func (backup) judge(p *process, r *run) job.Verdict {
 	before := p.previous()
 	v := borg.Classify(r.outcome())
 	v.ArchiveName = orElse(v.ArchiveName, r.started.ArchiveName)
-	v = noFiles(p, v, before)
+	if v.Status.Good() && v.ArchiveID == "" {
+		v = figures(p, r, v)
+	}
+	if v.ArchiveID != "" {
+		v = noFiles(p, v, before)
+	}
 	if !v.Status.Good() {
 		if r.meter != nil {
 			v.Progress = r.meter.Last()
@@ -46,6 +51,20 @@ func (backup) judge(p *process, r *run) job.Verdict {
 	}
 	p.remember(contentSize(r, v), v.Progress.NFiles)
 	return v
+}
+
+// figures asks the repository for what borg said and the agent's disk had no
+// room for. An archive of which nothing is known is not one without files.
+func figures(p *process, r *run, v job.Verdict) job.Verdict {
+	f, err := p.lookUp(r.started, r.outcome())
+	if err != nil || f.verdict == nil {
+		p.log.Warn("the archive's figures are not known", "archive", v.ArchiveName, "err", err)
+		return v
+	}
+	known := *f.verdict
+	known.Status, known.ErrorCode, known.ErrorMessage = v.Status, v.ErrorCode, v.ErrorMessage
+	known.ExitCode, known.BorgVersion = v.ExitCode, v.BorgVersion
+	return known
 }
 
 func noFiles(p *process, v job.Verdict, before totals) job.Verdict {
@@ -64,7 +83,7 @@ func contentSize(r *run, v job.Verdict) int64 {
 	return max(c.OriginalSize, v.Progress.OriginalSize-metadata*v.Progress.NFiles)
 }
 
-func (backup) lookUp(ctx context.Context, p *process, s jobdir.Started) (found, error) {
+func (backup) lookUp(ctx context.Context, p *process, s jobdir.Started, _ borg.Outcome) (found, error) {
 	if s.ArchiveName == "" {
 		return found{because: "the start mark is damaged, so whether borg made an archive is not known"}, nil
 	}
@@ -72,7 +91,7 @@ func (backup) lookUp(ctx context.Context, p *process, s jobdir.Started) (found, 
 	if err != nil {
 		return found{because: err.Error()}, nil // it cannot have been executed
 	}
-	a, repo, there, err := borg.ReadArchive(p.ask(ctx, inv))
+	a, repo, there, err := borg.ReadArchive(p.ask(ctx, p.host, inv))
 	switch {
 	case err != nil:
 		// Also "there is no repository": after a boot that is what a disk
@@ -84,8 +103,9 @@ func (backup) lookUp(ctx context.Context, p *process, s jobdir.Started) (found, 
 	v := job.Verdict{
 		Status: job.CompletedWithWarnings, ErrorCode: job.CodeStatusLost,
 		ErrorMessage: "exit status lost, archive complete",
-		ArchiveName:  a.Name, ArchiveID: a.ID, BorgID: repo.BorgID, EndedAt: a.End,
+		ArchiveName:  a.Name, ArchiveID: a.ID, EndedAt: a.End,
 	}
+	repo.Tell(&v)
 	if a.Stats != nil {
 		v.Progress = job.Progress{
 			OriginalSize: a.Stats.OriginalSize, CompressedSize: a.Stats.CompressedSize,

@@ -61,7 +61,7 @@ func TestAnotherMachine(t *testing.T) {
 }
 
 // expect is what a test wants of a verdict.
-func expect(t *testing.T, h *host, v job.Verdict, status job.Status, code, words string) {
+func expect(t testing.TB, h *host, v job.Verdict, status job.Status, code, words string) {
 	t.Helper()
 	if v.Status != status || v.ErrorCode != code || !strings.Contains(v.ErrorMessage, words) {
 		t.Errorf("verdict is %s %q %q, not %s %q %q", v.Status, v.ErrorCode, v.ErrorMessage, status, code, words)

@@ -1,10 +1,10 @@
 package jobproc
 
 import (
-	"context"
 	"time"
 
 	"borgfleet/agent/internal/borg"
+	"borgfleet/shared/clock"
 	"borgfleet/shared/job"
 )
 
@@ -12,58 +12,74 @@ import (
 const reasonLocked = "repository locked"
 
 // begin executes borg for a job that has no start mark. A job whose borg did
-// nothing but wait for the repository's lock goes back to waiting.
+// nothing but wait for the repository's lock goes back to waiting, and one whose
+// borg could not read its own cache begins again with a new one.
 //
-// What is on disk then: while borg runs, the start mark; after a lock timeout
-// it is removed, synced, before the register says waiting. So a crash before
+// What is on disk then: while borg runs, the start mark; after such an end it
+// is removed, synced, before the register says waiting. So a crash before
 // the removal is an interrupted job (looked up, no archive, failed), a crash
 // after it is a job that has not begun: it is never executed while a mark
 // stands, and never stuck.
 func (p *process) begin() (job.Verdict, error) {
 	for n := 1; ; n++ {
-		if v, over := p.mayNotBegin(n); over {
+		if v, no := p.mayNotBegin(); no {
 			return v, nil
 		}
 		if p.shutdown() {
 			return job.Verdict{}, errShutdown
 		}
-		v, again, err := p.attempt(n)
-		if err != nil || !again {
+		v, then, err := p.attempt(n)
+		if err != nil || then == over {
 			return v, err
 		}
-		p.awaitLock(n)
+		if then == later {
+			p.awaitLock(n)
+		}
 	}
 }
 
+// sequel is what comes after an attempt.
+type sequel int
+
+const (
+	over   sequel = iota // there is a verdict
+	later                // it waited for the lock in vain: another one, later
+	atOnce               // its cache was damaged and is removed: another one
+)
+
 // mayNotBegin says whether the job is over before borg is executed.
-func (p *process) mayNotBegin(n int) (job.Verdict, bool) {
+func (p *process) mayNotBegin() (job.Verdict, bool) {
 	if p.cancelled() {
 		return job.Verdict{
 			Status: job.Cancelled, ErrorCode: job.CodeCancelled, ErrorMessage: "cancelled before borg was started",
 		}, true
 	}
-	if time.Now().Before(p.spec.StartDeadline) {
+	if clock.Now().Before(p.spec.StartDeadline) {
 		return job.Verdict{}, false
 	}
 	message := "could not start before its deadline " + p.spec.StartDeadline.UTC().Format(time.RFC3339)
-	if n > 1 || p.reg.Value().Reason == reasonLocked {
+	if p.reg.Value().Reason == reasonLocked {
 		message += ": the repository stayed locked"
 	}
 	return job.Verdict{Status: job.Failed, ErrorCode: job.CodeDeadline, ErrorMessage: message}, true
 }
 
-// attempt executes borg once. again: it waited for the lock in vain.
-func (p *process) attempt(n int) (v job.Verdict, again bool, err error) {
+// attempt executes borg once.
+func (p *process) attempt(n int) (v job.Verdict, then sequel, err error) {
 	archive, inv, err := p.plan()
 	if p.shutdown() {
-		return job.Verdict{}, false, errShutdown
+		return job.Verdict{}, over, errShutdown
+	}
+	if err != nil && p.cancelled() { // while a passphrase command ran, for one
+		v, _ := p.mayNotBegin()
+		return v, over, nil
 	}
 	if err != nil {
-		return failed(err), false, nil
+		return failed(err), over, nil
 	}
 	r, err := p.execute(n, archive, inv)
 	if err != nil {
-		return failed(err), false, nil
+		return failed(err), over, nil
 	}
 	return p.settle(r)
 }
@@ -84,37 +100,55 @@ func (p *process) plan() (archive string, inv borg.Invocation, err error) {
 }
 
 // settle judges a run whose end is known.
-func (p *process) settle(r *run) (v job.Verdict, again bool, err error) {
+func (p *process) settle(r *run) (v job.Verdict, then sequel, err error) {
 	if r.lockedOut() && p.stop.Err() == nil {
-		return job.Verdict{}, true, p.giveBack(r)
+		return job.Verdict{}, later, p.giveBack(r)
+	}
+	var unhealed error
+	if damage := r.cacheDamaged(); damage != nil && !p.healed && p.stop.Err() == nil {
+		if then, unhealed, err = p.renewCache(r, damage); err != nil || then != over {
+			return job.Verdict{}, then, err
+		}
 	}
 	v = p.work.judge(p, r)
+	if unhealed != nil && v.Status == job.Failed {
+		v.ErrorMessage = unhealed.Error()
+	}
+	if o := r.outcome(); !v.Status.Good() && borg.MayHaveSaved(o) {
+		if v, err = p.verify(r.started, o, r.terminated); err != nil {
+			return v, over, err
+		}
+	}
 	v.EndedAt = r.ended
 	v.StartedAt = r.started.StartedAt
-	if p.shutdown() && !v.Status.Good() {
-		v.Status, v.ErrorCode = job.Failed, job.CodeInterrupted
-		v.ErrorMessage = "interrupted: its job process was told to end, as at a shutdown of the host"
+	if p.endedByShutdown(r, v) {
+		v.Status, v.ErrorCode, v.ErrorMessage = job.Failed, job.CodeHostShutdown, p.shutdownText(r, v)
 	}
-	return v, false, nil
+	return v, over, nil
 }
 
 func (p *process) giveBack(r *run) error {
+	p.calm = false
 	p.c.at(PointGivenUp)
 	p.say(job.LevelWarning, "The repository is locked by somebody else: %s", r.failureText())
 	if err := p.dir.GiveBack(); err != nil {
 		return err
 	}
 	p.c.at(PointGivenBack)
-	p.reg.Change(func(g *job.Register) {
-		*g = job.Register{Phase: job.PhaseWaiting, Reason: reasonLocked}
-	})
+	p.showWaiting(reasonLocked)
 	return nil
+}
+
+func (p *process) showWaiting(reason string) {
+	p.reg.Change(func(g *job.Register) {
+		*g = job.Register{Phase: job.PhaseWaiting, Reason: reason}
+	})
 }
 
 // awaitLock waits between two attempts, not beyond the deadline.
 func (p *process) awaitLock(n int) {
 	wait := p.c.LockedWait.after(n)
-	if left := time.Until(p.spec.StartDeadline); left < wait {
+	if left := p.spec.StartDeadline.Sub(clock.Now()); left < wait {
 		wait = max(left, 0)
 	}
 	p.say(job.LevelInfo, "Waiting for the repository's lock; next attempt in %s", wait.Round(time.Second/10))
@@ -126,9 +160,4 @@ func (p *process) awaitLock(n int) {
 func boundedWait(repo job.Repository) job.Repository {
 	repo.LockWait = 5 * time.Second
 	return repo
-}
-
-// ask runs a short borg command.
-func (p *process) ask(ctx context.Context, inv borg.Invocation) (stdout, stderr []byte, exit borg.Exit) {
-	return p.tool.Run(ctx, inv, p.pass.copy())
 }

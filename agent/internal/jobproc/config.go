@@ -21,10 +21,13 @@ type Config struct {
 
 	MachineID func() (string, error) // the host's own
 
-	Grace      time.Duration // between SIGTERM and SIGKILL
-	LockedWait Backoff       // between attempts at a locked repository
-	VerifyWait Backoff       // between attempts to look an interrupted job up
-	RetryWait  Backoff       // while the disk refuses the verdict
+	Grace time.Duration // between SIGTERM and SIGKILL
+	// ShutdownWait is how long after a borg that was ended by somebody else a
+	// shutdown of the host may show.
+	ShutdownWait time.Duration
+	LockedWait   Backoff // between attempts at a locked repository
+	VerifyWait   Backoff // between attempts to look an interrupted job up
+	RetryWait    Backoff // while the disk refuses the verdict
 
 	// Hook is called at named points, for tests that die there.
 	Hook func(point string)
@@ -45,6 +48,9 @@ const (
 func (c Config) withDefaults() Config {
 	if c.Grace == 0 {
 		c.Grace = job.CancelGrace
+	}
+	if c.ShutdownWait == 0 {
+		c.ShutdownWait = time.Second / 2
 	}
 	if c.MachineID == nil {
 		c.MachineID = state.HostMachineID

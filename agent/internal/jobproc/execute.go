@@ -3,10 +3,10 @@ package jobproc
 import (
 	"errors"
 	"os"
-	"time"
 
 	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/jobdir"
+	"borgfleet/shared/clock"
 	"borgfleet/shared/job"
 )
 
@@ -56,7 +56,7 @@ func (p *process) execute(n int, archive string, inv borg.Invocation) (*run, err
 	defer ends.close()
 	r, err := p.newRun(jobdir.Started{
 		Incarnation: p.reg.Value().Incarnation, Attempt: n, BootID: p.bootID,
-		ArchiveName: archive, BorgVersion: p.tool.Version.String(),
+		ArchiveName: archive, BorgVersion: p.tool.Version.String(), Undisturbed: p.lookBefore(),
 	})
 	if err != nil {
 		return nil, err
@@ -65,8 +65,11 @@ func (p *process) execute(n int, archive string, inv borg.Invocation) (*run, err
 	r.started.SpoolStart = r.errs.Size()
 	r.off = r.started.SpoolStart
 	p.say(job.LevelInfo, "%s", p.work.title(p, archive))
-	r.started.StartedAt = time.Now().Round(0) // as it will be read back
-	r.meter = borg.NewMeter(r.started.StartedAt, p.previous().ContentSize)
+	r.started.StartedAt = clock.Now().Round(0) // as it will be read back
+	r.meter = borg.NewMeter(r.started.StartedAt, p.expected())
+	if w, ok := p.work.(streamed); ok {
+		r.answer = w.answer(p)
+	}
 	if err := p.dir.MarkStarted(r.started); err != nil {
 		return nil, err
 	}
@@ -104,22 +107,27 @@ func (p *process) own(r *run, proc *borg.Process) {
 	gone := make(chan struct{})
 	go func() {
 		r.exit = proc.Wait()
-		r.ended = time.Now()
+		r.ended = clock.Now()
 		r.exitKnown = r.exit.Err == nil
 		p.c.at(PointExited)
 		p.keepExit(r)
 		close(gone)
 	}()
+	told := make(chan bool, 1)
 	go func() {
 		select {
 		case <-p.stop.Done():
-			proc.Terminate(p.c.Grace, gone)
+			told <- proc.Terminate(p.c.Grace, gone)
 		case <-gone:
+			told <- false
 		}
 	}()
 	r.scan(gone)
+	r.tally(gone)
 	r.follow(gone)
 	<-gone
+	r.terminated = <-told
+	p.calm = r.calmly()
 }
 
 func (p *process) keepExit(r *run) {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"time"
 
+	"borgfleet/shared/clock"
 	"borgfleet/shared/job"
 )
 
@@ -13,9 +13,10 @@ import (
 // stays, with the lock held: nobody else knows how the job ended.
 func (p *process) finish(ctx context.Context, v job.Verdict) error {
 	if v.EndedAt.IsZero() {
-		v.EndedAt = time.Now()
+		v.EndedAt = clock.Now()
 	}
 	v.ErrorMessage = p.pass.mask(v.ErrorMessage)
+	p.testify(&v)
 	p.sayEnd(v)
 	p.c.at(PointJudged)
 	for n := 1; ; n++ {

@@ -60,10 +60,11 @@ func withShared(m *testing.M) int {
 
 // The knobs of a job process under test.
 const (
-	envDieAt = "TEST_DIE_AT" // kill -9 itself at this point
-	envTimes = "TEST_TIMES"  // note there when each point was passed
-	envGrace = "TEST_GRACE"  // instead of the default
-	envHost  = "TEST_HOST"   // the machine-id; testMachine if it is not set
+	envDieAt  = "TEST_DIE_AT"  // kill -9 itself at this point
+	envTermAt = "TEST_TERM_AT" // tell itself to end there, as a shutdown does
+	envTimes  = "TEST_TIMES"   // note there when each point was passed
+	envGrace  = "TEST_GRACE"   // instead of the default
+	envHost   = "TEST_HOST"    // the machine-id; testMachine if it is not set
 )
 
 func jobProcess(args []string) int {
@@ -75,12 +76,15 @@ func jobProcess(args []string) int {
 	note := noteTimes(os.Getenv(envTimes))
 	note("main")
 	defer note("left")
+	var shutDown func()
 	c.Hook = func(point string) {
 		note(point)
 		switch point {
 		case os.Getenv(envDieAt):
 			unix.Kill(os.Getpid(), unix.SIGKILL)
 			select {}
+		case os.Getenv(envTermAt):
+			shutDown()
 		}
 	}
 	c.Grace, _ = time.ParseDuration(os.Getenv(envGrace))
@@ -92,6 +96,10 @@ func jobProcess(args []string) int {
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	shutDown = func() {
+		unix.Kill(os.Getpid(), unix.SIGTERM)
+		<-ctx.Done()
+	}
 	return Run(ctx, c)
 }
 
@@ -120,6 +128,7 @@ type host struct {
 	id   state.Identity
 	key  *seal.Identity
 	env  []string // of job processes
+	tool string   // the borg that is used
 }
 
 func newHost(t testing.TB) *host {
@@ -138,12 +147,38 @@ func newHost(t testing.TB) *host {
 	h.configure(func(*policy.Config) {})
 	h.write(st.BorgVersions(), string(shared.versions))
 	h.env = os.Environ()
+	h.tool = "borg"
 	return h
+}
+
+// eachBorg runs a test with every borg there is: the one on PATH and those that
+// BORGFLEET_TEST_BORGS lists.
+func eachBorg(t *testing.T, test func(h *host)) {
+	t.Parallel()
+	seen := map[borg.Version]bool{}
+	for _, name := range append([]string{"borg"}, filepath.SplitList(os.Getenv("BORGFLEET_TEST_BORGS"))...) {
+		tool, err := borg.Find(t.Context(), name)
+		must(t, err)
+		if seen[tool.Version] {
+			continue
+		}
+		seen[tool.Version] = true
+		t.Run(tool.Version.String(), func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			h.tool = tool.Path
+			h.configure(func(*policy.Config) {})
+			test(h)
+		})
+	}
 }
 
 func (h *host) configure(change func(*policy.Config)) {
 	h.t.Helper()
 	c := policy.Default()
+	if h.tool != "" {
+		c.Borg = h.tool
+	}
 	must(h.t, c.Allow.AddRepository(filepath.Join(h.root, "repos")+"/**"))
 	change(&c)
 	must(h.t, c.Save(h.st.Config()))
@@ -197,9 +232,23 @@ func (h *host) borg(args ...string) []byte {
 }
 
 func (h *host) tryBorg(args ...string) ([]byte, error) {
-	cmd := exec.Command("borg", args...)
-	cmd.Env = append(os.Environ(), "BORG_PASSPHRASE="+passphrase, "BORG_BASE_DIR="+h.st.BorgBase(),
-		"BORG_HOST_ID="+h.id.AgentID+"+"+h.id.MachineID, "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes")
+	return h.borgWith([]string{"BORG_BASE_DIR=" + h.st.BorgBase(), "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes"}, args...)
+}
+
+// byHand runs borg as a person does who has the account: with its own borg
+// directories.
+func (h *host) byHand(args ...string) []byte {
+	h.t.Helper()
+	out, err := h.borgWith([]string{"HOME=" + h.path("home"), "BORG_DELETE_I_KNOW_WHAT_I_AM_DOING=YES"}, args...)
+	if err != nil {
+		h.t.Fatalf("borg %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+func (h *host) borgWith(env []string, args ...string) ([]byte, error) {
+	cmd := exec.Command(h.tool, args...)
+	cmd.Env = append(append(os.Environ(), "BORG_PASSPHRASE="+passphrase, "BORG_HOST_ID="+h.id.AgentID+"+"+h.id.MachineID), env...)
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()
@@ -280,6 +329,20 @@ func (h *host) spawn(d *jobdir.Dir, env ...string) *exec.Cmd {
 		}
 	})
 	return cmd
+}
+
+// signalBorg is somebody else who signals the job's borg.
+func (h *host) signalBorg(d *jobdir.Dir, sig unix.Signal) {
+	h.t.Helper()
+	holders, err := d.BorgHolders()
+	must(h.t, err)
+	if len(holders) == 0 {
+		h.t.Fatal("there is no borg")
+	}
+	for _, holder := range holders {
+		must(h.t, holder.Signal(sig))
+		holder.Close()
+	}
 }
 
 // must1 is for cleanups: an error there is no finding.

@@ -13,7 +13,7 @@ import (
 	"borgfleet/shared/job"
 )
 
-// maxStdout bounds borg's answer: a list of a hundred thousand archives.
+// maxStdout bounds borg's answer; that to a create is a few kilobytes.
 const maxStdout = 64 << 20
 
 // run is one borg, executed by this process or taken over from another.
@@ -28,13 +28,18 @@ type run struct {
 	off       int64 // in the stderr spool: begin of the line to read next
 	known     int64 // up to here the lines are journalled already
 	hole      bool  // what is at off may be punched out
+	cut       bool  // what borg said first is gone
 	read      int64
 	split     borg.LineSplitter
 	chunk     []byte
 	batch     []jobdir.Line
-	lost      uint64
 	walked    chan int64 // the size scan's total
 	walkTotal int64
+	counted   chan int64 // files that are there already
+	files     int64
+
+	answer  io.Writer // takes borg's answer as it comes; nil: it is kept
+	outRead int64     // of the answer
 
 	exit       borg.Exit
 	exitKnown  bool
@@ -55,7 +60,7 @@ func (p *process) newRun(s jobdir.Started) (*run, error) {
 	}
 	return &run{
 		p: p, started: s, errs: errs, outs: outs, known: known, off: known,
-		chunk: make([]byte, 128<<10), walked: make(chan int64, 1),
+		chunk: make([]byte, 128<<10), walked: make(chan int64, 1), counted: make(chan int64, 1),
 	}, nil
 }
 
@@ -70,7 +75,7 @@ func (r *run) scan(gone <-chan struct{}) {
 		return
 	}
 	repo := r.p.spec.Repository
-	skip := []string{r.p.host.BaseDir}
+	skip := []string{r.p.host.CacheDir()}
 	if normal, local := job.NormalPath(repo.Path); local {
 		skip = append(skip, normal)
 	}
@@ -86,6 +91,35 @@ func (r *run) scan(gone <-chan struct{}) {
 		})
 		if complete {
 			r.walked <- total
+		}
+	}()
+}
+
+// tally counts what a restore has written, since borg does not say: with a list
+// of every file it would, and need a quarter more time. Each look takes a
+// twentieth of the time between two at most.
+func (r *run) tally(gone <-chan struct{}) {
+	w, ok := r.p.work.(*restore)
+	if !ok || w.to == nil {
+		return
+	}
+	path := w.to.path
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-gone
+		cancel()
+	}()
+	go func() {
+		wait := time.Second
+		for sleep(ctx, wait) {
+			begun := time.Now()
+			if _, files, whole := borg.Measure(ctx, path); whole {
+				select {
+				case r.counted <- files:
+				case <-ctx.Done():
+				}
+			}
+			wait = max(time.Second, 20*time.Since(begun))
 		}
 	}()
 }
@@ -116,9 +150,14 @@ func (r *run) follow(gone <-chan struct{}) {
 			if r.meter != nil {
 				r.meter.SetWalkTotal(total)
 			}
+		case r.files = <-r.counted:
+			r.show()
+		case <-r.outs.Changed():
+			r.takeAnswer()
 		case <-drained:
 			r.take()
 			r.flush()
+			r.takeAnswer()
 			return
 		}
 	}
@@ -143,6 +182,26 @@ func (r *run) take() {
 	}
 }
 
+// takeAnswer hands on what has arrived of borg's answer, if somebody wants it in
+// parts. What was handed on is given back to the disk.
+func (r *run) takeAnswer() {
+	if r.answer == nil {
+		return
+	}
+	for {
+		n, err := r.outs.ReadAt(r.chunk, r.outRead)
+		if n == 0 {
+			if err != nil && !errors.Is(err, io.EOF) {
+				r.p.log.Error("read borg's answer", "err", err)
+			}
+			return
+		}
+		r.outRead += int64(n)
+		_, _ = r.answer.Write(r.chunk[:n]) // it keeps its own errors, for the verdict
+		r.outs.Done(r.outRead)
+	}
+}
+
 // unpunched skips what an earlier process was done with.
 func (r *run) unpunched(b []byte) []byte {
 	if !r.hole {
@@ -161,10 +220,12 @@ func (r *run) flush() {
 	if line, size, ok := r.split.Flush(); ok {
 		r.line(line, size)
 	}
+	r.lose(r.errs.Size())
 	r.show()
 }
 
 func (r *run) line(line []byte, size int64) {
+	r.lose(r.off)
 	r.off += size
 	e := borg.ParseLine(line)
 	r.tracker.Observe(e)
@@ -197,21 +258,17 @@ func eventTime(e borg.Event) time.Time {
 // show hands on what take collected: lines to the journal, figures to the
 // register.
 func (r *run) show() {
-	if lost := r.errs.Lost(); lost > r.lost {
-		r.p.journal.Lose(lost-r.lost, "the agent's disk was full")
-		r.lost = lost
-	}
-	if len(r.batch) > 0 {
-		r.p.journal.Append(r.batch...)
-		clear(r.batch)
-		r.batch = r.batch[:0]
-	}
+	r.journal()
 	r.errs.Done(r.off)
 	c, ok := r.tracker.Counters()
 	if !ok || r.meter == nil {
 		return
 	}
+	if total := r.tracker.Expected(); total > 0 {
+		r.expect(total)
+	}
 	progress := r.meter.Observe(c, time.Now())
+	progress.NFiles = max(progress.NFiles, r.files)
 	progress.CurrentFile = r.p.pass.mask(progress.CurrentFile)
 	phase := r.tracker.Phase()
 	r.p.reg.Change(func(g *job.Register) {
@@ -220,11 +277,40 @@ func (r *run) show() {
 	})
 }
 
-// outcome is what is known about the end.
+// lose counts the lines that are missing before an offset, after those that
+// stand before them.
+func (r *run) lose(off int64) {
+	if lost := r.errs.LostBefore(off); lost > 0 {
+		r.journal()
+		r.p.journal.Lose(lost, "borg wrote more at once than there was room for on the agent's disk")
+	}
+}
+
+func (r *run) journal() {
+	if len(r.batch) > 0 {
+		r.p.journal.Append(r.batch...)
+		clear(r.batch)
+		r.batch = r.batch[:0]
+	}
+}
+
+// expect takes borg's own word for how much there is to do.
+func (r *run) expect(total int64) {
+	if r.walkTotal != total {
+		r.walkTotal = total
+		r.meter.SetWalkTotal(total)
+	}
+}
+
+// outcome is what is known about the end. The answer to a list can be long, and
+// is read as a stream by who needs it.
 func (r *run) outcome() borg.Outcome {
-	stdout, err := r.p.dir.ReadSpool(jobdir.Stdout, maxStdout)
-	if err != nil {
-		r.p.log.Error("read borg's answer", "err", err)
+	var stdout []byte
+	if r.p.spec.Kind != job.List {
+		var err error
+		if stdout, err = r.p.dir.ReadSpool(jobdir.Stdout, maxStdout); err != nil {
+			r.p.log.Error("read borg's answer", "err", err)
+		}
 	}
 	version, _ := borg.ParseVersion(r.started.BorgVersion)
 	return borg.Outcome{
@@ -238,6 +324,16 @@ func (r *run) lockedOut() bool {
 	_, worked := r.tracker.Counters()
 	f := r.tracker.Failure()
 	return r.exitKnown && !r.exit.Good() && !worked && f != nil && f.MsgID == "LockTimeout"
+}
+
+// cacheDamaged says what borg did not like about its own cache. It reads that
+// before it writes anything, and before its first word about progress.
+func (r *run) cacheDamaged() *borg.CacheDamage {
+	_, worked := r.tracker.Counters()
+	if !r.exitKnown || r.exit.Good() || worked || r.tracker.Walked() {
+		return nil
+	}
+	return r.tracker.CacheDamage()
 }
 
 func (r *run) failureText() string {

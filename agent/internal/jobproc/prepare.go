@@ -7,11 +7,11 @@ import (
 	"os"
 	"time"
 
+	"borgfleet/agent/internal/access"
 	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/policy"
 	"borgfleet/agent/internal/state"
 	"borgfleet/shared/job"
-	"borgfleet/shared/seal"
 	"borgfleet/shared/version"
 )
 
@@ -67,7 +67,7 @@ func (p *process) prepare() error {
 	if err := p.findBorg(p.life); err != nil {
 		return err
 	}
-	return p.openPassphrase()
+	return p.openPassphrase(p.stop)
 }
 
 // loadHost reads the owner's configuration.
@@ -81,18 +81,8 @@ func (p *process) loadHost() error {
 		return failf(job.CodePolicy, "%v", err)
 	}
 	p.conf = conf
-	base := conf.BorgBaseDir
-	if base == "" {
-		base = p.c.State.BorgBase()
-	}
-	p.host = borg.Host{
-		AgentID: p.id.AgentID, AgentName: p.id.Name, MachineID: p.id.MachineID,
-		BaseDir: base, Home: os.Getenv("HOME"),
-		SSH: borg.SSH{
-			Command:      conf.SSH.Command,
-			IdentityFile: conf.SSH.IdentityFile,
-			KnownHosts:   conf.SSH.KnownHosts,
-		},
+	if p.host, err = access.Host(p.c.State, p.id, conf, p.spec.Repository); err != nil {
+		return failf(job.CodePolicy, "%v", err)
 	}
 	return nil
 }
@@ -108,21 +98,13 @@ func (p *process) findBorg(ctx context.Context) error {
 	return nil
 }
 
-// openPassphrase opens the seal. Without one borg says what it misses.
-func (p *process) openPassphrase() error {
-	repo := p.spec.Repository
+// openPassphrase gets the passphrase. Without one borg says what it misses.
+func (p *process) openPassphrase(ctx context.Context) error {
 	p.pass = secret{}
-	if repo.Encryption == "none" || len(repo.PassphraseSealed) == 0 {
-		return nil
-	}
-	key, err := seal.LoadIdentity(p.c.State.AgeKey())
-	if err != nil {
-		return failf(job.CodePassphrase, "the passphrase cannot be opened on this host: %v", err)
-	}
-	b, err := seal.Open(key, p.id.AgentID, job.Location(repo.Path, p.id.AgentID), repo.PassphraseSealed)
-	if err != nil {
-		return failf(job.CodePassphrase, "the passphrase cannot be opened on this host: %v; set the repository's passphrase again", err)
-	}
+	b, said, err := access.Passphrase(ctx, p.c.State, p.id, p.conf, p.spec.Repository)
 	p.pass = secret{b}
-	return nil
+	for _, line := range said {
+		p.say(job.LevelWarning, "The passphrase command says: %s", line)
+	}
+	return err
 }

@@ -10,8 +10,13 @@ import (
 
 	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/jobdir"
+	"borgfleet/shared/clock"
 	"borgfleet/shared/job"
 )
+
+// maskTime is how long an adopted borg's pipes may wait for the passphrase that
+// is to be masked in what it says.
+const maskTime = 5 * time.Second
 
 // resume goes on with a job whose borg was, or was about to be, executed by
 // another process. borg is never executed again.
@@ -21,7 +26,10 @@ func (p *process) resume(s jobdir.Started) (job.Verdict, error) {
 		p.log.Warn("read configuration", "err", err)
 	}
 	// Before the first line of an adopted borg is journalled, to be masked.
-	if err := p.openPassphrase(); err != nil {
+	// A command that hangs must not keep borg's pipes waiting.
+	ctx, cancel := context.WithTimeout(p.life, maskTime)
+	defer cancel()
+	if err := p.openPassphrase(ctx); err != nil {
 		p.log.Warn("lines of borg's are not masked", "err", err)
 	}
 	if s.BootID != p.bootID {
@@ -49,11 +57,13 @@ func (p *process) resume(s jobdir.Started) (job.Verdict, error) {
 
 // settleAdopted judges a run whose exit status an earlier process left behind.
 func (p *process) settleAdopted(r *run) (job.Verdict, error) {
-	v, again, err := p.settle(r)
-	if err != nil || !again {
+	v, then, err := p.settle(r)
+	if err != nil || then == over {
 		return v, err
 	}
-	p.awaitLock(1)
+	if then == later {
+		p.awaitLock(1)
+	}
 	return p.begin()
 }
 
@@ -69,11 +79,12 @@ func (p *process) adopt(s jobdir.Started) (*run, error) {
 	defer r.close()
 	r.off = r.errs.SkipHole(s.SpoolStart)
 	r.hole = r.off < r.known
+	r.cut = r.off > s.SpoolStart
 	running := p.dir.BorgRunning()
 	if running {
 		p.say(job.LevelWarning, "The job process was restarted; borg is still running and is followed on")
 	}
-	r.meter = borg.NewMeter(s.StartedAt, p.previous().ContentSize)
+	r.meter = borg.NewMeter(s.StartedAt, p.expected())
 	p.showStarted(r, running)
 	p.attend(r, running)
 	if e, err := p.dir.Exit(s); err != nil {
@@ -109,7 +120,8 @@ func (p *process) attend(r *run, running bool) {
 	<-gone
 	<-ending
 	if running {
-		r.ended = time.Now()
+		p.calm = r.calmly()
+		r.ended = clock.Now()
 		r.terminated = p.stop.Err() != nil
 	}
 }

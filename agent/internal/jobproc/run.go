@@ -11,6 +11,7 @@ import (
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/agent/internal/policy"
 	"borgfleet/agent/internal/state"
+	"borgfleet/agent/internal/witness"
 	"borgfleet/shared/job"
 )
 
@@ -35,6 +36,13 @@ type process struct {
 	host borg.Host
 	tool borg.Tool
 	pass secret
+
+	healed bool // a damaged cache of borg's was removed; once is enough
+
+	// Of lookBefore and what came after:
+	before witness.Facts
+	looked bool // before is known
+	calm   bool // nobody else has changed the repository since this agent's last look
 }
 
 // Run carries the job as far as it can and returns an exit code. It does not
@@ -115,7 +123,7 @@ func open(c Config, d *jobdir.Dir) (*process, error) {
 	spec := d.Spec()
 	return &process{
 		c: c, log: c.Logger, dir: d, spec: spec, id: id, bootID: bootID,
-		reg: reg, journal: journal, work: workOf(spec.Kind),
+		reg: reg, journal: journal, work: workOf(spec),
 	}, nil
 }
 

@@ -13,7 +13,7 @@ import (
 // and retention would count it as the day's backup. If only some sources are
 // missing or closed to us, borg goes on without them and says so.
 func checkSources(sources []string) error {
-	gone, closed := unusable(sources)
+	gone, closed := Unusable(sources)
 	switch {
 	case len(sources) == 0 || len(gone)+len(closed) < len(sources):
 		return nil
@@ -26,8 +26,8 @@ func checkSources(sources []string) error {
 	}
 }
 
-// unusable tells which sources do not exist, and which we may not open.
-func unusable(sources []string) (gone, closed []string) {
+// Unusable tells which sources do not exist, and which we may not open.
+func Unusable(sources []string) (gone, closed []string) {
 	for _, s := range sources {
 		if _, err := os.Lstat(s); os.IsNotExist(err) {
 			gone = append(gone, s)

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/shared/job"
 )
@@ -62,8 +65,68 @@ func TestHostShutdown(t *testing.T) {
 		must(t, cmd.Process.Signal(syscall.SIGTERM))
 		must(t, cmd.Wait())
 		v := h.verdict(d)
-		expect(t, h, v, job.Failed, job.CodeInterrupted, "shutdown of the host")
+		expect(t, h, v, job.Failed, job.CodeHostShutdown, "ended in good order")
+		if d.BorgRunning() {
+			t.Error("borg runs on")
+		}
+		h.borg("list", "--lock-wait", "0", repo.Path)
 		h.checkArchives(repo, v)
+	})
+	t.Run("every process at once", func(t *testing.T) {
+		for _, first := range []string{"borg", "job process"} {
+			h := newHost(t)
+			repo := h.inited("a")
+			h.big(64 << 30)
+			d := h.order(h.spec(job.Backup, repo))
+			cmd := h.spawn(d)
+			await(t, "borg to read", func() bool { r, _ := d.Register(); return r.Progress.OriginalSize > 0 })
+			if first == "borg" {
+				h.signalBorg(d, unix.SIGTERM)
+				await(t, "borg to be gone", func() bool { return !d.BorgRunning() })
+			}
+			must(t, cmd.Process.Signal(syscall.SIGTERM))
+			if first != "borg" {
+				h.signalBorg(d, unix.SIGTERM)
+			}
+			must(t, cmd.Wait())
+			v := h.verdict(d)
+			expect(t, h, v, job.Failed, job.CodeHostShutdown, "shutdown of the host")
+			h.borg("list", "--lock-wait", "0", repo.Path)
+			h.checkArchives(repo, v)
+		}
+	})
+	t.Run("borg does not end", func(t *testing.T) {
+		h := newHost(t)
+		repo := h.inited("a")
+		h.big(64 << 30)
+		d := h.order(h.spec(job.Backup, repo))
+		cmd := h.spawn(d, envGrace+"=100ms")
+		await(t, "borg to read", func() bool { r, _ := d.Register(); return r.Progress.OriginalSize > 0 })
+		h.signalBorg(d, unix.SIGSTOP)
+		must(t, cmd.Process.Signal(syscall.SIGTERM))
+		must(t, cmd.Wait())
+		v := h.verdict(d)
+		expect(t, h, v, job.Failed, job.CodeHostShutdown, "borg was killed (SIGKILL)")
+		h.checkArchives(repo, v) // with the agent's own host id the lock goes
+	})
+	t.Run("too late", func(t *testing.T) {
+		h := newHost(t)
+		repo := h.inited("a")
+		h.files(3)
+		d := h.order(h.spec(job.Backup, repo))
+		cmd := h.spawn(d, envTermAt+"="+PointJudged)
+		must(t, cmd.Wait())
+		v := h.verdict(d)
+		expect(t, h, v, job.Completed, "", "")
+		h.checkArchives(repo, v)
+	})
+	t.Run("borg had failed", func(t *testing.T) {
+		h := newHost(t)
+		h.files(3)
+		d := h.order(h.spec(job.Backup, h.repo("missing")))
+		cmd := h.spawn(d, envTermAt+"="+PointExited)
+		must(t, cmd.Wait())
+		expect(t, h, h.verdict(d), job.Failed, borg.CodeRepoNotFound, "") // for its own reason
 	})
 	t.Run("waiting", func(t *testing.T) {
 		h, repo, free := lockedRepo(t)
@@ -78,6 +141,29 @@ func TestHostShutdown(t *testing.T) {
 		free()
 		expect(t, h, h.finish(d), job.Completed, "", "") // after the next boot
 	})
+}
+
+// TestBorgIsEndedByOthers: whoever did it, it was not cancelled.
+func TestBorgIsEndedByOthers(t *testing.T) {
+	t.Parallel()
+	for sig, says := range map[unix.Signal]string{
+		unix.SIGTERM: "did not come from here", unix.SIGKILL: "killed (SIGKILL) by somebody else",
+	} {
+		h := newHost(t)
+		repo := h.inited("a")
+		h.big(64 << 30)
+		d := h.order(h.spec(job.Backup, repo))
+		cmd := h.spawn(d)
+		await(t, "borg to read", func() bool { r, _ := d.Register(); return r.Progress.OriginalSize > 0 })
+		h.signalBorg(d, sig)
+		must(t, cmd.Wait())
+		v := h.verdict(d)
+		expect(t, h, v, job.Failed, borg.CodeBorgKilled, says)
+		if v.ProcessTerminated {
+			t.Error("says that a cancel ended it")
+		}
+		h.checkArchives(repo, v)
+	}
 }
 
 // TestSignalsThatMeanNothing: a terminal's signals do not end a backup.

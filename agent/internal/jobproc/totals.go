@@ -46,6 +46,14 @@ func (p *process) previous() totals {
 	return t
 }
 
+// expected is how much a backup will most likely read; 0 for all else.
+func (p *process) expected() int64 {
+	if p.spec.Kind != job.Backup {
+		return 0
+	}
+	return p.previous().ContentSize
+}
+
 func (p *process) remember(content, files int64) {
 	b, err := json.Marshal(totals{ContentSize: content, NFiles: files})
 	if err == nil {

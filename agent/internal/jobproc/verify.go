@@ -3,10 +3,10 @@ package jobproc
 import (
 	"context"
 	"errors"
-	"time"
 
 	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/jobdir"
+	"borgfleet/shared/clock"
 	"borgfleet/shared/job"
 )
 
@@ -14,6 +14,10 @@ import (
 // the repository is out of reach: until then the job is running, and no guess is
 // made.
 func (p *process) verify(s jobdir.Started, o borg.Outcome, terminated bool) (job.Verdict, error) {
+	if w, ok := p.work.(remembered); ok {
+		v := w.lookBack(p, s, o)
+		return p.told(s, o, found{verdict: &v}, terminated), nil
+	}
 	p.reg.Change(func(g *job.Register) {
 		g.Phase, g.Reason = job.PhaseVerifying, "verifying"
 		g.StartedAt, g.ArchiveName, g.BorgVersion = s.StartedAt, s.ArchiveName, s.BorgVersion
@@ -21,7 +25,7 @@ func (p *process) verify(s jobdir.Started, o borg.Outcome, terminated bool) (job
 	})
 	said := map[string]bool{}
 	for n := 1; ; n++ {
-		f, err := p.lookUp(s)
+		f, err := p.lookUp(s, o)
 		if p.life.Err() != nil {
 			return job.Verdict{}, errShutdown
 		}
@@ -51,7 +55,7 @@ func (p *process) unverified(s jobdir.Started, why error) job.Verdict {
 	}
 	return job.Verdict{
 		Status: job.Failed, ErrorCode: job.CodeUnverified, ErrorMessage: msg,
-		StartedAt: s.StartedAt, EndedAt: time.Now(), ArchiveName: s.ArchiveName, BorgVersion: s.BorgVersion,
+		StartedAt: s.StartedAt, EndedAt: clock.Now(), ArchiveName: s.ArchiveName, BorgVersion: s.BorgVersion,
 	}
 }
 
@@ -82,13 +86,13 @@ func (p *process) patience() (ctx context.Context, end func()) {
 	}
 }
 
-func (p *process) lookUp(s jobdir.Started) (found, error) {
+func (p *process) lookUp(s jobdir.Started, o borg.Outcome) (found, error) {
 	if p.work == nil {
 		return found{}, nil
 	}
 	ctx, end := p.patience()
 	defer end()
-	f, err := p.askFor(ctx, s)
+	f, err := p.askFor(ctx, s, o)
 	if err != nil && ctx.Err() != nil {
 		// What borg said at its end was only our own signal's doing.
 		err = context.Cause(ctx)
@@ -96,17 +100,17 @@ func (p *process) lookUp(s jobdir.Started) (found, error) {
 	return f, err
 }
 
-func (p *process) askFor(ctx context.Context, s jobdir.Started) (found, error) {
+func (p *process) askFor(ctx context.Context, s jobdir.Started, o borg.Outcome) (found, error) {
 	if err := p.loadHost(); err != nil {
 		return found{}, err
 	}
 	if err := p.findBorg(ctx); err != nil {
 		return found{}, err
 	}
-	if err := p.openPassphrase(); err != nil {
+	if err := p.openPassphrase(ctx); err != nil {
 		return found{}, err
 	}
-	return p.work.lookUp(ctx, p, s)
+	return p.work.lookUp(ctx, p, s, o)
 }
 
 // told makes the verdict of what the repository said.
@@ -114,9 +118,14 @@ func (p *process) told(s jobdir.Started, o borg.Outcome, f found, terminated boo
 	v := job.Verdict{}
 	if f.verdict != nil {
 		v = *f.verdict
+		if o.ExitKnown {
+			o.Cancelled = p.cancelled()
+			v.ErrorCode, v.ErrorMessage = borg.LateEnd(o)
+		}
+		v.ProcessTerminated = terminated && v.Status == job.Cancelled
 	} else {
 		o.Cancelled = p.cancelled()
-		o.ExitKnown, o.Stdout = false, nil
+		o.Stdout = nil
 		v = borg.Classify(o)
 		v.ProcessTerminated = terminated && v.Status == job.Cancelled
 		if v.Status == job.Failed && p.spec.Kind == job.Backup {
@@ -128,7 +137,7 @@ func (p *process) told(s jobdir.Started, o borg.Outcome, f found, terminated boo
 	}
 	v.StartedAt, v.BorgVersion = s.StartedAt, s.BorgVersion
 	if v.EndedAt.IsZero() {
-		v.EndedAt = time.Now()
+		v.EndedAt = clock.Now()
 	}
 	return v
 }

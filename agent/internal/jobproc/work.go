@@ -2,6 +2,7 @@ package jobproc
 
 import (
 	"context"
+	"io"
 
 	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/jobdir"
@@ -20,11 +21,23 @@ type work interface {
 	// judge gives the verdict on a run whose end is known, or which said itself
 	// that it is complete.
 	judge(p *process, r *run) job.Verdict
-	// lookUp asks the repository what came of a run whose end is not known. An
-	// error means that it cannot be told now.
-	lookUp(ctx context.Context, p *process, s jobdir.Started) (found, error)
+	// lookUp asks the repository what came of a run whose end is not known; o is
+	// what was seen of it. An error means that it cannot be told now.
+	lookUp(ctx context.Context, p *process, s jobdir.Started, o borg.Outcome) (found, error)
 	// summary is the last line of the log after a good end.
 	summary(v job.Verdict) string
+}
+
+// streamed is work whose borg answers at length: it reads the answer as it
+// comes, and nobody keeps it.
+type streamed interface {
+	answer(p *process) io.Writer
+}
+
+// remembered is work of which no repository could tell what came of it: the
+// host itself is asked, at once and without borg.
+type remembered interface {
+	lookBack(p *process, s jobdir.Started, o borg.Outcome) job.Verdict
 }
 
 // found is what a look-up told: a verdict, or that nothing was made, and why
@@ -34,14 +47,19 @@ type found struct {
 	because string
 }
 
-func workOf(k job.Kind) work {
-	switch k {
+func workOf(spec job.Spec) work {
+	switch spec.Kind {
 	case job.Backup:
 		return backup{}
 	case job.Init:
 		return initialise{}
 	case job.List:
+		if l := spec.List; l != nil && l.Archive != "" {
+			return newContents(*l)
+		}
 		return list{}
+	case job.Restore:
+		return &restore{}
 	}
 	return nil
 }

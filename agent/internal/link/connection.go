@@ -138,59 +138,57 @@ func (c *connection) send(ctx context.Context) error {
 	if err := out.begin(); err != nil {
 		return err
 	}
-	// The first message carries the epoch, also when there is nothing to report.
-	if err := stream.Send(&fleetv1.ReportRequest{Epoch: c.hello.heard.Epoch}); err != nil {
-		return c.sendError(err)
+	if err := stream.Send(out.first()); err != nil {
+		return c.sendError(ctx, err)
 	}
 	close(c.opened)
 	c.there(&c.said)
+	voice := voice{every: c.l.signOfLife, now: c.l.o.Now, spoke: c.l.o.Now()}
 	for {
 		m, more, err := out.next()
 		if err != nil {
 			return err
 		}
-		if m != nil {
+		if m = voice.orSign(m); m != nil {
 			if err := stream.Send(m); err != nil {
-				return c.sendError(err)
+				return c.sendError(ctx, err)
 			}
 		}
 		if more {
 			continue
 		}
-		if err := c.idle(ctx, out.holdUntil); err != nil {
+		if err := c.idle(ctx, voice.orDue(out.holdUntil)); err != nil {
 			return err
 		}
 	}
 }
 
-// idle waits for something to say.
+// idle waits for something to say, until then at most.
 func (c *connection) idle(ctx context.Context, until time.Time) error {
-	var hold <-chan time.Time
-	if !until.IsZero() {
-		t := time.NewTimer(until.Sub(c.l.o.Now()))
-		defer t.Stop()
-		hold = t.C
-	}
+	hold := time.NewTimer(until.Sub(c.l.o.Now()))
+	defer hold.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-c.l.o.Jobs.Wake():
 	case <-c.applied:
 	case <-c.answersWake:
-	case <-hold:
+	case <-hold.C:
 	}
 	return nil
 }
 
 // sendError: io.EOF from Send only says that the other side ended; why is what
-// Receive tells, and receive is already listening once opened is closed.
-func (c *connection) sendError(err error) error {
+// Receive tells, and receive is already listening once opened is closed: it must
+// be the one to end the connection, or what the controller said would be lost.
+func (c *connection) sendError(ctx context.Context, err error) error {
 	if !errors.Is(err, io.EOF) {
 		return err
 	}
 	select {
 	case <-c.opened:
-		return errEnded
+		<-ctx.Done()
+		return ctx.Err()
 	default:
 		_, err := c.stream.Receive()
 		return err

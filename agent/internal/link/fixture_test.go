@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ type jobs struct {
 	root    string
 	damaged []job.Key
 	linked  chan bool
+	wake    chan struct{} // nil: nobody is woken
+
+	draining atomic.Bool
 
 	mu      sync.Mutex
 	dirs    map[job.Key]*jobdir.Dir
@@ -86,6 +90,9 @@ func (j *jobs) change(key job.Key, again bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.changed[key] = again
+	if j.wake != nil {
+		signal(j.wake)
+	}
 }
 
 func (j *jobs) TakeChanged() map[job.Key]bool {
@@ -97,10 +104,20 @@ func (j *jobs) TakeChanged() map[job.Key]bool {
 }
 
 func (j *jobs) Damaged() []job.Key                 { return j.damaged }
-func (j *jobs) Wake() <-chan struct{}              { return nil }
+func (j *jobs) Draining() bool                     { return j.draining.Load() }
+func (j *jobs) Wake() <-chan struct{}              { return j.wake }
 func (j *jobs) Apply(*fleetv1.WatchResponse) error { return nil }
 func (j *jobs) Answer(*fleetv1.JobAnswer) error    { return nil }
-func (j *jobs) SetLinked(linked bool)              { j.linked <- linked }
+
+// SetLinked must not wait: nobody looks at a link that fails and fails.
+func (j *jobs) Held() ([]job.Repository, uint64) { return nil, 0 }
+
+func (j *jobs) SetLinked(linked bool) {
+	select {
+	case j.linked <- linked:
+	default:
+	}
+}
 
 // clock stands still until it is set.
 type clock struct {
@@ -193,7 +210,7 @@ func dial(t *testing.T, c *controller, j *jobs) *Link {
 	must(t, err)
 	return New(Options{
 		Identity: state.Identity{ControllerURL: "https://" + listener.Addr().String()}, Credential: cred,
-		Jobs: j, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Jobs: j, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Renewal: DefaultRenewal(),
 		Borg: func(context.Context) []*fleetv1.BorgBinary { return nil },
 	})
 }

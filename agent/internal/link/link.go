@@ -7,11 +7,13 @@ package link
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"os"
 	"sync/atomic"
 	"time"
@@ -39,17 +41,23 @@ type Jobs interface {
 	Apply(*fleetv1.WatchResponse) error
 	Answer(*fleetv1.JobAnswer) error
 	SetLinked(bool)
+	Draining() bool                   // the host takes no new jobs
+	Held() ([]job.Repository, uint64) // definitions that differ from the controller's; the number changes when they do
 }
 
 // Options is what a Link needs.
 type Options struct {
 	Identity   state.Identity
 	Credential *certs.Credential
+	Recipient  string                        // public half of the agent's sealing key
+	Save       func(*certs.Credential) error // puts a new credential in the old one's place
 	Jobs       Jobs
 	Borg       func(context.Context) []*fleetv1.BorgBinary // looked up for each Hello
 	Logger     *slog.Logger
 	Now        func() time.Time
 	Backoff    Backoff
+	Renewal    Renewal
+	Proxy      func(*http.Request) (*url.URL, error) // nil: as the environment says
 }
 
 // Backoff is how the link comes back: full jitter between nothing and a ceiling
@@ -58,32 +66,42 @@ type Backoff struct {
 	Min, Max time.Duration
 	Reset    time.Duration // a connection that lasted this long starts over at Min
 	Refused  time.Duration // after an answer that another try will not change
+	Told     time.Duration // the longest that a controller which stops is obeyed
 }
 
 // DefaultBackoff is the documented one.
 func DefaultBackoff() Backoff {
-	return Backoff{Min: time.Second, Max: 30 * time.Second, Reset: time.Minute, Refused: 5 * time.Minute}
+	return Backoff{Min: time.Second, Max: 30 * time.Second, Reset: time.Minute, Refused: 5 * time.Minute, Told: time.Minute}
 }
 
 // Link keeps the connection up.
 type Link struct {
 	o      Options
 	log    *slog.Logger
-	status atomic.Pointer[string] // why it is down; nil: it is up
+	status atomic.Pointer[outage] // why it is down; nil: it is up
+
+	cred    atomic.Pointer[certs.Credential]
+	renewAt time.Time // zero: not decided yet; only connect and what it waits for look at it
+	expired bool      // the controller says so of the certificate; only connect looks at it
+
+	signOfLife time.Duration
 }
 
 // New makes a link; Run dials.
 func New(o Options) *Link {
-	l := &Link{o: o, log: o.Logger}
-	why := "not tried yet"
-	l.status.Store(&why)
+	if o.Proxy == nil {
+		o.Proxy = http.ProxyFromEnvironment
+	}
+	l := &Link{o: o, log: o.Logger, signOfLife: signOfLife}
+	l.status.Store(&outage{why: "not tried yet"})
+	l.cred.Store(o.Credential)
 	return l
 }
 
 // Status is empty while the link is up, else why it is not.
 func (l *Link) Status() string {
 	if s := l.status.Load(); s != nil {
-		return *s
+		return s.text(l.o.Now())
 	}
 	return ""
 }
@@ -94,21 +112,26 @@ func (l *Link) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		began := l.o.Now()
 		err := l.connect(ctx)
+		if errors.Is(err, errStale) {
+			continue // at once, with a new certificate: nobody misses anything
+		}
 		l.o.Jobs.SetLinked(false)
 		if ctx.Err() != nil {
 			return
 		}
-		why := reason(err)
-		if old := l.status.Swap(&why); old == nil || *old != why {
-			l.log.Warn("not connected to the controller", "controller", l.o.Identity.ControllerURL, "err", why)
-		}
-		pause := l.o.Backoff.Refused
-		if !refused(err) {
+		pause, told := comeBack(err, l.o.Backoff.Told)
+		switch {
+		case told:
+			ceiling = l.o.Backoff.Min
+		case refused(err):
+			pause = l.o.Backoff.Refused
+		default:
 			if l.o.Now().Sub(began) >= l.o.Backoff.Reset {
 				ceiling = l.o.Backoff.Min
 			}
 			pause, ceiling = rand.N(ceiling), min(2*ceiling, l.o.Backoff.Max)
 		}
+		l.down(err, pause, told)
 		t := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
@@ -118,8 +141,30 @@ func (l *Link) Run(ctx context.Context) {
 	}
 }
 
-// refused tells answers that the same question will get again.
+// down notes why there is no connection. Each reason is logged once.
+func (l *Link) down(err error, pause time.Duration, told bool) {
+	now := outage{why: reason(err)}
+	if told {
+		now.why, now.back = "the controller has stopped, or restarts", l.o.Now().Add(pause)
+	}
+	old := l.status.Swap(&now)
+	switch {
+	case told:
+		l.log.Info("the controller goes away; coming back when it said", "controller", l.o.Identity.ControllerURL, "in", pause.Round(time.Millisecond))
+	case old == nil || old.why != now.why:
+		l.log.Warn("not connected to the controller", "controller", l.o.Identity.ControllerURL, "err", now.why)
+	}
+}
+
+// refused tells answers that the same question will get again. That the
+// certificate has expired is none: a new one is asked for.
 func refused(err error) bool {
+	if errors.Is(err, errTooLate) {
+		return true
+	}
+	if saysExpired(err) {
+		return false
+	}
 	switch connect.CodeOf(err) {
 	case connect.CodeUnauthenticated, connect.CodePermissionDenied, connect.CodeUnimplemented, connect.CodeFailedPrecondition:
 		e, ok := errors.AsType[*connect.Error](err)
@@ -138,9 +183,25 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// connect lives as long as one connection does.
+// connect lives as long as one connection does. Without a good certificate it
+// gets one first.
 func (l *Link) connect(ctx context.Context) error {
-	transport := l.transport()
+	if l.expired || l.hasExpired() {
+		if err := l.recover(ctx); err != nil {
+			return err
+		}
+		l.expired = false
+	}
+	err := l.talk(ctx)
+	l.expired = saysExpired(err)
+	return err
+}
+
+func (l *Link) talk(ctx context.Context) error {
+	if l.renewAt.IsZero() {
+		l.renewAt = l.dueAt(l.cred.Load())
+	}
+	transport := l.transport(l.cred.Load().ClientTLS(l.o.Now))
 	defer transport.CloseIdleConnections()
 	client := fleetv1connect.NewFleetServiceClient(&http.Client{Transport: transport}, l.o.Identity.ControllerURL)
 
@@ -151,8 +212,8 @@ func (l *Link) connect(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	c := newConnection(l, client, hello)
-	done := make(chan struct{}, 3)
-	for _, part := range []func(context.Context) error{c.watch, c.send, c.receive} {
+	done := make(chan struct{}, 4)
+	for _, part := range []func(context.Context) error{c.watch, c.send, c.receive, c.renewal} {
 		go func() {
 			err := part(ctx)
 			if err == nil {
@@ -179,13 +240,13 @@ const (
 
 // transport speaks HTTP/2 and nothing else, over one connection. Pings end a
 // half-open one: without them a cut cable looks like a quiet controller.
-func (l *Link) transport() *http.Transport {
+func (l *Link) transport(conf *tls.Config) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	return &http.Transport{
-		TLSClientConfig:     l.o.Credential.ClientTLS(l.o.Now),
+		TLSClientConfig:     conf,
 		TLSHandshakeTimeout: dialTimeout,
-		Proxy:               http.ProxyFromEnvironment,
+		Proxy:               l.o.Proxy,
 		Protocols:           protocols,
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout: pingAfter, PingTimeout: pingTimeout,
@@ -208,7 +269,8 @@ func (l *Link) hello(ctx context.Context, client fleetv1connect.FleetServiceClie
 	req := &fleetv1.HelloRequest{
 		Protocol: version.Protocol, Version: version.String(),
 		StateId: l.o.Identity.StateID, Now: timestamppb.New(l.o.Now()),
-		Hostname: host, Borg: l.o.Borg(ctx),
+		Hostname: host, Borg: l.o.Borg(ctx), Draining: l.o.Jobs.Draining(),
+		Name: l.o.Identity.Name, AgeRecipient: l.o.Recipient,
 	}
 	l.o.Jobs.TakeChanged() // the Hello says all of it
 	for _, d := range l.o.Jobs.Dirs() {

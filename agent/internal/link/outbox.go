@@ -23,6 +23,8 @@ type outbox struct {
 	again     map[job.Key]struct{} // did not arrive: to be said once more
 	failed    map[job.Key]failure  // could not be read
 	confirmed uint64               // revision that was last confirmed
+	draining  bool                 // as it was last said
+	heldSaid  *uint64              // which state of the held definitions was last said; nil: none
 	holdUntil time.Time            // when the first of what waits is due; zero: nothing does
 }
 
@@ -95,6 +97,13 @@ func (o *outbox) begin() error {
 	return nil
 }
 
+// first makes the message that begins a Report, also when there is nothing to
+// report: it carries the epoch.
+func (o *outbox) first() *fleetv1.ReportRequest {
+	o.draining = o.c.l.o.Jobs.Draining()
+	return &fleetv1.ReportRequest{Epoch: o.c.hello.heard.Epoch, Draining: o.draining}
+}
+
 // next makes the next message, nil if there is nothing to say. more says that
 // there is something behind it already.
 func (o *outbox) next() (m *fleetv1.ReportRequest, more bool, err error) {
@@ -109,7 +118,7 @@ func (o *outbox) next() (m *fleetv1.ReportRequest, more bool, err error) {
 	revision := o.c.revision
 	o.c.mu.Unlock()
 
-	m = &fleetv1.ReportRequest{AppliedRevision: revision}
+	m = &fleetv1.ReportRequest{AppliedRevision: revision, Draining: o.c.l.o.Jobs.Draining()}
 	o.holdUntil = time.Time{}
 	for key := range o.again {
 		o.rewind(key)
@@ -127,11 +136,31 @@ func (o *outbox) next() (m *fleetv1.ReportRequest, more bool, err error) {
 		}
 		more = more || rest
 	}
-	if len(m.Jobs) == 0 && revision == o.confirmed {
+	m.Held = o.held(revision)
+	if len(m.Jobs) == 0 && m.Held == nil && revision == o.confirmed && m.Draining == o.draining {
 		return nil, false, nil
 	}
-	o.confirmed = revision
+	o.confirmed, o.draining = revision, m.Draining
 	return m, more, nil
+}
+
+// held says which definitions differ from the controller's: once for each
+// connection, and when it changes. Before the first snapshot is applied nobody
+// knows.
+func (o *outbox) held(revision uint64) *fleetv1.HeldRepositories {
+	if revision == 0 {
+		return nil
+	}
+	all, state := o.c.l.o.Jobs.Held()
+	if o.heldSaid != nil && *o.heldSaid == state {
+		return nil
+	}
+	o.heldSaid = &state
+	m := &fleetv1.HeldRepositories{}
+	for _, r := range all {
+		m.Repositories = append(m.Repositories, wire.FromRepository(r))
+	}
+	return m
 }
 
 // take gives what is new of one job, and leaves it dirty while it is not all
@@ -239,7 +268,12 @@ func (o *outbox) report(key job.Key, budget int) (*fleetv1.JobReport, bool, erro
 	// That a job is accepted is no news worth a message of its own: it comes
 	// just when job process and borg need the processor to start.
 	dull := r.Register == nil || reg.Phase == job.PhaseAccepted && reg.Verdict == nil
-	if unread == nil && dull && r.Spec == nil && (len(records) > 0 || r.Register != nil) && o.hold(cu, records) {
+	end, err := cu.dir.JournalNext()
+	rest := err == nil && next < end
+	// Lines that have more behind them have all the company they can get, and the
+	// last ones of a job get none.
+	complete := rest || reg.Verdict != nil
+	if unread == nil && dull && r.Spec == nil && (len(records) > 0 || r.Register != nil) && !complete && o.hold(cu, records) {
 		return nil, false, nil
 	}
 	cu.held = time.Time{}
@@ -254,8 +288,6 @@ func (o *outbox) report(key job.Key, budget int) (*fleetv1.JobReport, bool, erro
 	if unread != nil {
 		return r, false, unread
 	}
-	end, err := cu.dir.JournalNext()
-	rest := err == nil && cu.next < end
 	if reg.Verdict != nil && !rest {
 		cu.reader.Close() // nothing more will come: give the descriptor back
 	}

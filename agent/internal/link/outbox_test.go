@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"borgfleet/agent/internal/jobdir"
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 )
@@ -88,4 +89,39 @@ func TestSaidAgain(t *testing.T) {
 	}
 	r.pass(retryRead)
 	r.wantReports(t, 1)
+}
+
+// TestABacklogDoesNotWait: lines wait for company, those of a backlog have it.
+// Held for a second a message, a million short ones would take minutes.
+func TestABacklogDoesNotWait(t *testing.T) {
+	j := newJobs(t)
+	dir := j.make(job.PhaseStarted)
+	const lines = 3 * batchBytes / 20 // three batches at least
+	journal, err := dir.OpenJournal(jobdir.Limits{MinFree: -1})
+	must(t, err)
+	for range lines {
+		journal.Append(jobdir.Line{Record: job.Record{Level: job.LevelInfo, Source: "borg", Text: "short"}})
+	}
+	must(t, journal.Close())
+	r := newRig(j)
+	j.change(dir.Key(), false)
+	got := 0
+	for more := true; more; {
+		var m *fleetv1.ReportRequest
+		m, more, err = r.outbox.next()
+		must(t, err)
+		for _, report := range m.GetJobs() {
+			got += len(report.Records)
+		}
+	}
+	if got < lines/2 {
+		t.Errorf("%d lines of %d at once", got, lines)
+	}
+	r.pass(holdLines)
+	for _, report := range r.wantReports(t, 1) {
+		got += len(report.Records)
+	}
+	if got != lines {
+		t.Errorf("%d lines of %d", got, lines)
+	}
 }

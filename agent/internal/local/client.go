@@ -69,6 +69,12 @@ func (c *Client) Backup(ctx context.Context, repository string) (Job, error) {
 	return out, c.ask(ctx, http.MethodPost, "/v1/backups", start{Repository: repository}, &out)
 }
 
+// Restore starts a restore from a repository of this host.
+func (c *Client) Restore(ctx context.Context, what Restore) (Job, error) {
+	var out Job
+	return out, c.ask(ctx, http.MethodPost, "/v1/restores", what, &out)
+}
+
 // Cancel asks for a job's end; the job is as it was right after that.
 func (c *Client) Cancel(ctx context.Context, ref string) (Job, error) {
 	var out Job

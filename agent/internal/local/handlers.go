@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"borgfleet/agent/internal/jobdir"
 	"borgfleet/shared/job"
 )
 
@@ -30,6 +31,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 			st.NotConnected = "connecting" // the connection is there, Report is not yet
 		}
 	}
+	st.Draining = s.o.Jobs.Draining()
 	st.Unreadable = len(s.o.Jobs.Damaged())
 	for _, dir := range s.o.Jobs.Dirs() {
 		if dir.Ended() {
@@ -106,7 +108,37 @@ func (s *Server) backup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.refuseDraining(); err != nil {
+		return err
+	}
 	dir, err := s.o.Jobs.Start(repo, caller(r))
+	return sendJob(w, dir, err)
+}
+
+func (s *Server) restore(w http.ResponseWriter, r *http.Request) error {
+	var in Restore
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil || in.Repository == "" || in.Archive == "" || in.Destination == "" {
+		return &Error{Invalid, "name the repository, the archive and the directory to restore to"}
+	}
+	repo, err := s.repository(in.Repository)
+	if err != nil {
+		return err
+	}
+	if err := s.refuseDraining(); err != nil {
+		return err
+	}
+	what := job.RestoreSpec{Archive: in.Archive, Destination: in.Destination}
+	for _, p := range in.Paths {
+		what.Paths = append(what.Paths, string(p))
+	}
+	dir, err := s.o.Jobs.Restore(repo, what, caller(r))
+	return sendJob(w, dir, err)
+}
+
+// sendJob answers with a job that was just made, unless that failed.
+func sendJob(w http.ResponseWriter, dir *jobdir.Dir, err error) error {
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ type Status struct {
 
 	CertificateExpires *time.Time   `json:"certificate_expires_at"`
 	Borg               []Borg       `json:"borg"`
+	Draining           bool         `json:"draining"` // no new jobs are taken
 	Running            int          `json:"running"`
 	Waiting            int          `json:"waiting"`
 	Unreadable         int          `json:"unreadable"` // jobs that are here and cannot be read
@@ -59,6 +60,7 @@ type Job struct {
 	ErrorMessage string     `json:"error_message"`
 	ExitCode     *int       `json:"exit_code"`
 	ArchiveName  string     `json:"archive_name"`
+	Destination  string     `json:"destination"` // of a restore
 	BorgVersion  string     `json:"borg_version"`
 	Replicated   bool       `json:"replicated"` // the controller has all of it
 }
@@ -102,4 +104,12 @@ type jobList struct {
 // start asks for a backup.
 type start struct {
 	Repository string `json:"repository"`
+}
+
+// Restore asks for a restore. Paths are as in the archive.
+type Restore struct {
+	Repository  string   `json:"repository"`
+	Archive     string   `json:"archive"`
+	Paths       [][]byte `json:"paths"` // any bytes; none: everything
+	Destination string   `json:"destination"`
 }

@@ -25,8 +25,13 @@ type Jobs interface {
 	Damaged() []job.Key // here, and could not be opened
 	Repositories() []job.Repository
 	Start(repo job.Repository, by string) (*jobdir.Dir, error)
+	Restore(repo job.Repository, what job.RestoreSpec, by string) (*jobdir.Dir, error)
 	Cancel(job.Key) error
 	Linked() (connected bool, lostAt time.Time)
+	Drain(on bool)
+	Draining() bool
+	Underway() []*jobdir.Dir   // have begun, and have not ended
+	Unreported() []*jobdir.Dir // have ended, and the controller has not all of them
 }
 
 // Options is what a Server needs.
@@ -117,6 +122,9 @@ func (s *Server) handler() http.Handler {
 		"POST /v1/jobs/{ref}/cancel": s.cancel,
 		"GET /v1/jobs/{ref}/log":     s.stream,
 		"POST /v1/backups":           s.backup,
+		"POST /v1/restores":          s.restore,
+		"POST /v1/drain":             s.drain,
+		"DELETE /v1/drain":           s.drain,
 		"/":                          unknown,
 	} {
 		mux.Handle(pattern, s.answer(h))

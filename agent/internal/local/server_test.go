@@ -179,3 +179,36 @@ func TestOneUnreadableJob(t *testing.T) {
 		t.Errorf("err %v", err)
 	}
 }
+
+// TestDrain: new jobs are refused with what to do, and what is waited for is named.
+func TestDrain(t *testing.T) {
+	dir := newState(t)
+	running := play(t, made(t, dir, keyA, 1, job.PhaseAccepted))
+	running.come(func(r *job.Register) { r.Phase = job.PhaseStarted })
+	ended := made(t, dir, keyB, 2, job.PhaseAccepted)
+	play(t, ended).end(job.Completed, "")
+	h := serve(t, dir, nil)
+	d, err := h.client.Drain(t.Context(), true)
+	must(t, err)
+	if !d.Draining || d.Connected || len(d.Running) != 1 || d.Running[0].Key != keyA || len(d.Unreported) != 1 || d.Unreported[0].Key != keyB {
+		t.Errorf("%+v", d)
+	}
+	if _, err := h.client.Backup(t.Context(), "web"); CodeOf(err) != BadState || !strings.Contains(err.Error(), "drain --end") {
+		t.Errorf("backup: %v", err)
+	}
+	if _, err := h.client.Restore(t.Context(), Restore{Repository: "web", Archive: "a", Destination: "/d"}); CodeOf(err) != BadState {
+		t.Errorf("restore: %v", err)
+	}
+	if st, err := h.client.Status(t.Context()); err != nil || !st.Draining {
+		t.Errorf("%+v, %v", st, err)
+	}
+	must(t, ended.SetReplicated())
+	d, err = h.client.Drain(t.Context(), false)
+	must(t, err)
+	if d.Draining || len(d.Unreported) != 0 {
+		t.Errorf("%+v", d)
+	}
+	if _, err := h.client.Backup(t.Context(), "web"); err != nil {
+		t.Errorf("backup: %v", err)
+	}
+}

@@ -27,6 +27,9 @@ func view(dir *jobdir.Dir) (Job, error) {
 		ArchiveName: reg.ArchiveName, BorgVersion: reg.BorgVersion,
 		Replicated: dir.Replicated(),
 	}
+	if sp.Restore != nil {
+		v.ArchiveName, v.Destination = sp.Restore.Archive, sp.Restore.Destination
+	}
 	if reg.Verdict != nil {
 		v.addVerdict(*reg.Verdict)
 		return v, nil

@@ -10,6 +10,7 @@ import (
 type Allow struct {
 	Repositories []string `yaml:"repositories"` // patterns, see Pattern; none: no repository at all
 	Sources      []string `yaml:"sources"`      // what lies at or below one of these; none: any source
+	Destinations []string `yaml:"destinations"` // restores go to or below one of these; none: no restores
 	Maintenance  bool     `yaml:"maintenance"`  // prune, compact, break-lock too
 	All          bool     `yaml:"all"`          // everything, for those who trust their controller with this host
 }
@@ -38,6 +39,17 @@ func (a *Allow) AddSource(path string) error {
 	return nil
 }
 
+// AddDestination allows restores to path and below it.
+func (a *Allow) AddDestination(path string) error {
+	if err := checkSource(path); err != nil {
+		return err
+	}
+	if path = filepath.Clean(path); !slices.Contains(a.Destinations, path) {
+		a.Destinations = append(a.Destinations, path)
+	}
+	return nil
+}
+
 func (a *Allow) check() error {
 	for _, r := range a.Repositories {
 		if _, err := ParsePattern(r); err != nil {
@@ -47,6 +59,11 @@ func (a *Allow) check() error {
 	for _, s := range a.Sources {
 		if err := checkSource(s); err != nil {
 			return fmt.Errorf("allow.sources: %w", err)
+		}
+	}
+	for _, d := range a.Destinations {
+		if err := checkSource(d); err != nil {
+			return fmt.Errorf("allow.destinations: %w", err)
 		}
 	}
 	return nil

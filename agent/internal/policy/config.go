@@ -20,7 +20,10 @@ type Config struct {
 	SSH           SSH    `yaml:"ssh"`
 	BorgBaseDir   string `yaml:"borg_base_dir"` // empty: below the state directory
 	MaxParallel   int    `yaml:"max_parallel"`  // the host's own limit; the controller's may be lower
-	Allow         Allow  `yaml:"allow"`
+	// Repositories is how this host opens repositories: what stands here wins
+	// over what the controller has.
+	Repositories []Repository `yaml:"repositories"`
+	Allow        Allow        `yaml:"allow"`
 }
 
 // SSH is how this host reaches remote repositories. It is never the
@@ -64,7 +67,9 @@ func Parse(data []byte) (Config, error) {
 	return c, c.check()
 }
 
-// check finds what the types cannot.
+// Check finds what is wrong with a configuration that was made, not read.
+func (c *Config) Check() error { return c.check() }
+
 func (c *Config) check() error {
 	if c.ControllerURL != "" {
 		u, err := url.Parse(c.ControllerURL)
@@ -91,6 +96,11 @@ func (c *Config) check() error {
 	} {
 		if f.path != "" && !filepath.IsAbs(f.path) {
 			return fmt.Errorf("%s: %q must be an absolute path", f.key, f.path)
+		}
+	}
+	for i, r := range c.Repositories {
+		if err := r.check(); err != nil {
+			return fmt.Errorf("repositories: entry %d: %w", i+1, err)
 		}
 	}
 	return c.Allow.check()

@@ -22,6 +22,7 @@ allow:
     - /srv/backups/**
     - ssh://bk@backup.example.org/./web-*
   sources: [/etc, /home]
+  destinations: [/srv/restore]
   maintenance: true
   all: false
 `
@@ -40,6 +41,7 @@ func TestParse(t *testing.T) {
 		Allow: Allow{
 			Repositories: []string{"/srv/backups/**", "ssh://bk@backup.example.org/./web-*"},
 			Sources:      []string{"/etc", "/home"},
+			Destinations: []string{"/srv/restore"},
 			Maintenance:  true,
 		},
 	}
@@ -85,6 +87,7 @@ func TestParseInvalid(t *testing.T) {
 		{"allow: {repositories: ['ssh://h/./../x']}\n", `".."`},
 		{"allow: {repositories: [\"/srv/a\\nb\"]}\n", "printed"},
 		{"allow: {sources: [home]}\n", "allow.sources"},
+		{"allow: {destinations: [restore]}\n", "allow.destinations"},
 		{"borg: a\n---\nborg: b\n", "more than one document"},
 		{"allow: [", "line 1"},
 		{"- a\n", "line 1: here must be a section of keys"},

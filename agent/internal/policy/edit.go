@@ -65,19 +65,29 @@ func editValue(have, want *yaml.Node) {
 	if have.Kind == yaml.SequenceNode && want.Kind == yaml.SequenceNode {
 		entries := make([]*yaml.Node, 0, len(want.Content))
 		for _, w := range want.Content {
-			for _, h := range have.Content {
-				if same(h, w) {
-					w = h
-					break
-				}
-			}
-			entries = append(entries, w)
+			entries = append(entries, entryFor(w, have.Content))
 		}
 		have.Content = entries
 		return
 	}
 	want.HeadComment, want.LineComment, want.FootComment = have.HeadComment, have.LineComment, have.FootComment
 	*have = *want
+}
+
+// entryFor gives the entry of a list that says what want says, or want with the
+// comments of the one that was there for the same location.
+func entryFor(want *yaml.Node, have []*yaml.Node) *yaml.Node {
+	for _, h := range have {
+		if same(h, want) {
+			return h
+		}
+	}
+	for _, h := range have {
+		if location := valueOf(want, "location"); location != nil && same(valueOf(h, "location"), location) {
+			want.HeadComment, want.LineComment, want.FootComment = h.HeadComment, h.LineComment, h.FootComment
+		}
+	}
+	return want
 }
 
 func valueOf(mapping *yaml.Node, key string) *yaml.Node {
@@ -93,6 +103,14 @@ func valueOf(mapping *yaml.Node, key string) *yaml.Node {
 func same(a, b *yaml.Node) bool {
 	if a == nil || b == nil || a.Kind != b.Kind || a.Value != b.Value || a.ShortTag() != b.ShortTag() || len(a.Content) != len(b.Content) {
 		return false
+	}
+	if a.Kind == yaml.MappingNode { // the order of keys says nothing
+		for i := 0; i+1 < len(a.Content); i += 2 {
+			if !same(a.Content[i+1], valueOf(b, a.Content[i].Value)) {
+				return false
+			}
+		}
+		return true
 	}
 	for i := range a.Content {
 		if !same(a.Content[i], b.Content[i]) {

@@ -110,6 +110,9 @@ func (p Pattern) resolved(resolve func(string) (string, error)) ([]string, error
 	return append(segments, p.segments[n:]...), nil
 }
 
+// Literal is the pattern of one location and no other.
+func Literal(location string) string { return quote(location) }
+
 // quote makes every character of a path plain.
 func quote(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)

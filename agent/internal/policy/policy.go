@@ -2,6 +2,10 @@ package policy
 
 import (
 	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
 
 	"borgfleet/shared/job"
 )
@@ -11,6 +15,7 @@ import (
 type Policy struct {
 	allow    Allow
 	stateDir string
+	borgDirs []string // borg's own directories that are not in stateDir
 	patterns []Pattern
 }
 
@@ -23,7 +28,7 @@ func New(c Config, stateDir string) (*Policy, error) {
 	if err := checkSource(stateDir); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	p := &Policy{allow: c.Allow, stateDir: stateDir}
+	p := &Policy{allow: c.Allow, stateDir: stateDir, borgDirs: borgDirs(c)}
 	for _, text := range c.Allow.Repositories {
 		pattern, err := ParsePattern(text)
 		if err != nil {
@@ -34,12 +39,31 @@ func New(c Config, stateDir string) (*Policy, error) {
 	return p, nil
 }
 
+// borgDirs are where borg keeps keys and memory of this host's repositories:
+// where the owner says, and in the account's home.
+func borgDirs(c Config) []string {
+	dirs := []string{c.BorgBaseDir}
+	for _, r := range c.Repositories {
+		dirs = append(dirs, r.BorgBaseDir)
+	}
+	homes := []string{os.Getenv("HOME")}
+	if u, err := user.LookupId(strconv.Itoa(os.Geteuid())); err == nil {
+		homes = append(homes, u.HomeDir)
+	}
+	for _, home := range homes {
+		if filepath.IsAbs(home) {
+			dirs = append(dirs, filepath.Join(home, ".config", "borg"), filepath.Join(home, ".cache", "borg"))
+		}
+	}
+	return dirs
+}
+
 // Check says whether an order may be carried out. Its error is a *Refusal. It
 // is to be asked right before borg is executed as well as when an order
 // arrives: symlinks and agent.yaml change while a job waits.
 func (p *Policy) Check(spec job.Spec) error {
-	always := []rule{p.form, p.state}
-	owners := []rule{p.kind, p.repository, p.sources}
+	always := []rule{p.form, p.archive, p.state, p.place}
+	owners := []rule{p.kind, p.repository, p.sources, p.destination}
 	if p.allow.All {
 		owners = nil
 	}

@@ -23,7 +23,11 @@ func newTestPolicy(t *testing.T, stateDir string, allow Allow) *Policy {
 }
 
 func order(kind job.Kind, path string, sources ...string) job.Spec {
-	return job.Spec{Kind: kind, Repository: job.Repository{Path: path, Encryption: "repokey-blake2", Sources: sources}}
+	spec := job.Spec{Kind: kind, Repository: job.Repository{Path: path, Encryption: "repokey-blake2", Sources: sources}}
+	if kind == job.Restore {
+		spec.Restore = &job.RestoreSpec{Archive: "a", Destination: "/srv/back again/x"}
+	}
+	return spec
 }
 
 // refusal gives the rule that refused, or "" for a yes.
@@ -51,12 +55,12 @@ func TestKinds(t *testing.T) {
 		want  map[job.Kind]Rule // kinds that are refused
 	}{
 		{"nothing more", Allow{Repositories: named}, map[job.Kind]Rule{
-			job.Prune: RuleMaintenance, job.Compact: RuleMaintenance, job.BreakLock: RuleMaintenance, job.Restore: RuleRestore}},
-		{"maintenance", Allow{Repositories: named, Maintenance: true}, map[job.Kind]Rule{job.Restore: RuleRestore}},
+			job.Prune: RuleMaintenance, job.Compact: RuleMaintenance, job.BreakLock: RuleMaintenance, job.Restore: RuleDestinations}},
+		{"maintenance", Allow{Repositories: named, Maintenance: true}, map[job.Kind]Rule{job.Restore: RuleDestinations}},
 		{"all", Allow{All: true}, nil},
 		{"nothing", Allow{}, map[job.Kind]Rule{
 			job.Init: RuleRepositories, job.Backup: RuleRepositories, job.List: RuleRepositories, job.Check: RuleRepositories,
-			job.Prune: RuleMaintenance, job.Compact: RuleMaintenance, job.BreakLock: RuleMaintenance, job.Restore: RuleRestore}},
+			job.Prune: RuleMaintenance, job.Compact: RuleMaintenance, job.BreakLock: RuleMaintenance, job.Restore: RuleRepositories}},
 	} {
 		p := newTestPolicy(t, "/var/lib/agent", tt.allow)
 		for _, k := range job.Kinds() {
@@ -78,7 +82,7 @@ func TestCommandsThatAllow(t *testing.T) {
 		want string
 	}{
 		{order(job.Prune, "/srv/backups/web"), "borgfleet-agent allow --maintenance"},
-		{order(job.Restore, "/srv/backups/web"), "borgfleet-agent allow --all"},
+		{order(job.Restore, "/srv/backups/web"), "borgfleet-agent allow --destination '/srv/back again/x'"},
 		{order(job.Backup, "/srv/backups/db"), "borgfleet-agent allow --repository /srv/backups/db"},
 		{order(job.Backup, "/srv/it's [a] *"), `borgfleet-agent allow --repository '/srv/it'\''s \[a] \*'`},
 		{order(job.Backup, "bk@host:repo"), "borgfleet-agent allow --repository ssh://bk@host/./repo"},

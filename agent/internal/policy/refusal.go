@@ -8,7 +8,9 @@ const (
 	RuleRepositories Rule = "allow.repositories"
 	RuleSources      Rule = "allow.sources"
 	RuleMaintenance  Rule = "allow.maintenance"
-	RuleRestore      Rule = "allow.all"       // restores go nowhere without it
+	RuleDestinations Rule = "allow.destinations"
+	RuleRepository   Rule = "repository"      // no restore may write into one, allow.all or not
+	RuleKind         Rule = "allow.all"       // what has no rule of its own
 	RuleForm         Rule = "form"            // no order may hold this, allow.all or not
 	RuleState        Rule = "state directory" // no order may touch this, allow.all or not
 )

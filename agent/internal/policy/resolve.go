@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // maxLinks is the kernel's own limit.
@@ -35,7 +36,7 @@ func resolve(path string) (string, error) {
 		}
 		next := filepath.Join(done, name)
 		info, err := os.Lstat(next)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			done = next // and so for what follows it
 			continue
 		}

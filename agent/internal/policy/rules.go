@@ -46,10 +46,12 @@ func (p *Policy) kind(spec job.Spec) *Refusal {
 			Message: fmt.Sprintf("%s changes what is already backed up", spec.Kind),
 			Command: "borgfleet-agent allow --maintenance",
 		}
-	default: // restore; and whatever kind is added before it has a rule
+	case job.Restore:
+		return nil // see destination
+	default: // whatever kind is added before it has a rule
 		return &Refusal{
-			Rule:    RuleRestore,
-			Message: fmt.Sprintf("%s writes on this host", spec.Kind),
+			Rule:    RuleKind,
+			Message: fmt.Sprintf("nothing is said of jobs of the kind %s", spec.Kind),
 			Command: "borgfleet-agent allow --all",
 		}
 	}

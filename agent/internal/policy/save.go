@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 
 	"borgfleet/shared/secretfile"
 )
@@ -42,9 +43,18 @@ func (c Config) Save(file string) error {
 
 // normalLists makes empty and absent lists the same; they mean the same.
 func normalLists(c Config) Config {
-	for _, l := range []*[]string{&c.SSH.Command, &c.Allow.Repositories, &c.Allow.Sources} {
+	for _, l := range []*[]string{&c.SSH.Command, &c.Allow.Repositories, &c.Allow.Sources, &c.Allow.Destinations} {
 		if len(*l) == 0 {
 			*l = nil
+		}
+	}
+	if len(c.Repositories) == 0 {
+		c.Repositories = nil
+	}
+	c.Repositories = slices.Clone(c.Repositories)
+	for i := range c.Repositories {
+		if r := &c.Repositories[i]; len(r.PassphraseCommand) == 0 {
+			r.PassphraseCommand = nil
 		}
 	}
 	return c

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os/exec"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,9 +17,12 @@ import (
 	"borgfleet/agent/internal/local"
 	"borgfleet/agent/internal/policy"
 	"borgfleet/agent/internal/state"
+	"borgfleet/agent/internal/witness"
 	"borgfleet/certs"
+	"borgfleet/shared/clock"
 	"borgfleet/shared/job"
 	"borgfleet/shared/seal"
+	"borgfleet/shared/secretfile"
 	"borgfleet/shared/version"
 )
 
@@ -33,6 +35,7 @@ type Options struct {
 	StateDir   string
 	ConfigFile string // empty: agent.yaml in the state directory
 	Logger     *slog.Logger
+	Drain      bool // when ctx ends, wait for the jobs that run
 
 	MachineID func() (string, error) // nil: the host's own
 }
@@ -65,17 +68,22 @@ func Run(ctx context.Context, o Options) error {
 	if conf.ControllerURL != "" {
 		id.ControllerURL = conf.ControllerURL
 	}
+	if err := secretfile.Sweep(dir.Credential()); err != nil {
+		return err
+	}
 	cred, err := certs.LoadCredential(dir.Credential())
 	if err != nil {
 		return err
 	}
 	// The job processes need it; that it cannot be read is better known now.
-	if _, err := seal.LoadIdentity(dir.AgeKey()); err != nil {
+	sealing, err := seal.LoadIdentity(dir.AgeKey())
+	if err != nil {
 		return fmt.Errorf("sealing key: %w", err)
 	}
+	watch := witness.Watch{State: dir, Identity: id, ConfigFile: config}
 	d, err := daemon.New(daemon.Options{
-		State: dir, MaxParallel: conf.MaxParallel, Logger: o.Logger, Now: time.Now,
-		OwnAuthority: job.OwnAuthority,
+		State: dir, MaxParallel: conf.MaxParallel, Logger: o.Logger, Now: clock.Now,
+		OwnAuthority: job.OwnAuthority, Look: watch.Look,
 		Spawn: func(jd *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd {
 			return jobproc.Command(self, dir, config, jd, lock)
 		},
@@ -85,8 +93,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	borgs := newFinder(dir, conf)
 	l := link.New(link.Options{
-		Identity: id, Credential: cred, Jobs: d, Borg: borgs.find,
-		Logger: o.Logger, Now: time.Now, Backoff: link.DefaultBackoff(),
+		Identity: id, Credential: cred, Recipient: sealing.Recipient(), Jobs: d, Borg: borgs.find,
+		Save:   func(c *certs.Credential) error { return c.Save(dir.Credential()) },
+		Logger: o.Logger, Now: clock.Now, Backoff: link.DefaultBackoff(), Renewal: link.DefaultRenewal(),
 	})
 	door, err := local.Listen(dir.Socket())
 	if err != nil {
@@ -95,8 +104,13 @@ func Run(ctx context.Context, o Options) error {
 	people := local.New(local.Options{
 		Jobs: d, Identity: id, StateDir: dir.Path(), Version: version.String(),
 		Link: l.Status, Borg: borgs.forPeople, Logger: o.Logger,
-		CertificateExpires: func() time.Time { return cred.Identity().NotAfter },
+		CertificateExpires: l.CertificateExpires,
 	})
+	if o.Drain {
+		var end context.CancelFunc
+		ctx, end = drained(ctx, d, o.Logger)
+		defer end()
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.Run(ctx) })
 	g.Go(func() error { l.Run(ctx); return nil })

@@ -10,6 +10,7 @@
 //	jobs/<key>/       one directory a job
 //	borg/             borg's cache, keys and security memory
 //	totals/           what earlier runs read, for honest progress
+//	known/            what repositories looked like after this agent's own work
 //	agent.sock        the daemon's door for people on this host
 package state
 
@@ -20,11 +21,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
 	"borgfleet/agent/internal/atomicfile"
+	"borgfleet/shared/secretfile"
 )
 
 // DefaultDir is where the packages put the state.
@@ -56,11 +59,13 @@ func At(path string) (Dir, error) {
 	return Dir{path: abs}, nil
 }
 
-// Create makes the directory, closed to everybody else.
+// Create makes the directory, closed to everybody else. Its name and those above
+// it are on the disk when it returns: an identity that is synced in a directory
+// whose name a power cut takes is lost, and the join token is used up.
 func (d Dir) Create() error {
 	for _, p := range []string{d.path, d.Jobs(), d.BorgBase(), d.Totals()} {
-		if err := os.MkdirAll(p, 0o700); err != nil {
-			return fmt.Errorf("make state directory: %w", err)
+		if err := secretfile.MakeDir(p); err != nil {
+			return fmt.Errorf("state directory: %w", err)
 		}
 	}
 	if err := os.Chmod(d.path, 0o700); err != nil {
@@ -73,6 +78,7 @@ func (d Dir) Path() string         { return d.path }
 func (d Dir) Jobs() string         { return filepath.Join(d.path, "jobs") }
 func (d Dir) BorgBase() string     { return filepath.Join(d.path, "borg") }
 func (d Dir) Totals() string       { return filepath.Join(d.path, "totals") }
+func (d Dir) Known() string        { return filepath.Join(d.path, "known") }
 func (d Dir) Config() string       { return filepath.Join(d.path, "agent.yaml") }
 func (d Dir) Credential() string   { return filepath.Join(d.path, "credential.pem") }
 func (d Dir) AgeKey() string       { return filepath.Join(d.path, "age.key") }
@@ -121,7 +127,7 @@ func (d Dir) Lock() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock state directory: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := flockSoon(f); err != nil {
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("another borgfleet-agent is using %s; stop it first, or give this one its own --state-dir", d.path)
@@ -129,4 +135,17 @@ func (d Dir) Lock() (*os.File, error) {
 		return nil, fmt.Errorf("lock state directory: %w", err)
 	}
 	return f, nil
+}
+
+// lockTime is how long a daemon that was killed may still seem to hold its
+// lock: a child that it had just forked has the descriptor until it executes.
+const lockTime = 2 * time.Second
+
+func flockSoon(f *os.File) error {
+	for end := time.Now().Add(lockTime); ; time.Sleep(10 * time.Millisecond) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(end) {
+			return err
+		}
+	}
 }

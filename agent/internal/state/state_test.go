@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"borgfleet/scripts/faultfs"
 )
 
 func host(id string) func() (string, error) { return func() (string, error) { return id, nil } }
@@ -65,5 +67,45 @@ func TestMachineIDFiles(t *testing.T) {
 	}
 	if id, err := machineID(first, second); err == nil || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("unreadable, and it says %q, %v", id, err)
+	}
+}
+
+// TestAnEnrolmentOutlivesThePower: the disk keeps only what was synced, and the
+// token that was used up stays used up.
+func TestAnEnrolmentOutlivesThePower(t *testing.T) {
+	if err := faultfs.Available(); err != nil {
+		t.Skip(err)
+	}
+	disk, err := faultfs.Mount(t.TempDir(), faultfs.Options{Order: faultfs.Strict})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := disk.Unmount(); err != nil {
+			t.Error(err)
+		}
+	}()
+	d, err := At(filepath.Join(disk.Dir(), "var", "lib", "agent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Create(); err != nil {
+		t.Fatal(err)
+	}
+	id := Identity{AgentID: "a1", StateID: NewStateID(), MachineID: "m1"}
+	if err := d.SaveIdentity(id); err != nil {
+		t.Fatal(err)
+	}
+	disk.PowerCut(func() {})
+	if err := disk.PowerOn(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Identity(); err != nil || got != id {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, dir := range []string{d.Jobs(), d.BorgBase(), d.Totals()} {
+		if _, err := os.Stat(dir); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("BORGFLEET_STATE_DIR", e.WorkDir+"/state")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "definitions": definitions},
 	})
 }
 

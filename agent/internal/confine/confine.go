@@ -1,0 +1,97 @@
+package confine
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+)
+
+// Level is how far a program can be confined.
+type Level int
+
+const (
+	None   Level = iota
+	Writes       // it writes, makes and removes nothing outside; attributes it may change
+	All          // it changes nothing outside
+)
+
+// Bounds are what a program may change.
+type Bounds struct {
+	Into *os.File // an open directory, its working directory
+	Path string   // of Into, without a symlink
+	Also []string // directories that are there
+}
+
+// Reach tries how far a program could be confined now. why is what stands in
+// the way of more; it is nil with All.
+func (b Bounds) Reach() (level Level, why error) {
+	for _, level := range []Level{All, Writes} {
+		err := onThread(func() error {
+			into, err := b.apply(level)
+			if into != nil {
+				into.Close()
+			}
+			return err
+		})
+		if err == nil {
+			return level, why
+		}
+		why = errors.Join(why, err)
+	}
+	return None, why
+}
+
+// Confined starts programs.
+type Confined struct {
+	Bounds
+	Level Level
+}
+
+// Start starts cmd in the bounds' directory, confined or not at all.
+func (c Confined) Start(cmd *exec.Cmd) error {
+	return onThread(func() error {
+		into, err := c.apply(c.Level)
+		if err != nil {
+			return fmt.Errorf("confine it: %w", err)
+		}
+		if into != nil {
+			defer into.Close()
+		} else {
+			into = c.Into
+		}
+		// The child has the descriptor until it executes the program.
+		cmd.Dir = fmt.Sprintf("/proc/self/fd/%d", into.Fd())
+		return cmd.Start()
+	})
+}
+
+// onThread runs f on a thread that nothing else ever uses: what it does to
+// itself cannot be undone.
+func onThread(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the runtime ends the thread
+		done <- f()
+	}()
+	return <-done
+}
+
+// apply confines the calling thread. into is the directory as the thread has to
+// enter it; nil: as it is. After an error the thread is of no use.
+func (b Bounds) apply(level Level) (into *os.File, err error) {
+	switch level {
+	case All:
+		if into, err = b.readOnly(); err != nil {
+			return nil, err
+		}
+		// Mounts first, for Landlock forbids to change them. It adds that
+		// device files cannot be written, and what is mounted meanwhile. Without
+		// it there is what All promises.
+		_ = b.landlock()
+	case Writes:
+		err = b.landlock()
+	}
+	return into, err
+}

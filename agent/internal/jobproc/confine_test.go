@@ -1,0 +1,122 @@
+package jobproc
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"borgfleet/scripts/heldborg"
+	"borgfleet/shared/job"
+)
+
+// TestRestoreStaysInside: an archive that holds a symlink and what lies behind
+// it changes nothing behind it, neither a file nor the rights of a folder.
+func TestRestoreStaysInside(t *testing.T) {
+	eachBorg(t, func(h *host) {
+		t := h.t
+		h.restores(nil)
+		h.file("mnt/dir/x", "of the archive")
+		must(t, os.Chmod(h.path("mnt/dir"), 0o777))
+		must(t, os.MkdirAll(h.path("src/u"), 0o755))
+		must(t, os.Symlink(h.path("mnt"), h.path("src/u/data")))
+		repo := h.inited("a")
+		repo.Sources = []string{h.path("src"), h.path("src/u/data/dir")}
+		archive := h.archived(repo)
+		must(t, os.Remove(h.path("mnt/dir/x")))
+		must(t, os.Chmod(h.path("mnt/dir"), 0o700))
+		was := time.Unix(1e9, 0)
+		must(t, os.Chtimes(h.path("mnt/dir"), was, was))
+		d, v := h.run(h.restore(repo, archive, "one"))
+		if v.Status != job.CompletedWithWarnings || v.ErrorMessage == "" {
+			t.Errorf("%+v\n%s", v, logText(h.log(d)))
+		}
+		info, err := os.Stat(h.path("mnt/dir"))
+		must(t, err)
+		if entries, _ := os.ReadDir(h.path("mnt/dir")); len(entries) > 0 || info.Mode().Perm() != 0o700 || !info.ModTime().Equal(was) {
+			t.Errorf("changed outside of the destination: %v, %v %v\n%s", entries, info.Mode(), info.ModTime(), logText(h.log(d)))
+		}
+	})
+}
+
+// TestRestoreThroughASwap: an account that owns the destination puts a link in
+// borg's way while it writes.
+func TestRestoreThroughASwap(t *testing.T) {
+	for name, swapped := range map[string]string{"below": "out/mine/%", "itself": "out/mine"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			held, err := heldborg.New(t.TempDir(), must1(exec.LookPath("borg")), 300)
+			must(t, err)
+			h.tool = held.Program()
+			h.restores(nil)
+			h.files(400)
+			repo := h.inited("a")
+			archive := h.archived(repo)
+			must(t, os.MkdirAll(h.path("etc"), 0o755))
+			must(t, os.MkdirAll(h.path("out/mine"), 0o777))
+			d := h.order(h.restore(repo, archive, "mine"))
+			cmd := h.spawn(d)
+			await(t, "files", held.Waits)
+			dir := h.path(swapped)
+			if filepath.Base(dir) == "%" {
+				dir = h.path("out/mine") + h.path("src")
+			}
+			must(t, os.Rename(dir, h.path("out/aside")))
+			must(t, os.Symlink(h.path("etc"), dir))
+			must(t, held.GoOn())
+			must(t, cmd.Wait())
+			if v := h.verdict(d); v.Status == job.Completed {
+				t.Errorf("%+v", v)
+			}
+			if entries, _ := os.ReadDir(h.path("etc")); len(entries) > 0 {
+				t.Errorf("root's borg followed the link: %v", entries)
+			}
+		})
+	}
+}
+
+// TestDestinationOfOthers: where borg cannot be confined nobody else may be able
+// to lead it elsewhere.
+func TestDestinationOfOthers(t *testing.T) {
+	me, other := uint32(os.Geteuid()), uint32(os.Geteuid()+1)
+	for _, tt := range []struct {
+		uid, mode uint32
+		last      bool
+		want      bool
+	}{
+		{me, 0o700, true, false},
+		{me, 0o755, true, false},
+		{me, 0o775, true, true},
+		{me, 0o757, true, true},
+		{other, 0o700, true, true},
+		{me, unix.S_ISVTX | 0o777, true, true},
+		{0, unix.S_ISVTX | 0o777, false, false}, // /tmp
+		{0, 0o777, false, true},
+		{0, 0o755, false, false},
+		{other, 0o755, false, true},
+	} {
+		if got := changeable(unix.Stat_t{Uid: tt.uid, Mode: tt.mode}, tt.last); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
+	}
+	out := t.TempDir()
+	open := func(below string) *destination {
+		d := &destination{path: filepath.Join(out, below)}
+		fd, err := openBelow(out, below, d.note)
+		must(t, err)
+		unix.Close(fd)
+		return d
+	}
+	if err := open("new/deep").trusted("x"); err != nil {
+		t.Error(err)
+	}
+	must(t, os.Chmod(filepath.Join(out, "new"), 0o777))
+	d := open("new/deep")
+	if err := d.trusted("asked"); codeOf(err) != job.CodeDestination || d.loose != filepath.Join(out, "new") {
+		t.Errorf("%v, %q", err, d.loose)
+	}
+}

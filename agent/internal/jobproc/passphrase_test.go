@@ -1,0 +1,86 @@
+package jobproc
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"borgfleet/agent/internal/borg"
+	"borgfleet/agent/internal/jobdir"
+	"borgfleet/agent/internal/policy"
+	"borgfleet/shared/job"
+)
+
+// TestTheHostsPassphrase wins over what the controller has.
+func TestTheHostsPassphrase(t *testing.T) {
+	cases := map[string]struct {
+		entry      func(h *host) policy.Repository
+		code, says string
+	}{
+		"file": {func(h *host) policy.Repository {
+			return policy.Repository{PassphraseFile: h.secretFile(passphrase+"\n", 0o600)}
+		}, "", ""},
+		"open file": {func(h *host) policy.Repository {
+			return policy.Repository{PassphraseFile: h.secretFile(passphrase, 0o644)}
+		}, job.CodePassphrase, "chmod 600"},
+		"wrong file": {func(h *host) policy.Repository {
+			return policy.Repository{PassphraseFile: h.secretFile("wrong", 0o600)}
+		}, borg.CodePassphraseWrong, ""},
+		"command": {func(h *host) policy.Repository {
+			return policy.Repository{PassphraseCommand: []string{"/bin/sh", "-c", "echo it is " + passphrase + " >&2; echo " + passphrase}}
+		}, "", ""},
+		"failing command": {func(h *host) policy.Repository {
+			return policy.Repository{PassphraseCommand: []string{"/bin/sh", "-c", "echo no vault >&2; exit 1"}}
+		}, job.CodePassphrase, "exit status 1"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			eachBorg(t, func(h *host) {
+				repo := h.inited("a")
+				repo.PassphraseSealed = h.sealFor(h.id.AgentID, "/elsewhere") // cannot be opened, and is not asked
+				h.configure(func(c2 *policy.Config) {
+					e := c.entry(h)
+					e.Location = h.path("repos") + "/*"
+					c2.SetRepository(e)
+				})
+				d, v := h.list(repo)
+				log := logText(h.log(d))
+				if c.code != "" {
+					expect(h.t, h, v, job.Failed, c.code, c.says)
+				} else if v.Status != job.Completed {
+					h.t.Errorf("%+v", v)
+				}
+				if strings.Contains(log, passphrase) {
+					h.t.Errorf("the log shows the passphrase:\n%s", log)
+				}
+				if name == "command" && !strings.Contains(log, "says: it is ***") || name == "failing command" && !strings.Contains(log, "says: no vault") {
+					h.t.Errorf("the log lacks what the command says:\n%s", log)
+				}
+			})
+		})
+	}
+}
+
+func (h *host) secretFile(text string, mode os.FileMode) string {
+	h.t.Helper()
+	path := h.path("pass")
+	must(h.t, os.WriteFile(path, []byte(text), 0o600))
+	must(h.t, os.Chmod(path, mode))
+	return path
+}
+
+// TestCancelWhileThePassphraseIsAwaited: nobody waits for the command's end.
+func TestCancelWhileThePassphraseIsAwaited(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	repo := h.inited("a")
+	h.configure(func(c *policy.Config) {
+		c.SetRepository(policy.Repository{Location: repo.Path, PassphraseCommand: []string{"/bin/sh", "-c", "touch " + h.path("asked") + "; sleep 1000"}})
+	})
+	d := h.order(h.spec(job.List, repo))
+	cmd := h.spawn(d)
+	await(t, "the command", func() bool { _, err := os.Stat(h.path("asked")); return err == nil })
+	must(t, d.SetDesired(jobdir.Cancel))
+	cmd.Wait()
+	expect(t, h, h.verdict(d), job.Cancelled, job.CodeCancelled, "before borg")
+}
