@@ -16,6 +16,7 @@ import (
 // TestBadRequests: what a client sends wrong is told to it, in the documented
 // form, and is never the controller's fault.
 func TestBadRequests(t *testing.T) {
+	t.Parallel()
 	env := oneHost(t)
 	cases := []struct {
 		what, method, path, body string
@@ -64,6 +65,7 @@ func TestBadRequests(t *testing.T) {
 // TestBadRepositories: borg's own reason is the answer, and nothing stays
 // registered.
 func TestBadRepositories(t *testing.T) {
+	t.Parallel()
 	env := oneHost(t)
 	file := filepath.Join(env.Repositories(), "file")
 	if err := os.WriteFile(file, []byte("no repository"), 0o600); err != nil {
@@ -103,6 +105,7 @@ func TestBadRepositories(t *testing.T) {
 
 // TestBadSources: missing and unreadable sources, and none at all.
 func TestBadSources(t *testing.T) {
+	t.Parallel()
 	env := oneHost(t)
 	good := tree(t, 5)
 	some := register(t, env, repository{Name: "some", Sources: []string{good, "/nowhere/at/all"}})
@@ -132,6 +135,7 @@ func TestBadSources(t *testing.T) {
 // TestStrangeNames: names that are not UTF-8 or hold newlines are backed up,
 // and cannot fake a line of the log.
 func TestStrangeNames(t *testing.T) {
+	t.Parallel()
 	env := oneHost(t)
 	dir := t.TempDir()
 	for _, name := range []string{"bad\xff\xfename", "two\nlines", "esc\x1b[31mred", "quote\"\\", "h\u00f6llo"} {
@@ -157,6 +161,7 @@ func TestStrangeNames(t *testing.T) {
 
 // TestLockedRepository: the job waits and says why, and goes on by itself.
 func TestLockedRepository(t *testing.T) {
+	t.Parallel()
 	env := oneHost(t)
 	repo := register(t, env, repository{Name: "r", Sources: []string{tree(t, 2)}, More: map[string]any{"lock_wait": 1}})
 	release := filepath.Join(env.Dir, "release")
@@ -189,6 +194,7 @@ func TestLockedRepository(t *testing.T) {
 
 // TestFullDisk: borg's reason, the repository usable afterwards.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("a small file system needs root for its mount")
 	}
@@ -214,6 +220,7 @@ func TestFullDisk(t *testing.T) {
 
 // TestBadBorgs: missing, too old, and a beta that this agent does not run.
 func TestBadBorgs(t *testing.T) {
+	t.Parallel()
 	cases := []struct{ what, script, code, says string }{
 		{"missing", "", "borg_missing", "install"},
 		{"too old", "echo borg 1.1.15", "borg_unsupported", "1.2"},
@@ -237,6 +244,7 @@ func TestBadBorgs(t *testing.T) {
 // TestServeRefuses: a port in use, a data directory in use, one of a newer
 // version.
 func TestServeRefuses(t *testing.T) {
+	t.Parallel()
 	env := newFleet(t, testenv.Fleet{})
 	serve := func(args ...string) string {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -271,6 +279,7 @@ func TestServeRefuses(t *testing.T) {
 
 // TestBadTokens: wrong, used and forged join tokens.
 func TestBadTokens(t *testing.T) {
+	t.Parallel()
 	env := newFleet(t, testenv.Fleet{})
 	used, err := env.Controller.JoinToken()
 	if err != nil {

@@ -18,6 +18,7 @@ func checker(t *testing.T, env *testenv.Env) {
 // TestDocumentedAPI walks through the documented page with a real borg of each
 // version underneath; each answer has the documented keys and types.
 func TestDocumentedAPI(t *testing.T) {
+	t.Parallel()
 	for _, b := range borgs(t) {
 		t.Run(b.version, func(t *testing.T) {
 			env := newFleet(t, testenv.Fleet{
@@ -77,6 +78,7 @@ func documentedStart(t *testing.T, env *testenv.Env, repo string) int64 {
 // TestCancelWhileBorgRuns: the answer says that borg is gone, and it is; the
 // lock is free; no archive is left.
 func TestCancelWhileBorgRuns(t *testing.T) {
+	t.Parallel()
 	env := oneHost(t)
 	repo := register(t, env, repository{Name: "r", Sources: []string{bigTree(t, 400<<20)}})
 	id := start(t, env, repo)
@@ -115,6 +117,7 @@ func TestCancelWhileBorgRuns(t *testing.T) {
 
 // TestIdempotencyKey: the same key gives the same job.
 func TestIdempotencyKey(t *testing.T) {
+	t.Parallel()
 	env := oneHost(t)
 	repo := register(t, env, repository{Name: "r", Sources: []string{tree(t, 3)}})
 	var ids []int64

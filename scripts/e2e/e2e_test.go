@@ -3,10 +3,13 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,6 +18,9 @@ import (
 
 // programs is where TestMain built the two programs.
 var programs string
+
+// beside is how many tests run beside each other at least.
+const beside = 4
 
 func TestMain(m *testing.M) { os.Exit(runAll(m)) }
 
@@ -34,6 +40,14 @@ func runAll(m *testing.M) int {
 		}
 	}
 	programs = dir
+	// Mostly they wait: for connections to come back, for an agent to look.
+	flag.Parse()
+	if runtime.GOMAXPROCS(0) < beside {
+		if err := flag.Set("test.parallel", strconv.Itoa(beside)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	return m.Run()
 }
 

@@ -13,6 +13,7 @@ import (
 // TestCutLink: the connection is cut again and again while a backup logs every
 // file; borg notices nothing, and every line arrives once.
 func TestCutLink(t *testing.T) {
+	t.Parallel()
 	env := oneHost(t)
 	const files = 3000
 	repo := register(t, env, repository{Name: "r", Sources: []string{tree(t, files)}, FileLog: "all"})
@@ -60,6 +61,7 @@ func TestCutLink(t *testing.T) {
 // TestBackupsGoOnWithoutTheController: one that runs when it dies, and its
 // verdict afterwards; the host's command line answers all the while.
 func TestBackupsGoOnWithoutTheController(t *testing.T) {
+	t.Parallel()
 	env := oneHost(t)
 	host := env.Hosts["host"]
 	repo := register(t, env, repository{Name: "r", Sources: []string{bigTree(t, 200<<20)}})
@@ -70,11 +72,8 @@ func TestBackupsGoOnWithoutTheController(t *testing.T) {
 	if err := env.Controller.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	out, err := host.CLI("status")
-	if err != nil || !strings.Contains(out, "not connected") {
-		t.Errorf("status without a controller: %v\n%s", err, out)
-	}
-	if out, err = host.CLI("logs", itoa(id), "-f"); err != nil || !strings.Contains(out, "Backup finished") {
+	says(t, env, "not connected")
+	if out, err := host.CLI("logs", itoa(id), "-f"); err != nil || !strings.Contains(out, "Backup finished") {
 		t.Errorf("logs -f without a controller: %v\n%s", err, out)
 	}
 	if got := archives(t, env, "", repo); len(got) != 1 {
@@ -91,14 +90,19 @@ func TestBackupsGoOnWithoutTheController(t *testing.T) {
 // TestHostCommands: a backup started on the host gets its number from the
 // controller and is in its history.
 func TestHostCommands(t *testing.T) {
+	t.Parallel()
 	env := oneHost(t)
 	host := env.Hosts["host"]
 	register(t, env, repository{Name: "r", Sources: []string{tree(t, 10)}})
 	if out, err := host.CLI("backup", "r", "-f"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	out, err := env.Controller.CLI("jobs", "list", "-o", "json")
-	if err != nil || !strings.Contains(out, `"completed"`) || !strings.Contains(out, `"agent"`) {
+	out := ""
+	err := env.Await("the controller has it too", func() (ok bool, err error) { // the host knows the end first
+		out, err = env.Controller.CLI("jobs", "list", "-o", "json")
+		return strings.Contains(out, `"completed"`) && strings.Contains(out, `"agent"`), err
+	})
+	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if out, err = host.CLI("jobs"); err != nil || !strings.Contains(out, "completed") {
@@ -109,6 +113,7 @@ func TestHostCommands(t *testing.T) {
 // TestSSHRepository: the host's own ssh settings, one location for two hosts,
 // and only one of them writes at a time.
 func TestSSHRepository(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ssh := filepath.Join(dir, "ssh")
 	// Stands for ssh and sshd: runs the remote command here, in a session and

@@ -119,6 +119,8 @@ type Job struct {
 	AgentOnline  bool   `json:"agent_online"`
 	HasLogs      bool   `json:"has_logs"`
 	Phase        string
+	Kind         string
+	TriggeredBy  string `json:"triggered_by"`
 	Details      struct {
 		OriginalSize int64   `json:"original_size"`
 		NFiles       int64   `json:"nfiles"`

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"borgfleet/scripts/faultfs"
 )
 
 // Controller is the fleet's controller process.
@@ -14,23 +16,32 @@ type Controller struct {
 	env     *Env
 	proc    *process
 	DataDir string
-	URL     string // of REST
-	agents  string // host:port of the agent listener
+	Disk    *faultfs.FS // that DataDir is on; nil without FaultDisk
+	URL     string      // of REST
+	agents  string      // host:port of the agent listener
+	listen  [2]string   // REST and agents, as asked for
 }
 
 func startController(e *Env) (*Controller, error) {
-	c := &Controller{env: e, DataDir: filepath.Join(e.Dir, "controller")}
+	c := &Controller{env: e}
+	var err error
+	if c.DataDir, c.Disk, err = e.mountDisk("controller", e.FaultDisk); err != nil {
+		return c, err
+	}
+	for i := range c.listen {
+		port, err := FreePort()
+		if err != nil {
+			return c, err
+		}
+		c.listen[i] = "127.0.0.1:" + port
+	}
 	return c, c.Start()
 }
 
-// Start starts the controller, after the first time on the same ports.
+// Start starts the controller, always on the same ports.
 func (c *Controller) Start() error {
-	api, agents := "127.0.0.1:0", "127.0.0.1:0"
-	if c.URL != "" {
-		api, agents = strings.TrimPrefix(c.URL, "http://"), c.agents
-	}
 	args := append([]string{
-		"serve", "--data-dir", c.DataDir, "--api-listen", api, "--agent-listen", agents,
+		"serve", "--data-dir", c.DataDir, "--api-listen", c.listen[0], "--agent-listen", c.listen[1],
 		"--agent-url", "https://" + c.env.Proxy.Addr(),
 	}, c.env.Fleet.Controller...)
 	cmd := exec.Command(filepath.Join(c.env.Bin, "borgfleet-controller"), args...)
@@ -76,6 +87,12 @@ func addresses(out string) (api, agents string) {
 // Stop ends the controller as an administrator does.
 func (c *Controller) Stop() error { return c.end(syscall.SIGTERM) }
 
+// Signal sends it a signal and does not wait for what it does.
+func (c *Controller) Signal(sig syscall.Signal) error { return c.proc.cmd.Process.Signal(sig) }
+
+// Ended waits until it has ended and gives its exit status; -1: a signal ended it.
+func (c *Controller) Ended() (int, error) { return c.proc.exit() }
+
 // Kill ends it as a power cut does, short of the disk.
 func (c *Controller) Kill() error { return c.end(syscall.SIGKILL) }
 
@@ -85,6 +102,9 @@ func (c *Controller) end(sig syscall.Signal) error {
 	}
 	return c.proc.end(sig)
 }
+
+// Running says whether it is there.
+func (c *Controller) Running() bool { return !c.proc.ended() }
 
 // PID is the running process.
 func (c *Controller) PID() int { return c.proc.cmd.Process.Pid }

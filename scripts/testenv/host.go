@@ -11,12 +11,16 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"borgfleet/scripts/faultfs"
 )
 
 // Host is one agent: its state and its daemon process.
 type Host struct {
 	Agent
 	StateDir string
+	Proxy    *Proxy      // between it and the controller
+	Disk     *faultfs.FS // that StateDir is on; nil without FaultDisk
 
 	env  *Env
 	proc *process
@@ -33,20 +37,33 @@ func (h *Host) enrol() error {
 		"enroll", "--state-dir", h.StateDir, "--name", h.Name,
 		"--allow-repository", h.env.Repositories() + "/**",
 	}, h.Allow...)
-	if _, err = h.env.run(append(h.environ(), "BORGFLEET_TOKEN="+token), "borgfleet-agent", args...); err != nil || h.Config == "" {
+	if _, err = h.env.run(append(h.environ(), "BORGFLEET_TOKEN="+token), "borgfleet-agent", args...); err != nil {
 		return err
 	}
-	return h.configure()
+	if h.Config != "" {
+		if err := h.configure(h.Config); err != nil {
+			return err
+		}
+	}
+	h.Proxy = h.env.Proxy
+	if !h.OwnProxy {
+		return nil
+	}
+	if h.Proxy, err = NewProxy(); err != nil {
+		return err
+	}
+	h.Proxy.To(h.env.Controller.agents)
+	return h.configure("controller_url: https://" + h.Proxy.Addr() + "\n")
 }
 
-// configure puts Config in the place of the keys that it names.
-func (h *Host) configure() error {
+// configure puts config in the place of the key that it names.
+func (h *Host) configure(config string) error {
 	file := filepath.Join(h.StateDir, "agent.yaml")
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	key, _, _ := strings.Cut(h.Config, ":")
+	key, _, _ := strings.Cut(config, ":")
 	var out []string
 	skip := false
 	for _, line := range strings.Split(string(data), "\n") {
@@ -57,12 +74,19 @@ func (h *Host) configure() error {
 			out = append(out, line)
 		}
 	}
-	return os.WriteFile(file, []byte(strings.Join(out, "\n")+"\n"+h.Config), 0o600)
+	// On the disk when this returns: its power may be cut.
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(strings.Join(out, "\n") + "\n" + config)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // Start starts the daemon.
 func (h *Host) Start() error {
 	args := append(slices.Clone(h.Wrap), filepath.Join(h.env.Bin, "borgfleet-agent"), "run", "--state-dir", h.StateDir)
+	args = append(args, h.Run...)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = h.environ()
 	p, err := h.env.start("agent-"+h.Name, cmd)
@@ -73,8 +97,18 @@ func (h *Host) Start() error {
 // Stop ends the daemon; its jobs go on.
 func (h *Host) Stop() error { return h.proc.end(syscall.SIGTERM) }
 
+// Signal sends the daemon a signal and does not wait for what it does.
+func (h *Host) Signal(sig syscall.Signal) error { return h.proc.cmd.Process.Signal(sig) }
+
+// Ended waits until the daemon has ended and gives its exit status; -1: a signal
+// ended it.
+func (h *Host) Ended() (int, error) { return h.proc.exit() }
+
 // Kill ends the daemon without a warning; its jobs go on.
 func (h *Host) Kill() error { return h.proc.end(syscall.SIGKILL) }
+
+// Running says whether the daemon is there.
+func (h *Host) Running() bool { return !h.proc.ended() }
 
 // PID is the daemon's process.
 func (h *Host) PID() int { return h.proc.cmd.Process.Pid }
@@ -94,11 +128,12 @@ func (h *Host) Close() error {
 		errs = append(errs, h.Stop())
 	}
 	for _, pid := range append(h.JobProcesses(), h.Borgs()...) {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-			errs = append(errs, fmt.Errorf("end process %d: %w", pid, err))
-		}
+		errs = append(errs, kill(pid))
 	}
-	return errors.Join(errs...)
+	if h.OwnProxy && h.Proxy != nil {
+		errs = append(errs, h.Proxy.Close())
+	}
+	return errors.Join(append(errs, unmountDisk(h.Disk))...)
 }
 
 // JobProcesses finds the host's job processes by their command lines.

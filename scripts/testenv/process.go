@@ -86,6 +86,16 @@ func (p *process) end(sig syscall.Signal) error {
 	}
 }
 
+// exit waits until the process has ended by itself and gives its exit status.
+func (p *process) exit() (int, error) {
+	select {
+	case <-p.done:
+		return p.cmd.ProcessState.ExitCode(), nil
+	case <-time.After(patience):
+		return 0, fmt.Errorf("%s did not end within %s", filepath.Base(p.cmd.Path), patience)
+	}
+}
+
 func (p *process) ended() bool {
 	select {
 	case <-p.done:

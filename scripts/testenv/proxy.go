@@ -4,16 +4,19 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // Proxy passes TCP connections on, until it is told not to.
 type Proxy struct {
 	listener net.Listener
 
-	mu    sync.Mutex
-	to    string                // guarded by mu
-	cut   bool                  // refuse and drop; guarded by mu
-	conns map[net.Conn]struct{} // both ends of each pair; guarded by mu
+	mu     sync.Mutex
+	to     string                // guarded by mu
+	cut    bool                  // refuse and drop; guarded by mu
+	frozen chan struct{}         // closed when bytes go on; nil: they do; guarded by mu
+	delay  time.Duration         // of each piece that is passed on; guarded by mu
+	conns  map[net.Conn]struct{} // both ends of each pair; guarded by mu
 }
 
 // NewProxy listens on a free port of loopback.
@@ -47,15 +50,37 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Restore lets connections through again.
+// Freeze keeps every connection open and passes nothing on: half-open, for
+// those at its ends.
+func (p *Proxy) Freeze() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.frozen == nil {
+		p.frozen = make(chan struct{})
+	}
+}
+
+// Slow makes each piece wait on its way.
+func (p *Proxy) Slow(delay time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = delay
+}
+
+// Restore lets connections through again, at once.
 func (p *Proxy) Restore() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cut = false
+	p.cut, p.delay = false, 0
+	if p.frozen != nil {
+		close(p.frozen)
+		p.frozen = nil
+	}
 }
 
 // Close ends it.
 func (p *Proxy) Close() error {
+	p.Restore()
 	p.Cut()
 	return p.listener.Close()
 }
@@ -90,12 +115,29 @@ func (p *Proxy) pass(in net.Conn) {
 	var both sync.WaitGroup
 	for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
 		both.Go(func() {
-			_, _ = io.Copy(pair[0], pair[1]) // the end of one direction ends the other
+			_, _ = io.Copy(&gate{p, pair[0]}, pair[1]) // the end of one direction ends the other
 			in.Close()
 			out.Close()
 		})
 	}
 	both.Wait()
+}
+
+// gate is where bytes on their way wait.
+type gate struct {
+	p  *Proxy
+	to net.Conn
+}
+
+func (g *gate) Write(b []byte) (int, error) {
+	g.p.mu.Lock()
+	frozen, delay := g.p.frozen, g.p.delay
+	g.p.mu.Unlock()
+	if frozen != nil {
+		<-frozen
+	}
+	time.Sleep(delay) // the slowness itself, not a wait for something
+	return g.to.Write(b)
 }
 
 func (p *Proxy) hold(conns ...net.Conn) bool {

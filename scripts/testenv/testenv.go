@@ -13,6 +13,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"borgfleet/certs"
+	"borgfleet/scripts/faultfs"
 )
 
 // Fleet declares what there is to be.
@@ -23,6 +26,9 @@ type Fleet struct {
 	Agents     []Agent
 	Env        []string  // further environment of every process
 	Log        io.Writer // what the processes print; nil: files in Dir only
+	// FaultDisk puts the controller's data on a disk that can be hurt; nil: a
+	// directory in Dir. It needs root.
+	FaultDisk *faultfs.Options
 }
 
 // Agent declares one host.
@@ -30,9 +36,17 @@ type Agent struct {
 	Name  string
 	Allow []string // further arguments of enroll; the Repositories directory is always allowed
 	Env   []string // further environment of this agent
+	Run   []string // further arguments of run
 	Wrap  []string // command that the daemon is started through; empty: none
 	// Config is added to agent.yaml; its keys replace what enroll wrote.
 	Config string
+	// Age is how long ago its certificate was issued; 0: just now.
+	Age time.Duration
+	// OwnProxy gives the host a Proxy of its own; else it shares Env.Proxy.
+	OwnProxy bool
+	// FaultDisk puts the state on a disk that can be hurt; nil: a directory in
+	// the fleet's Dir. It needs root.
+	FaultDisk *faultfs.Options
 }
 
 // Env is a running Fleet.
@@ -82,17 +96,32 @@ func Start(ctx context.Context, f Fleet) (env *Env, err error) {
 
 // AddHost enrols one more agent and starts it.
 func (e *Env) AddHost(a Agent) (*Host, error) {
-	h := &Host{Agent: a, env: e, StateDir: filepath.Join(e.Dir, "agent-"+a.Name)}
-	if err := h.enrol(); err != nil {
+	h := &Host{Agent: a, env: e}
+	var err error
+	if h.StateDir, h.Disk, err = e.mountDisk("agent-"+a.Name, a.FaultDisk); err != nil {
 		return nil, err
 	}
+	if err := h.enrol(); err != nil {
+		return nil, errors.Join(err, unmountDisk(h.Disk))
+	}
 	e.Hosts[a.Name] = h
+	if a.Age > 0 {
+		issued := time.Now().Add(-a.Age)
+		if err := h.Recertify(issued, issued.Add(certs.AgentLife)); err != nil {
+			return nil, err
+		}
+	}
 	if err := h.Start(); err != nil {
 		return nil, err
 	}
-	return h, e.Await("agent "+a.Name+" is online", func() (bool, error) {
+	return h, e.AwaitOnline(a.Name)
+}
+
+// AwaitOnline waits until an agent is in contact.
+func (e *Env) AwaitOnline(name string) error {
+	return e.Await("agent "+name+" is online", func() (bool, error) {
 		var v struct{ Online bool }
-		err := e.API.Get("/api/agents/"+a.Name, &v)
+		err := e.API.Get("/api/agents/"+name, &v)
 		return v.Online, err
 	})
 }
@@ -109,7 +138,7 @@ func (e *Env) Close() error {
 		errs = append(errs, h.Close())
 	}
 	if e.Controller != nil {
-		errs = append(errs, e.Controller.Stop())
+		errs = append(errs, e.Controller.Stop(), unmountDisk(e.Controller.Disk))
 	}
 	if e.Proxy != nil {
 		errs = append(errs, e.Proxy.Close())
