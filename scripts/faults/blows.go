@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+func healController(t *trial, _ fault) error { return t.controller.up() }
+
+func healAgent(t *trial, f fault) error { return t.daemons[f.victim].up() }
+
+func healLink(t *trial, f fault) error {
+	t.env.Hosts[f.victim].Proxy.Restore()
+	return nil
+}
+
+// healEverything brings the hosts back before the controller, or after it.
+func healEverything(t *trial, f fault) error {
+	order := []*unit{t.controller}
+	for _, h := range hosts() {
+		if f.at%2 == 0 {
+			order = append(order, t.daemons[h])
+		} else {
+			order = append([]*unit{t.daemons[h]}, order...)
+		}
+	}
+	var errs []error
+	for _, u := range order {
+		errs = append(errs, u.up())
+	}
+	return errors.Join(errs...)
+}
+
+// send signals processes; one that has just ended is none.
+func send(sig syscall.Signal, pids ...int) error {
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("signal %d: %w", pid, err)
+		}
+	}
+	return nil
+}
+
+func toJobs(sig syscall.Signal) func(*trial, fault) error {
+	return func(t *trial, f fault) error { return send(sig, t.env.Hosts[f.victim].JobProcesses()...) }
+}
+
+func toBorgs(sig syscall.Signal) func(*trial, fault) error {
+	return func(t *trial, f fault) error { return send(sig, t.env.Hosts[f.victim].Borgs()...) }
+}
+
+func killJobAndBorg(t *trial, f fault) error {
+	h := t.env.Hosts[f.victim]
+	jobs, borgs := h.JobProcesses(), h.Borgs()
+	if f.at%2 == 0 {
+		jobs, borgs = borgs, jobs
+	}
+	return send(syscall.SIGKILL, append(jobs, borgs...)...)
+}
+
+// killHost leaves nothing of a host's processes: a daemon that is still there
+// would start the next job process.
+func killHost(t *trial, f fault) error {
+	h := t.env.Hosts[f.victim]
+	if err := t.daemons[f.victim].down(syscall.SIGKILL); err != nil {
+		return err
+	}
+	return send(syscall.SIGKILL, append(h.JobProcesses(), h.Borgs()...)...)
+}
+
+func killEverything(t *trial, f fault) error {
+	errs := []error{t.controller.down(syscall.SIGKILL)}
+	for _, h := range hosts() {
+		errs = append(errs, killHost(t, fault{victim: h}))
+	}
+	return errors.Join(errs...)
+}
+
+// upgrade puts another file in the place of the program, as a package does.
+func upgrade(t *trial, f fault) error {
+	path := filepath.Join(t.env.Bin, "borgfleet-agent")
+	fresh := fmt.Sprintf("%s.%s-%d", path, f.victim, f.at)
+	if err := copyFile(path, fresh); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return err
+	}
+	return t.daemons[f.victim].down(syscall.SIGTERM)
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+func flap(t *trial, f fault) error {
+	for range 4 {
+		t.env.Hosts[f.victim].Proxy.Cut()
+		time.Sleep(f.lasts / 8)
+		t.env.Hosts[f.victim].Proxy.Restore()
+		time.Sleep(f.lasts / 8)
+	}
+	return nil
+}
+
+func stepClocks(t *trial, f fault) error {
+	by := f.lasts * 60
+	if f.at%2 == 0 {
+		by = -by
+	}
+	return t.stepClock(by)
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"slices"
+	"syscall"
+	"time"
+
+	"borgfleet/scripts/faultfs"
+)
+
+// kind is a kind of fault.
+type kind struct {
+	name string
+	what string
+	host bool // strikes one host
+	disk bool // needs a disk that can be hurt
+	hit  func(*trial, fault) error
+	heal func(*trial, fault) error // nil: hit is all there is to it
+}
+
+// absentHost is no single blow: see (*trial).withoutHost.
+const absentHost = "absent-host"
+
+// kinds are all that can be drawn.
+func kinds() []kind {
+	return append(kindsOfDisks(), []kind{
+		{name: "kill-controller", what: "kill -9 of the controller", hit: func(t *trial, _ fault) error { return t.controller.down(syscall.SIGKILL) }, heal: healController},
+		{name: "stop-controller", what: "SIGTERM to the controller", hit: func(t *trial, _ fault) error { return t.controller.down(syscall.SIGTERM) }, heal: healController},
+		{name: "freeze-controller", what: "SIGSTOP of the controller", hit: func(t *trial, _ fault) error { return t.controller.signal(syscall.SIGSTOP) }, heal: func(t *trial, _ fault) error { return t.controller.signal(syscall.SIGCONT) }},
+		{name: "kill-agent", what: "kill -9 of the agent's daemon", host: true, hit: func(t *trial, f fault) error { return t.daemons[f.victim].down(syscall.SIGKILL) }, heal: healAgent},
+		{name: "stop-agent", what: "SIGTERM to the agent's daemon", host: true, hit: func(t *trial, f fault) error { return t.daemons[f.victim].down(syscall.SIGTERM) }, heal: healAgent},
+		{name: "freeze-agent", what: "SIGSTOP of the agent's daemon", host: true, hit: func(t *trial, f fault) error { return t.daemons[f.victim].signal(syscall.SIGSTOP) }, heal: func(t *trial, f fault) error { return t.daemons[f.victim].signal(syscall.SIGCONT) }},
+		{name: "upgrade-agent", what: "the agent's program is replaced and its daemon restarted", host: true, hit: upgrade, heal: healAgent},
+		{name: "kill-job", what: "kill -9 of the job processes", host: true, hit: toJobs(syscall.SIGKILL)},
+		{name: "freeze-job", what: "SIGSTOP of the job processes", host: true, hit: toJobs(syscall.SIGSTOP), heal: toJobs(syscall.SIGCONT)},
+		{name: "kill-borg", what: "kill -9 of borg", host: true, hit: toBorgs(syscall.SIGKILL)},
+		{name: "freeze-borg", what: "SIGSTOP of borg", host: true, hit: toBorgs(syscall.SIGSTOP), heal: toBorgs(syscall.SIGCONT)},
+		{name: "kill-job-and-borg", what: "kill -9 of the job processes and of borg, in whichever order", host: true, hit: killJobAndBorg},
+		{name: "kill-host", what: "kill -9 of everything of ours on a host", host: true, hit: killHost, heal: healAgent},
+		{name: "kill-everything", what: "kill -9 of controller, daemons, job processes, borgs", hit: killEverything, heal: healEverything},
+		{name: "cut-link", what: "the connection is cut, and none can be made", host: true, hit: func(t *trial, f fault) error { t.env.Hosts[f.victim].Proxy.Cut(); return nil }, heal: healLink},
+		{name: "freeze-link", what: "the connection is half-open", host: true, hit: func(t *trial, f fault) error { t.env.Hosts[f.victim].Proxy.Freeze(); return nil }, heal: healLink},
+		{name: "slow-link", what: "each piece takes 100 ms", host: true, hit: func(t *trial, f fault) error { t.env.Hosts[f.victim].Proxy.Slow(100 * time.Millisecond); return nil }, heal: healLink},
+		{name: "flap-link", what: "the connection is cut again and again", host: true, hit: flap, heal: healLink},
+		{name: "step-clocks", what: "both programs' clocks jump by up to two minutes", hit: stepClocks, heal: func(t *trial, _ fault) error { return t.stepClock(0) }},
+		{name: absentHost, what: "a host goes away while it holds a location that another one wants"},
+	}...)
+}
+
+func known(name string) bool {
+	return slices.ContainsFunc(kinds(), func(k kind) bool { return k.name == name })
+}
+
+func chosen(from []kind, name string) bool {
+	return slices.ContainsFunc(from, func(k kind) bool { return k.name == name })
+}
+
+// choose is the kinds of these names; none: all that this machine can do.
+func choose(names []string) []kind {
+	noDisks := faultfs.Available() != nil
+	return slices.DeleteFunc(kinds(), func(k kind) bool {
+		return k.disk && noDisks || len(names) > 0 && !slices.Contains(names, k.name)
+	})
+}

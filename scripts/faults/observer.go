@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// observer looks at the fleet all the while, through REST, and remembers what
+// it was told: none of that may ever be taken back.
+type observer struct {
+	t *trial
+
+	mu    sync.Mutex // guards what follows
+	ids   map[int64]bool
+	lines map[int64]uint64 // the most that was said to be there
+	final map[int64]string // status, once it was final
+}
+
+func newObserver(t *trial) *observer {
+	return &observer{t: t, ids: map[int64]bool{}, lines: map[int64]uint64{}, final: map[int64]string{}}
+}
+
+// promised notes that a job was answered for.
+func (o *observer) promised(id int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ids[id] = true
+}
+
+func (o *observer) run(ctx context.Context) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			for _, id := range o.unfinished() {
+				o.look(id)
+			}
+		}
+	}
+}
+
+func (o *observer) unfinished() (out []int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for id := range o.ids {
+		if o.final[id] == "" {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// look asks for one job. No answer is none of the observer's business, a wrong
+// one is.
+func (o *observer) look(id int64) {
+	var page struct {
+		Status string
+		Total  uint64 `json:"total_lines"`
+	}
+	err := o.t.env.API.Get(fmt.Sprintf("/api/backup/logs/%d/stream?limit=1", id), &page)
+	if isStatus(err, http.StatusNotFound) {
+		o.t.problem("job %d was promised, and is not known any more", id)
+		o.mu.Lock()
+		o.final[id] = "gone"
+		o.mu.Unlock()
+	}
+	if err == nil {
+		o.take(id, page.Status, page.Total)
+	}
+}
+
+func (o *observer) take(id int64, status string, total uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ids[id] = true
+	if total < o.lines[id] {
+		o.t.problem("job %d had %d lines, now it has %d", id, o.lines[id], total)
+	}
+	o.lines[id] = max(o.lines[id], total)
+	if before := o.final[id]; before != "" && before != status {
+		o.t.problem("job %d was %s, now it is %s", id, before, status)
+	}
+	if status != "pending" && status != "running" {
+		o.final[id] = status
+	}
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"borgfleet/scripts/testenv"
+)
+
+// trial is one seed's run.
+type trial struct {
+	seed uint64
+	plan plan
+	bin  string
+	dir  string
+
+	env        *testenv.Env
+	controller *unit
+	daemons    map[string]*unit
+	borg       map[string]witness // by host
+	watch      *observer
+
+	mu       sync.Mutex // guards what follows
+	problems []string
+	asked    []asked
+
+	jobs  []testenv.Job // all of them, at the end
+	lines int
+	took  time.Duration
+}
+
+// asked is work that somebody was promised.
+type asked struct {
+	work
+	id    int64
+	heard bool   // a host's daemon took a local job
+	to    string // where a restore writes
+}
+
+func newTrial(seed uint64, o options, base string) *trial {
+	return &trial{
+		seed: seed, plan: draw(seed, choose(o.only)), bin: o.bin,
+		dir: filepath.Join(base, fmt.Sprintf("seed-%d", seed)), daemons: map[string]*unit{}, borg: map[string]witness{},
+	}
+}
+
+func (t *trial) problem(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.problems = append(t.problems, fmt.Sprintf(format, args...))
+}
+
+// run never fails: whatever goes wrong is a problem of this seed.
+func (t *trial) run(ctx context.Context) {
+	began := time.Now()
+	defer func() { t.took = time.Since(began) }()
+	if err := t.setUp(ctx); err != nil {
+		t.problem("set up: %v", err)
+	} else {
+		t.work(ctx)
+	}
+	if t.env != nil {
+		if err := t.env.Close(); err != nil {
+			t.problem("end: %v", err)
+		}
+	}
+}
+
+// work is everything between a healthy fleet and its end.
+func (t *trial) work(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { t.keep(ctx) })
+	watching.Go(func() { t.watch.run(ctx) })
+	for _, r := range t.plan.rounds {
+		t.round(ctx, r)
+		if err := t.heal(); err != nil {
+			t.problem("heal: %v", err)
+		}
+		if err := t.settle(); err != nil {
+			t.problem("not settled: %v", err)
+			break
+		}
+	}
+	stop()
+	watching.Wait()
+	t.check()
+}
+
+// keep is what brings programs back that end by themselves.
+func (t *trial) keep(ctx context.Context) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, u := range t.units() {
+			if _, err := u.keep(); err != nil && ctx.Err() == nil {
+				t.problem("start again what had ended: %v", err)
+			}
+		}
+	}
+}
+
+func (t *trial) units() []*unit {
+	all := []*unit{t.controller}
+	for _, h := range hosts() {
+		all = append(all, t.daemons[h])
+	}
+	return all
+}
+
+// round lets work and faults happen at once. Their times are drawn, so they are
+// slept through.
+func (t *trial) round(ctx context.Context, r round) {
+	var g errgroup.Group
+	for _, w := range r.work {
+		g.Go(func() error {
+			pause(ctx, w.after)
+			t.ask(ctx, w)
+			return nil
+		})
+	}
+	for _, f := range r.faults {
+		g.Go(func() error {
+			pause(ctx, f.at)
+			t.strike(ctx, f)
+			return nil
+		})
+	}
+	_ = g.Wait()
+	if r.absent {
+		t.withoutHost(ctx)
+	}
+}
+
+func (t *trial) strike(ctx context.Context, f fault) {
+	if err := f.kind.hit(t, f); err != nil {
+		t.problem("%s: %v", f, err)
+	}
+	pause(ctx, f.lasts)
+	if f.kind.heal == nil {
+		return
+	}
+	if err := f.kind.heal(t, f); err != nil {
+		t.problem("end of %s: %v", f, err)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// heal ends whatever is still wrong.
+func (t *trial) heal() error {
+	errs := []error{t.stepClock(0)}
+	t.healDisks()
+	for _, h := range hosts() {
+		host := t.env.Hosts[h]
+		host.Proxy.Restore()
+		errs = append(errs, t.borg[h].release(), send(contSignal, append(host.JobProcesses(), host.Borgs()...)...))
+	}
+	for _, u := range t.units() {
+		errs = append(errs, u.up())
+	}
+	return errors.Join(errs...)
+}
+
+// settle waits until all work has ended and all of its log has arrived.
+func (t *trial) settle() error {
+	t.mu.Lock()
+	all := append([]asked(nil), t.asked...)
+	t.mu.Unlock()
+	for _, a := range all {
+		if a.id == 0 {
+			continue
+		}
+		if _, err := t.env.Finish(a.id); err != nil {
+			return err
+		}
+	}
+	return t.env.Await("no job is under way", func() (bool, error) {
+		jobs, err := t.allJobs()
+		if err != nil {
+			return false, err
+		}
+		for _, j := range jobs {
+			if !j.Final() || (!j.LogComplete && j.StartedAt != "") {
+				return false, fmt.Errorf("job %d is %s, its log complete: %v", j.ID, j.Status, j.LogComplete)
+			}
+		}
+		return true, nil
+	})
+}
+
+// allJobs is every job of every kind.
+func (t *trial) allJobs() ([]testenv.Job, error) {
+	var out struct {
+		Jobs []testenv.Job
+		Next *string `json:"next_cursor"`
+	}
+	if err := t.env.API.Get("/api/backup/jobs?limit=1000"+allKinds(), &out); err != nil {
+		return nil, err
+	}
+	if out.Next != nil {
+		return nil, errors.New("there are more than 1000 jobs")
+	}
+	return out.Jobs, nil
+}
+
+func allKinds() (query string) {
+	for _, k := range []string{"init", "backup", "list", "restore"} {
+		query += "&kind=" + k
+	}
+	return query
+}
+
+func (t *trial) stepClock(by time.Duration) error {
+	return os.WriteFile(filepath.Join(t.dir, "clock"), []byte(by.String()), 0o600)
+}
