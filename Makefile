@@ -29,20 +29,38 @@ demo: borg build ## a controller, two agents and two real backups on this machin
 
 .PHONY: test
 test: borg ## all tests, with real borg (installs it if it is missing); under five minutes
-	BORGFLEET_TEST_BORGS="$$(scripts/borg-versions.sh)" go test -timeout 10m ./...
+	@# -count=1: the end-to-end tests build the programs, which go's cache of results does not see.
+	BORGFLEET_TEST_BORGS="$$(scripts/borg-versions.sh)" go test -count=1 -timeout 15m ./...
 
 .PHONY: race
 race: borg ## the same with the race detector (needs a C compiler)
-	BORGFLEET_TEST_BORGS="$$(scripts/borg-versions.sh)" CGO_ENABLED=1 go test -race -timeout 20m ./...
+	BORGFLEET_TEST_BORGS="$$(scripts/borg-versions.sh)" CGO_ENABLED=1 go test -race -count=1 -timeout 30m ./...
+
+.PHONY: browser
+browser: ## look at /api/docs with headless Chromium (installs it if it is missing)
+	scripts/install-chromium.sh
+	BORGFLEET_NEED_BROWSER=1 go test -count=1 -run TestAPIDocs ./scripts/e2e
 
 .PHONY: bench
 bench: borg build ## measure what DESIGN promises; figures belong into BENCHMARKS.md
 	go run ./scripts/bench -bin $(BIN)
 	go test -run '^$$' -bench . -benchtime 1s ./controller/internal/store ./controller/internal/history ./agent/internal/borg ./agent/internal/jobdir
 
+.PHONY: kills
+kills: borg build ## kill -9 of every part at every point (POINTS=20 each); minutes
+	BORGFLEET_KILL_POINTS=$(or $(POINTS),20) go test -count=1 -run TestKillNine -timeout 60m -v ./scripts/e2e
+
+# The programs that the harness hurts go by a clock that it can step.
 .PHONY: faults
-faults: borg build ## kill -9 of every part at every point (POINTS=20 each); minutes
-	BORGFLEET_KILL_POINTS=$(or $(POINTS),20) go test -run TestKillNine -timeout 60m -v ./scripts/e2e
+faults: borg ## random faults on a whole fleet, from SEED=1 on, RUNS=10 of them; disks need root
+	CGO_ENABLED=0 go build -trimpath -tags steppedclock -o $(CACHE)/faults/ ./scripts/faults
+	CGO_ENABLED=0 go build -trimpath -tags steppedclock -o $(CACHE)/faults/borgfleet-controller ./controller
+	CGO_ENABLED=0 go build -trimpath -tags steppedclock -o $(CACHE)/faults/borgfleet-agent ./agent
+	@exec $(CACHE)/faults/faults -bin $(CACHE)/faults -seed $(or $(SEED),1) -runs $(or $(RUNS),10) $(if $(ONLY),-only $(ONLY))
+
+.PHONY: bounds
+bounds: borg ## floods, peers and readers that stop, full disks: prints memory and rates; minutes
+	BORGFLEET_BOUNDS=1 go test -run '^(TestFlood|TestSleepers|TestSlowReaders|TestHostileLines|TestUnreadableFiles|TestStateDiskFloor)$$' -timeout 20m -count=1 -v ./scripts/e2e
 
 .PHONY: lint
 lint: $(TOOLS)/staticcheck ## formatting, vet, staticcheck, layers
