@@ -5,12 +5,11 @@ import (
 	"context"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"borgfleet/agent/internal/cli"
 	"borgfleet/agent/internal/jobproc"
 	"borgfleet/agent/internal/service"
+	"borgfleet/shared/interrupt"
 	"borgfleet/shared/logging"
 )
 
@@ -24,10 +23,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) > 0 && args[0] == jobproc.Verb {
 		return jobproc.Main(args[1:], stderr)
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupt.Context(ctx)
 	defer stop()
-	// A second signal does what signals do: nothing is lost by an end at once.
-	context.AfterFunc(ctx, stop)
 	return cli.Run(ctx, args, stdin, stdout, stderr, cli.Hooks{RunDaemon: daemon(stderr)})
 }
 

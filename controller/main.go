@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/cli"
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/controller/internal/server"
+	"borgfleet/shared/interrupt"
 	"borgfleet/shared/logging"
 )
 
@@ -21,10 +20,8 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupt.Context(ctx)
 	defer stop()
-	// A second signal does what signals do: nothing is lost by an end at once.
-	context.AfterFunc(ctx, stop)
 	return cli.Run(ctx, args, stdin, stdout, stderr, cli.Hooks{Serve: serve(stdout, stderr)})
 }
 
