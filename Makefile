@@ -34,7 +34,8 @@ test: borg ## all tests, with real borg (installs it if it is missing); under fi
 
 .PHONY: race
 race: borg ## the same with the race detector (needs a C compiler)
-	BORGFLEET_TEST_BORGS="$$(scripts/borg-versions.sh)" CGO_ENABLED=1 go test -race -count=1 -timeout 30m ./...
+	@# Not the end-to-end tests: the programs that those run are built as they ship, without it.
+	BORGFLEET_TEST_BORGS="$$(scripts/borg-versions.sh)" CGO_ENABLED=1 go test -race -count=1 -timeout 30m $$(go list ./... | grep -v /scripts/e2e)
 
 .PHONY: browser
 browser: ## look at /api/docs with headless Chromium (installs it if it is missing)
@@ -57,6 +58,11 @@ faults: borg ## random faults on a whole fleet, from SEED=1 on, RUNS=10 of them;
 	CGO_ENABLED=0 go build -trimpath -tags steppedclock -o $(CACHE)/faults/borgfleet-controller ./controller
 	CGO_ENABLED=0 go build -trimpath -tags steppedclock -o $(CACHE)/faults/borgfleet-agent ./agent
 	@exec $(CACHE)/faults/faults -bin $(CACHE)/faults -seed $(or $(SEED),1) -runs $(or $(RUNS),10) $(if $(ONLY),-only $(ONLY))
+
+.PHONY: broken
+broken: borg ## show that the harness finds programs that were broken on purpose (ONLY=names); minutes, needs root
+	CGO_ENABLED=0 go build -trimpath -o $(CACHE)/broken/ ./scripts/broken ./scripts/faults
+	@exec $(CACHE)/broken/broken -faults $(CACHE)/broken/faults -work $(CACHE)/broken $(if $(SEED),-seed $(SEED)) $(if $(RUNS),-runs $(RUNS)) $(if $(ONLY),-only $(ONLY))
 
 .PHONY: bounds
 bounds: borg ## floods, peers and readers that stop, full disks: prints memory and rates; minutes

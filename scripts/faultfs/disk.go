@@ -29,6 +29,7 @@ type disk struct {
 	faults  Faults
 	power   power
 	dead    chan struct{} // closed with powerOff
+	changed chan struct{} // closed when other faults are set
 	nodes   map[uint64]*inode
 	lastID  uint64
 	backlog backlog
@@ -39,7 +40,7 @@ type disk struct {
 func newDisk(opt Options) *disk {
 	d := &disk{
 		opt: opt, rnd: rand.New(rand.NewPCG(opt.Seed, 1)), limit: -1,
-		dead: make(chan struct{}), nodes: map[uint64]*inode{}, lastID: fuse.FUSE_ROOT_ID,
+		dead: make(chan struct{}), changed: make(chan struct{}), nodes: map[uint64]*inode{}, lastID: fuse.FUSE_ROOT_ID,
 	}
 	d.nodes[fuse.FUSE_ROOT_ID] = newInode(fuse.FUSE_ROOT_ID, meta{mode: syscall.S_IFDIR | 0o755}, time.Now())
 	return d
@@ -49,6 +50,8 @@ func (d *disk) fail(faults Faults) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.faults = faults
+	close(d.changed)
+	d.changed = make(chan struct{})
 }
 
 func (d *disk) free(bytes int64) {
@@ -99,11 +102,12 @@ func (d *disk) change() syscall.Errno {
 func (d *disk) sync(count *uint64, store, failed func()) syscall.Errno {
 	d.mu.Lock()
 	*count++
-	slow, dead := d.faults.SlowSync, d.dead
+	slow, dead, changed := d.faults.SlowSync, d.dead, d.changed
 	d.mu.Unlock()
 	if slow > 0 {
 		select {
 		case <-time.After(slow):
+		case <-changed:
 		case <-dead:
 		}
 	}

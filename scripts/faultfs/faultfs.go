@@ -49,7 +49,7 @@ type Faults struct {
 	// FailSync fails every sync with EIO. As with Linux, what was to be synced
 	// is then taken for written: a later sync that succeeds does not bring it.
 	FailSync bool
-	SlowSync time.Duration // how long each sync takes
+	SlowSync time.Duration // how long each sync takes, if no other faults are set meanwhile
 }
 
 // Stats count what has reached the disk since it was mounted first.

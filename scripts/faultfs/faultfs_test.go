@@ -171,12 +171,11 @@ func TestASlowSyncTakesItsTimeAndEndsWithThePower(t *testing.T) {
 		t.Errorf("took %s", took)
 	}
 	fs.Fail(Faults{SlowSync: time.Hour})
-	before := fs.Stats().Syncs
-	done := make(chan error)
-	go func() { done <- f.Sync() }()
-	for fs.Stats().Syncs == before {
-		time.Sleep(time.Millisecond)
-	}
+	done := slowSync(fs, f)
+	fs.Fail(Faults{})
+	must(t, <-done)
+	fs.Fail(Faults{SlowSync: time.Hour})
+	done = slowSync(fs, f)
 	fs.PowerCut(func() {
 		select {
 		case err := <-done:
@@ -186,6 +185,17 @@ func TestASlowSyncTakesItsTimeAndEndsWithThePower(t *testing.T) {
 	})
 	wants(t, <-done, syscall.EIO)
 	must(t, f.Close())
+}
+
+// slowSync begins a sync, and gives what becomes of it.
+func slowSync(fs *FS, f *os.File) <-chan error {
+	before := fs.Stats().Syncs
+	done := make(chan error, 1)
+	go func() { done <- f.Sync() }()
+	for fs.Stats().Syncs == before {
+		time.Sleep(time.Millisecond)
+	}
+	return done
 }
 
 func TestChangesWaitWhileThePowerIsBeingCut(t *testing.T) {

@@ -73,6 +73,16 @@ func killHost(t *trial, f fault) error {
 	return send(syscall.SIGKILL, append(h.JobProcesses(), h.Borgs()...)...)
 }
 
+// shutDownHost asks all of a host's processes to end, as systemd does: job
+// processes and their borgs among them.
+func shutDownHost(t *trial, f fault) error {
+	h := t.env.Hosts[f.victim]
+	if err := send(syscall.SIGTERM, append(h.JobProcesses(), h.Borgs()...)...); err != nil {
+		return err
+	}
+	return t.daemons[f.victim].down(syscall.SIGTERM)
+}
+
 func killEverything(t *trial, f fault) error {
 	errs := []error{t.controller.down(syscall.SIGKILL)}
 	for _, h := range hosts() {

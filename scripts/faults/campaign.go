@@ -27,7 +27,7 @@ func campaign(ctx context.Context, o options, out io.Writer) (*summary, error) {
 			break
 		}
 		g.Go(func() error {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || o.until && sum.broken() {
 				return nil
 			}
 			seed := o.seed + uint64(i)
@@ -84,6 +84,12 @@ func (s *summary) add(r *trial, out io.Writer, keep bool) {
 	for _, p := range r.problems {
 		fmt.Fprintf(out, "    %s\n", p)
 	}
+}
+
+func (s *summary) broken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed > 0
 }
 
 func (s *summary) print(out io.Writer) {

@@ -125,6 +125,9 @@ func (t *trial) checkArchives() {
 		if j.Kind != "backup" {
 			continue
 		}
+		if j.ErrorCode == "lost" {
+			t.problem("job %d was given up, and its host never lost it: %s", j.ID, j.ErrorMessage)
+		}
 		good := strings.HasPrefix(j.Status, "completed")
 		if good != there[j.ArchiveName] {
 			t.problem("job %d is %s (%s), its archive %q is there: %v", j.ID, j.Status, j.ErrorMessage, j.ArchiveName, there[j.ArchiveName])

@@ -71,6 +71,16 @@ func (t *trial) healDisks() {
 	}
 }
 
+// cutSlowHost does so on a host: between an end of borg's and its verdict on the
+// disk there is time then.
+func cutSlowHost(t *trial, f fault) error {
+	if err := cutHost(t, f); err != nil {
+		return err
+	}
+	time.Sleep(f.lasts / 8)
+	return errors.Join(goodDisk(t, f), plugHost(t, f))
+}
+
 // kindsOfDisks are what can happen to a host's disk, and to the controller's.
 func kindsOfDisks() []kind {
 	return []kind{
@@ -83,6 +93,7 @@ func kindsOfDisks() []kind {
 		{name: "bad-sync-host", what: "each sync of a host's disk fails", host: true, disk: true, hit: disk(faultfs.Faults{FailSync: true}), heal: goodDisk},
 		{name: "bad-sync-controller", what: "each sync of the controller's disk fails", disk: true, hit: disk(faultfs.Faults{FailSync: true}), heal: goodDisk},
 		{name: "slow-disk-host", what: "each sync of a host's disk takes up to 250 ms", host: true, disk: true, hit: slowDisk, heal: goodDisk},
+		{name: "slow-cut-host", what: "each sync of a host's disk takes up to 250 ms, then its power is cut", host: true, disk: true, hit: slowDisk, heal: cutSlowHost},
 		{name: "slow-disk-controller", what: "each sync of the controller's disk takes up to 250 ms, then its power is cut", disk: true, hit: slowDisk, heal: cutSlow},
 	}
 }

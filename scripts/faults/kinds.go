@@ -37,6 +37,7 @@ func kinds() []kind {
 		{name: "freeze-borg", what: "SIGSTOP of borg", host: true, hit: toBorgs(syscall.SIGSTOP), heal: toBorgs(syscall.SIGCONT)},
 		{name: "kill-job-and-borg", what: "kill -9 of the job processes and of borg, in whichever order", host: true, hit: killJobAndBorg},
 		{name: "kill-host", what: "kill -9 of everything of ours on a host", host: true, hit: killHost, heal: healAgent},
+		{name: "shut-down-host", what: "SIGTERM to everything of ours on a host, as at its shutdown", host: true, hit: shutDownHost, heal: healAgent},
 		{name: "kill-everything", what: "kill -9 of controller, daemons, job processes, borgs", hit: killEverything, heal: healEverything},
 		{name: "cut-link", what: "the connection is cut, and none can be made", host: true, hit: func(t *trial, f fault) error { t.env.Hosts[f.victim].Proxy.Cut(); return nil }, heal: healLink},
 		{name: "freeze-link", what: "the connection is half-open", host: true, hit: func(t *trial, f fault) error { t.env.Hosts[f.victim].Proxy.Freeze(); return nil }, heal: healLink},

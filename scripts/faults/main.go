@@ -26,6 +26,7 @@ type options struct {
 	parallel int
 	only     []string // kinds of faults; none: all
 	keep     bool
+	until    bool // end with the first broken seed
 }
 
 func run(args []string, out, errs io.Writer) int {
@@ -57,6 +58,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	flags.IntVar(&o.parallel, "parallel", 3, "how many fleets at a time: mostly they wait")
 	only := flags.String("only", "", "kinds of faults to draw from, separated by commas; -kinds lists them")
 	list := flags.Bool("kinds", false, "list the kinds of faults and end")
+	flags.BoolVar(&o.until, "until-broken", false, "begin no other seed after one that broke a promise")
 	flags.BoolVar(&o.keep, "keep", false, "keep the directory of every run, not only of those that failed")
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// variant is the two programs with one promise broken on purpose.
+type variant struct {
+	name string
+	what string
+	// edits break it. Each is written for the code as it is: one that no longer
+	// fits is refused, so that a variant cannot silently become the original.
+	edits []edit
+	only  []string // the kinds of faults that can show it
+}
+
+// edit replaces one place in a file.
+type edit struct {
+	file     string
+	old, new string
+}
+
+// variants are those that the harness must find. What each one leaves out is
+// what the design asks for at that place.
+func variants() []variant {
+	return []variant{
+		{
+			name: "accepted-unsynced",
+			what: "an accepted order is not synced before borg is executed",
+			only: []string{"power-cut-host", "slow-cut-host"},
+			edits: []edit{{
+				file: "agent/internal/jobdir/dir.go",
+				old:  "if err := atomicfile.SyncDir(jobsDir); err != nil {\n\t\treturn nil, fmt.Errorf(\"make job directory: %w\", err)\n\t}\n\treturn &Dir{",
+				new:  "return &Dir{",
+			}, {
+				file: "agent/internal/jobdir/dir.go",
+				old:  "return atomicfile.Write(filepath.Join(tmp, fileSpec)",
+				new:  "return atomicfile.Swap(filepath.Join(tmp, fileSpec)",
+			}},
+		},
+		{
+			name: "acknowledged-early",
+			what: "a report is acknowledged before it is committed",
+			only: []string{"slow-disk-controller", "power-cut-controller", "kill-controller"},
+			edits: []edit{{
+				file: "controller/internal/fleet/report.go",
+				old:  "answer := s.answerFor(j)\n\ttx.OnCommit(func() { se.answer(answer) })",
+				new:  "se.answer(s.answerFor(j))",
+			}},
+		},
+		{
+			name: "numbers-dropped",
+			what: "nobody looks at the numbers of journal records: neither the controller, nor the agent that comes back",
+			only: []string{"cut-link", "flap-link", "kill-agent", "kill-controller"},
+			edits: []edit{{
+				file: "controller/internal/fleet/report.go",
+				old:  "if r.First > j.LogNext {",
+				new:  "if false {",
+			}, {
+				file: "controller/internal/fleet/report.go",
+				old:  "for _, p := range r.Records {\n\t\tif p.Number >= j.LogNext {\n\t\t\trecords = append(records, wire.ToRecord(p))\n\t\t}\n\t}",
+				new:  "for i, p := range r.Records {\n\t\trec := wire.ToRecord(p)\n\t\trec.Number = j.LogNext + uint64(i)\n\t\trecords = append(records, rec)\n\t}",
+			}, {
+				file: "agent/internal/link/outbox.go",
+				old:  "cu.next, cu.follow = max(a.Next, 1), a.Follow",
+				new:  "cu.follow = a.Follow",
+			}},
+		},
+		{
+			name: "executed-before-started",
+			what: "borg is executed before the start mark is on disk: a third of a second before, to be met sooner",
+			only: []string{"kill-job", "kill-job-and-borg", "kill-host"},
+			edits: []edit{{
+				file: "agent/internal/jobproc/execute.go",
+				old:  "if err := p.dir.MarkStarted(r.started); err != nil {\n\t\treturn nil, err\n\t}\n\tp.c.at(PointStarted)",
+				new:  "p.c.at(PointStarted)",
+			}, {
+				file: "agent/internal/jobproc/execute.go",
+				old:  "p.c.at(PointExecuted)",
+				new:  "sleep(p.life, p.c.Grace/90)\n\tif err := p.dir.MarkStarted(r.started); err != nil {\n\t\treturn nil, err\n\t}\n\tp.c.at(PointExecuted)",
+			}},
+		},
+		{
+			name: "judged-without-look-up",
+			what: "an interrupted job is judged without looking its archive up",
+			only: []string{"slow-cut-host", "kill-host"},
+			edits: []edit{{
+				file: "agent/internal/jobproc/verify.go",
+				old:  "f, err := p.lookUp(s, o)",
+				new:  "f, err := found{}, error(nil)",
+			}},
+		},
+		{
+			name: "silent-agents-hold",
+			what: "an agent that has fallen silent holds its location for ever",
+			only: []string{"absent-host"},
+			edits: []edit{{
+				file: "controller/internal/fleet/dispatch.go",
+				old:  " && !w.silent(j.Agent)",
+				new:  "",
+			}},
+		},
+	}
+}
+
+// sources are the edited files of a variant: path below root to contents.
+func (v variant) sources(root string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, e := range v.edits {
+		text, ok := out[e.file]
+		if !ok {
+			b, err := os.ReadFile(filepath.Join(root, e.file))
+			if err != nil {
+				return nil, fmt.Errorf("variant %s: %w", v.name, err)
+			}
+			text = string(b)
+		}
+		if n := strings.Count(text, e.old); n != 1 {
+			return nil, fmt.Errorf("variant %s: %s has %d places that read %q; make the edit fit the code as it is now", v.name, e.file, n, e.old)
+		}
+		out[e.file] = strings.Replace(text, e.old, e.new, 1)
+	}
+	return out, nil
+}
