@@ -195,11 +195,14 @@ func remark(j rest.JobCore) string {
 }
 
 func goodEnd(j rest.JobCore) string {
-	if j.Kind != string(job.Backup) {
-		return ""
-	}
 	p := j.ProgressDetails
-	return fmt.Sprintf("%s files, %s, %s new", term.Count(p.NFiles), term.Size(p.OriginalSize), term.Size(p.DeduplicatedSize))
+	switch job.Kind(j.Kind) {
+	case job.Backup:
+		return fmt.Sprintf("%s files, %s, %s new", term.Count(p.NFiles), term.Size(p.OriginalSize), term.Size(p.DeduplicatedSize))
+	case job.Restore:
+		return fmt.Sprintf("%s files, %s", term.Count(p.NFiles), term.Size(p.OriginalSize))
+	}
+	return ""
 }
 
 func progressOf(j rest.JobCore) term.Progress {

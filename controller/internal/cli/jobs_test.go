@@ -178,3 +178,18 @@ func TestLogsFollowThatStaysShort(t *testing.T) {
 	f.command("", "jobs", "logs", "12", "--follow").want(t, 0, "line 1\\x1b[2J\n",
 		"Job 12 failed, but the host has not sent all of its log yet. To see the rest later: borgfleet-controller jobs logs 12\n")
 }
+
+// TestGoodEnd: the figures of what writes files are worth a column.
+func TestGoodEnd(t *testing.T) {
+	j := rest.JobCore{ProgressDetails: rest.ProgressDetails{NFiles: 3000, OriginalSize: 5e9, DeduplicatedSize: 1e6}}
+	for kind, want := range map[string]string{
+		"backup":  "3 000 files, 5.0 GB, 1.0 MB new",
+		"restore": "3 000 files, 5.0 GB",
+		"list":    "",
+	} {
+		j.Kind = kind
+		if got := goodEnd(j); got != want {
+			t.Errorf("%s: %q", kind, got)
+		}
+	}
+}
