@@ -86,7 +86,7 @@ func variants() []variant {
 		{
 			name: "judged-without-look-up",
 			what: "an interrupted job is judged without looking its archive up",
-			only: []string{"slow-cut-host", "kill-host"},
+			only: []string{"cut-at-end-host"},
 			edits: []edit{{
 				file: "agent/internal/jobproc/verify.go",
 				old:  "f, err := p.lookUp(s, o)",

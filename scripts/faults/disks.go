@@ -94,6 +94,7 @@ func kindsOfDisks() []kind {
 		{name: "bad-sync-controller", what: "each sync of the controller's disk fails", disk: true, hit: disk(faultfs.Faults{FailSync: true}), heal: goodDisk},
 		{name: "slow-disk-host", what: "each sync of a host's disk takes up to 250 ms", host: true, disk: true, hit: slowDisk, heal: goodDisk},
 		{name: "slow-cut-host", what: "each sync of a host's disk takes up to 250 ms, then its power is cut", host: true, disk: true, hit: slowDisk, heal: cutSlowHost},
+		{name: "cut-at-end-host", what: "a host's power is cut as a borg there says its last word", host: true, disk: true, hit: cutAtTheEnd, heal: cutSlowHost},
 		{name: "slow-disk-controller", what: "each sync of the controller's disk takes up to 250 ms, then its power is cut", disk: true, hit: slowDisk, heal: cutSlow},
 	}
 }
