@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"borgfleet/scripts/faultfs"
 	"borgfleet/scripts/testenv"
 )
 
@@ -22,7 +23,10 @@ var programs string
 // beside is how many tests run beside each other at least.
 const beside = 4
 
-func TestMain(m *testing.M) { os.Exit(runAll(m)) }
+func TestMain(m *testing.M) {
+	faultfs.Serving()
+	os.Exit(runAll(m))
+}
 
 func runAll(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "borgfleet-e2e-bin-")

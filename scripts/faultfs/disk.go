@@ -127,23 +127,23 @@ func (d *disk) sync(count *uint64, store, failed func()) syscall.Errno {
 	return 0
 }
 
-func (d *disk) cut(kill func()) {
+// cut makes changes and syncs wait for off.
+func (d *disk) cut() {
 	d.mu.Lock()
-	on := d.power == powerOn
-	if on {
+	defer d.mu.Unlock()
+	if d.power == powerOn {
 		d.power = powerCut
 	}
-	d.mu.Unlock()
-	if !on {
-		return
-	}
-	if kill != nil {
-		kill()
-	}
+}
+
+// off lets what waited fail.
+func (d *disk) off() {
 	d.mu.Lock()
-	d.power = powerOff
-	close(d.dead)
-	d.mu.Unlock()
+	defer d.mu.Unlock()
+	if d.power == powerCut {
+		d.power = powerOff
+		close(d.dead)
+	}
 }
 
 // restart makes the disk what a power cut has left of it.

@@ -2,13 +2,12 @@
 // disk can be full, read-only, slow or refuse to sync, and whose power can be
 // cut. Then what was not synced is gone, or there in part, as on a real disk.
 //
-// It holds everything in memory and starts empty. The programs that use it are
-// other processes: a page of a mapped file that the mounting process itself
-// faults in, and a program started from the file system or with its working
-// directory there, would wait for a server that the same Go runtime may have
-// stopped. Reading and writing files from there is fine, as long as it lives:
-// should it die in the middle of that, its end waits for its own answer until
-// somebody says umount -f.
+// It holds everything in memory and starts empty. A process of its own serves
+// it: one that uses files of a disk that it serves itself can wait for itself
+// for ever, when its runtime stops the threads that serve while another one is
+// in a system call that the runtime cannot see, as fork and exec are. So the
+// main function, or the TestMain, of every program that mounts such a disk
+// begins with Serving.
 //
 // What it does not show: a write through a memory map meets a full disk at the
 // next msync (EIO or ENOSPC), not as SIGBUS at the store, as on ext4.
@@ -18,9 +17,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
-
-	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
 // Order is how much a sync makes durable besides what it is asked for.
@@ -64,8 +62,11 @@ type Stats struct {
 // FS is a mounted disk.
 type FS struct {
 	mountpoint string
-	disk       *disk
-	server     *fuse.Server // nil: not mounted
+	opt        Options
+
+	mu     sync.Mutex // guards server, and keeps requests apart
+	server *server    // nil: not mounted
+	broken error      // why the server answers no more
 }
 
 // Available says why there can be no file system here; nil: there can.
@@ -82,63 +83,82 @@ func Available() error {
 
 // Mount mounts an empty disk on a directory.
 func Mount(mountpoint string, opt Options) (*FS, error) {
-	f := &FS{mountpoint: mountpoint, disk: newDisk(opt)}
-	return f, f.mount()
-}
-
-func (f *FS) mount() error {
-	server, err := fuse.NewServer(newRequests(f.disk), f.mountpoint, &fuse.MountOptions{
-		DirectMountStrict: true,
-		AllowOther:        true,
-		Options:           []string{"default_permissions"}, // the kernel judges modes and owners
-		FsName:            "faultfs",
-		Name:              "faultfs",
-		MaxWrite:          1 << 20,
-		// Nothing changes but through this mount, so what the kernel has cached
-		// is right. Without this it drops the pages of a file, mapped ones
-		// too, when it sees that its time has changed.
-		ExplicitDataCacheControl: true,
-		DisableReadDirPlus:       true,
-		DisableXAttrs:            true,
-	})
+	s, err := startServer()
 	if err != nil {
-		return fmt.Errorf("mount a faulty disk on %s: %w", f.mountpoint, err)
+		return nil, fmt.Errorf("mount a faulty disk on %s: %w", mountpoint, err)
 	}
-	go server.Serve()
-	if err := server.WaitMount(); err != nil {
-		return errors.Join(fmt.Errorf("mount a faulty disk on %s: %w", f.mountpoint, err), server.Unmount())
+	f := &FS{mountpoint: mountpoint, opt: opt, server: s}
+	if _, err := f.ask(request{Do: doMount, Mountpoint: mountpoint, Options: opt}); err != nil {
+		return nil, errors.Join(err, s.end())
 	}
-	f.server = server
-	return nil
+	return f, nil
 }
 
 // Dir is where the disk is mounted.
 func (f *FS) Dir() string { return f.mountpoint }
 
 // Fail sets what is wrong with the disk from now on.
-func (f *FS) Fail(faults Faults) { f.disk.fail(faults) }
+func (f *FS) Fail(faults Faults) { f.tell(request{Do: doFail, Faults: faults}) }
 
 // Free sets how many more bytes the disk takes from now on; negative: any.
-func (f *FS) Free(bytes int64) { f.disk.free(bytes) }
+func (f *FS) Free(bytes int64) { f.tell(request{Do: doFree, Bytes: bytes}) }
 
 // Stats counts what has reached the disk.
-func (f *FS) Stats() Stats { return f.disk.counted() }
+func (f *FS) Stats() Stats { return f.tell(request{Do: doStats}) }
 
 // PowerCut cuts the power: from now on nothing reaches the disk. While kill
 // runs, changes and syncs wait, so that no process gets to see a disk that
 // fails before it is dead. kill sends SIGKILL to every process that uses the
 // disk, and does not wait for their ends. After it, changes fail with EIO.
-func (f *FS) PowerCut(kill func()) { f.disk.cut(kill) }
+func (f *FS) PowerCut(kill func()) {
+	f.tell(request{Do: doCut})
+	if kill != nil {
+		kill()
+	}
+	f.tell(request{Do: doOff})
+}
 
 // PowerOn mounts what the disk has kept. Every process that used the disk must
 // be gone. Faults stay as they are set.
 func (f *FS) PowerOn() error {
-	if err := f.detach(); err != nil {
-		return err
-	}
-	f.disk.restart()
-	return f.mount()
+	_, err := f.ask(request{Do: doOn})
+	return err
 }
 
-// Unmount takes the disk away with all that is on it.
-func (f *FS) Unmount() error { return f.detach() }
+// Unmount takes the disk away with all that is on it, and says if it had
+// failed before.
+func (f *FS) Unmount() error {
+	_, err := f.ask(request{Do: doUnmount})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.server == nil {
+		return f.broken
+	}
+	s := f.server
+	f.server = nil
+	return errors.Join(f.broken, err, s.end())
+}
+
+// tell is for what cannot fail while there is a server. That there is none any
+// more, PowerOn and Unmount say.
+func (f *FS) tell(r request) Stats {
+	stats, _ := f.ask(r)
+	return stats
+}
+
+func (f *FS) ask(r request) (Stats, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken != nil || f.server == nil {
+		return Stats{}, f.broken
+	}
+	a, err := f.server.ask(r)
+	if err != nil {
+		f.broken = fmt.Errorf("the server of the faulty disk on %s: %w", f.mountpoint, err)
+		return Stats{}, f.broken
+	}
+	if a.Error != "" {
+		return a.Stats, errors.New(a.Error)
+	}
+	return a.Stats, nil
+}

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
 
@@ -13,9 +14,42 @@ import (
 // the kernel has not yet closed.
 const patience = 10 * time.Second
 
+// mount is a disk in the process that serves it.
+type mount struct {
+	mountpoint string
+	disk       *disk
+	server     *fuse.Server // nil: not mounted
+}
+
+func (f *mount) attach() error {
+	server, err := fuse.NewServer(newRequests(f.disk), f.mountpoint, &fuse.MountOptions{
+		DirectMountStrict: true,
+		AllowOther:        true,
+		Options:           []string{"default_permissions"}, // the kernel judges modes and owners
+		FsName:            "faultfs",
+		Name:              "faultfs",
+		MaxWrite:          1 << 20,
+		// Nothing changes but through this mount, so what the kernel has cached
+		// is right. Without this it drops the pages of a file, mapped ones
+		// too, when it sees that its time has changed.
+		ExplicitDataCacheControl: true,
+		DisableReadDirPlus:       true,
+		DisableXAttrs:            true,
+	})
+	if err != nil {
+		return fmt.Errorf("mount a faulty disk on %s: %w", f.mountpoint, err)
+	}
+	go server.Serve()
+	if err := server.WaitMount(); err != nil {
+		return errors.Join(fmt.Errorf("mount a faulty disk on %s: %w", f.mountpoint, err), server.Unmount())
+	}
+	f.server = server
+	return nil
+}
+
 // detach unmounts. A disk that is in use is taken away all the same, so that no
 // mount outlives its test, and that is an error.
-func (f *FS) detach() error {
+func (f *mount) detach() error {
 	if f.server == nil {
 		return nil
 	}

@@ -39,7 +39,7 @@ type known struct {
 
 func newOracle(t *testing.T, fs *FS, seed uint64) *oracle {
 	o := &oracle{
-		t: t, rnd: rand.New(rand.NewPCG(seed, 2)), dir: fs.Dir(), order: fs.disk.opt.Order,
+		t: t, rnd: rand.New(rand.NewPCG(seed, 2)), dir: fs.Dir(), order: fs.opt.Order,
 		files: map[uint64]*known{}, dirs: map[string]map[string][]uint64{},
 	}
 	for _, d := range []string{"a", "b"} {

@@ -22,6 +22,7 @@ import (
 const childVar = "FAULTFS_CHILD"
 
 func TestMain(m *testing.M) {
+	Serving()
 	children := map[string]func(dir string) error{"map": mapChild, "badger": badgerChild, "badger-list": badgerList}
 	do := children[os.Getenv(childVar)]
 	if do == nil {

@@ -14,9 +14,14 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"borgfleet/scripts/faultfs"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	faultfs.Serving()
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // options are the command line.
 type options struct {

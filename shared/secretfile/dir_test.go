@@ -9,6 +9,11 @@ import (
 	"borgfleet/shared/secretfile"
 )
 
+func TestMain(m *testing.M) {
+	faultfs.Serving()
+	os.Exit(m.Run())
+}
+
 // TestMakeDirOutlivesThePower: on a disk that keeps nothing but what was synced,
 // a directory made three levels deep is there after a power cut, and what is
 // synced in it.

@@ -13,6 +13,11 @@ import (
 
 func host(id string) func() (string, error) { return func() (string, error) { return id, nil } }
 
+func TestMain(m *testing.M) {
+	faultfs.Serving()
+	os.Exit(m.Run())
+}
+
 // TestACopyIsNoticed: two machines with one state would share certificate,
 // history and BORG_HOST_ID, and break each other's living locks.
 func TestACopyIsNoticed(t *testing.T) {

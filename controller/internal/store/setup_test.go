@@ -12,10 +12,12 @@ import (
 	"go.uber.org/goleak"
 
 	"borgfleet/controller/internal/fault"
+	"borgfleet/scripts/faultfs"
 	"borgfleet/shared/job"
 )
 
 func TestMain(m *testing.M) {
+	faultfs.Serving()
 	if dir := os.Getenv(crashDirVar); dir != "" {
 		crashChild(dir) // never returns
 	}
