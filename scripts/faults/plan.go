@@ -54,7 +54,7 @@ func draw(seed uint64, from []kind) plan {
 	upTo := func(d time.Duration) time.Duration { return time.Duration(rng.Int64N(int64(d))) }
 	p := plan{}
 	for range 1 + rng.IntN(2) {
-		r := round{absent: rng.IntN(8) == 0 && chosen(from, absentHost)}
+		r := round{absent: rng.IntN(8) == 0 && chosen(from, absentHost) || len(from) == 1 && from[0].name == absentHost}
 		for range 2 + rng.IntN(3) {
 			w := work{after: upTo(span / 2), repository: repositories()[rng.IntN(len(repositories()))].name}
 			switch rng.IntN(8) {

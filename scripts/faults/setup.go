@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -71,7 +72,10 @@ func (t *trial) register() error {
 		if err := fill(source, r, t.seed); err != nil {
 			return err
 		}
-		var out struct{ Status, Error string }
+		var out struct {
+			ID            int64
+			Status, Error string
+		}
 		err := t.env.API.Post("/api/repositories", map[string]any{
 			"name": r.name, "agent": r.host, "path": t.location(r), "encryption": "none",
 			"source_directories": []string{source}, "file_log": r.fileLog,
@@ -79,8 +83,14 @@ func (t *trial) register() error {
 		if err != nil {
 			return fmt.Errorf("register %s: %w", r.name, err)
 		}
-		if out.Status != "ready" {
-			return fmt.Errorf("repository %s is %s %s", r.name, out.Status, out.Error)
+		err = t.env.Await("repository "+r.name+" is there", func() (bool, error) {
+			if out.Status == "failed" {
+				return false, errors.New(out.Error)
+			}
+			return out.Status == "ready", t.env.API.Get(fmt.Sprintf("/api/repositories/%d", out.ID), &out)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	// A first archive each, so that there is something to restore.

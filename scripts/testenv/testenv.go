@@ -166,7 +166,7 @@ func (e *Env) Await(what string, cond func() (bool, error)) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("waited %s in vain until %s (last error: %w)", patience, what, err)
+			return errors.Join(fmt.Errorf("waited %s in vain until %s", patience, what), err)
 		}
 	}
 }
