@@ -46,7 +46,7 @@ func Holders(path string) ([]*Holder, error) {
 	var out []*Holder
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == os.Getpid() || !holds(pid, &st) {
+		if err != nil || pid == os.Getpid() || !holds(pid, path, &st) {
 			continue
 		}
 		fd, err := unix.PidfdOpen(pid, 0)
@@ -55,7 +55,7 @@ func Holders(path string) ([]*Holder, error) {
 		}
 		// Looked at again with the pidfd in hand: the number may have been
 		// given to a stranger between the first look and pidfd_open.
-		if !holds(pid, &st) {
+		if !holds(pid, path, &st) {
 			unix.Close(fd)
 			continue
 		}
@@ -64,13 +64,18 @@ func Holders(path string) ([]*Holder, error) {
 	return out, nil
 }
 
-func holds(pid int, st *unix.Stat_t) bool {
+func holds(pid int, path string, st *unix.Stat_t) bool {
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
 	fds, err := os.ReadDir(filepath.Join(dir, "fd"))
 	if err != nil {
 		return false
 	}
 	for _, fd := range fds {
+		// By name first, which asks no file system: a file of somebody else's
+		// may be on a server that does not answer.
+		if name, err := os.Readlink(filepath.Join(dir, "fd", fd.Name())); err != nil || !alike(name, path) {
+			continue
+		}
 		var other unix.Stat_t
 		if unix.Stat(filepath.Join(dir, "fd", fd.Name()), &other) != nil {
 			continue
@@ -80,6 +85,12 @@ func holds(pid int, st *unix.Stat_t) bool {
 		}
 	}
 	return false
+}
+
+// alike compares file and folder only: what is above may be mounted elsewhere, or
+// reached through a link.
+func alike(a, b string) bool {
+	return filepath.Base(a) == filepath.Base(b) && filepath.Base(filepath.Dir(a)) == filepath.Base(filepath.Dir(b))
 }
 
 // exclusive tells the holder from a process that only has the file open: one
