@@ -63,6 +63,16 @@ func (s *forgetful) open(name string) (segment, error) {
 	return &memSegment{s: s, f: f}, nil
 }
 
+func (s *forgetful) view(name string) (segment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, ok := s.live[name]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return &memSegment{s: s, f: f}, nil
+}
+
 func (s *forgetful) remove(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -19,6 +19,7 @@ type Reader struct {
 	store store
 
 	seg    segment // open segment, nil before the first read
+	first  uint64  // number that seg begins with
 	number uint64  // of the record at off; 0: no place yet
 	off    int64
 	buf    []byte // read ahead from off, in mem
@@ -58,15 +59,7 @@ func (r *Reader) Read(from uint64, maxBytes int) ([]*fleetv1.Record, uint64, err
 }
 
 // Close closes the segment that is being read.
-func (r *Reader) Close() error {
-	r.number = 0
-	if r.seg == nil {
-		return nil
-	}
-	err := r.seg.Close()
-	r.seg = nil
-	return err
-}
+func (r *Reader) Close() error { return r.leave() }
 
 func (r *Reader) read(from, end uint64, maxBytes int) ([]*fleetv1.Record, uint64, error) {
 	from = max(from, 1)
@@ -74,14 +67,14 @@ func (r *Reader) read(from, end uint64, maxBytes int) ([]*fleetv1.Record, uint64
 		return nil, from, nil
 	}
 	if from != r.number {
-		if err := r.seek(from); err != nil {
+		if err := r.seek(from, end); err != nil {
 			return nil, from, err
 		}
 	}
 	var out []*fleetv1.Record
 	used := 0
 	for from < end && (len(out) == 0 || used < maxBytes) {
-		rec, size, err := r.record(from)
+		rec, size, err := r.record(from, end)
 		if err != nil {
 			return out, from, err
 		}
@@ -94,93 +87,114 @@ func (r *Reader) read(from, end uint64, maxBytes int) ([]*fleetv1.Record, uint64
 
 // record returns the record with that number, at which the reader stands, or a
 // stand-in if it is on no disk any more.
-func (r *Reader) record(number uint64) (*fleetv1.Record, int, error) {
-	if r.number > number { // behind a hole
-		return wire.FromRecord(lostRecord(number, 0)), recordHead, nil
-	}
-	payload, size, err := r.peek()
-	if err != nil {
-		return nil, 0, err
-	}
-	var rec fleetv1.Record
-	if size > 0 && proto.Unmarshal(payload, &rec) == nil && rec.Number == number {
-		r.off += int64(size)
-		r.buf = r.buf[size:]
-		r.number = number + 1
-		return &rec, size, nil
-	}
-	// The end of a segment, or damage in it: the next segment goes on.
-	if err := r.skip(number); err != nil {
-		return nil, 0, err
-	}
-	if r.number == number {
-		return r.record(number)
-	}
-	return wire.FromRecord(lostRecord(number, 0)), recordHead, nil
-}
-
-// skip opens the first segment that begins at number or later.
-func (r *Reader) skip(number uint64) error {
-	firsts, err := segments(r.store)
-	if err != nil {
-		return fmt.Errorf("read journal: %w", err)
-	}
-	for _, first := range firsts {
-		if first >= number {
-			return r.enter(first)
+func (r *Reader) record(number, end uint64) (*fleetv1.Record, int, error) {
+	for r.number == number {
+		payload, size, err := r.peek()
+		if err != nil {
+			return nil, 0, err
+		}
+		var rec fleetv1.Record
+		if size > 0 && proto.Unmarshal(payload, &rec) == nil && rec.Number == number {
+			r.pass(size)
+			return &rec, size, nil
+		}
+		// The end of a segment, or damage in it: another segment goes on.
+		if err := r.goOn(number, end); err != nil {
+			return nil, 0, err
 		}
 	}
-	return fmt.Errorf("read journal: record %d: %w", number, ErrDamaged)
+	rec := wire.FromRecord(lostRecord(number, 0)) // before a hole's end
+	return rec, proto.Size(rec), nil
 }
 
 // seek finds the segment that holds number and reads up to it.
-func (r *Reader) seek(number uint64) error {
+func (r *Reader) seek(number, end uint64) error {
+	if err := r.leave(); err != nil {
+		return err
+	}
+	return r.goOn(number, end)
+}
+
+// goOn goes to number, or behind the hole that it is in: of the segments behind
+// the open one the last that can hold it goes on, else the first that begins
+// later. Where there is none, all up to the end is missing: a power cut may leave
+// less than the verdict names, and the log has to end all the same.
+func (r *Reader) goOn(number, end uint64) error {
 	firsts, err := segments(r.store)
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)
 	}
-	if len(firsts) == 0 {
-		return fmt.Errorf("read journal: record %d: %w", number, ErrDamaged)
-	}
-	at := firsts[0]
-	for _, first := range firsts {
-		if first <= number {
-			at = first
+	for {
+		at, found := r.following(firsts, number)
+		if !found {
+			r.number = end
+			return nil
 		}
-	}
-	if err := r.enter(at); err != nil {
-		return err
-	}
-	for r.number < number {
-		_, size, err := r.peek()
-		if err != nil {
+		if err := r.enter(at); err != nil {
 			return err
 		}
-		if size == 0 {
-			return r.skip(number)
+		if err := r.walk(number); err != nil {
+			return err
 		}
-		r.off += int64(size)
-		r.buf = r.buf[size:]
-		r.number++
+		if r.number >= number {
+			return nil
+		}
+	}
+}
+
+func (r *Reader) following(firsts []uint64, number uint64) (at uint64, found bool) {
+	for _, first := range firsts {
+		if first > r.first && (first <= number || !found) {
+			at, found = first, true
+		}
+	}
+	return at, found
+}
+
+// walk reads up to number, or to where the segment ends or is damaged.
+func (r *Reader) walk(number uint64) error {
+	for r.number < number {
+		_, size, err := r.peek()
+		if err != nil || size == 0 {
+			return err
+		}
+		r.pass(size)
 	}
 	return nil
 }
 
+func (r *Reader) pass(size int) {
+	r.off += int64(size)
+	r.buf = r.buf[size:]
+	r.number++
+}
+
 func (r *Reader) enter(first uint64) error {
-	s, err := r.store.open(segmentName(first))
+	s, err := r.store.view(segmentName(first))
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)
 	}
-	if r.seg != nil {
-		r.seg.Close()
+	if err := r.leave(); err != nil {
+		s.Close()
+		return err
 	}
-	r.seg, r.number, r.off, r.buf = s, first, 0, nil
+	r.seg, r.first, r.number = s, first, first
 	return nil
+}
+
+// leave gives up the reader's place.
+func (r *Reader) leave() error {
+	seg := r.seg
+	r.seg, r.first, r.number, r.off, r.buf = nil, 0, 0, 0, nil
+	if seg == nil {
+		return nil
+	}
+	return seg.Close()
 }
 
 // peek looks at the record at off; size 0 if there is no sound one.
 func (r *Reader) peek() (payload []byte, size int, err error) {
-	if payload, size = nextRecord(r.buf); size > 0 {
+	if payload, size = nextRecord(r.buf); size > 0 || r.seg == nil {
 		return payload, size, nil
 	}
 	want := readAhead

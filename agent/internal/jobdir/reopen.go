@@ -119,8 +119,9 @@ func (j *Journal) skipTo(to uint64) {
 	j.write(nil)
 }
 
-// lostRecord stands for a number that is on no disk any more. Every number has
-// its record, so that the controller, which refuses holes, is never stuck.
+// lostRecord stands for a number that is on no disk any more. A reader gives one
+// for every such number below the end of what was synced: the controller refuses
+// holes, and a log that could not be told to its end would never be complete.
 func lostRecord(number, consumed uint64) job.Record {
 	return job.Record{
 		Number: number, Level: job.LevelWarning, Source: "agent", Consumed: consumed,

@@ -18,6 +18,7 @@ type store interface {
 	names() ([]string, error)
 	read(name string) ([]byte, error)
 	open(name string) (segment, error) // made if missing
+	view(name string) (segment, error) // for reading only
 	remove(name string) error
 	syncDir() error
 	free() (int64, error) // bytes that may still be written on this disk
@@ -54,6 +55,14 @@ func (s diskStore) read(name string) ([]byte, error) {
 
 func (s diskStore) open(name string) (segment, error) {
 	f, err := os.OpenFile(filepath.Join(s.dir, name), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return diskSegment{f}, nil
+}
+
+func (s diskStore) view(name string) (segment, error) {
+	f, err := os.Open(filepath.Join(s.dir, name))
 	if err != nil {
 		return nil, err
 	}

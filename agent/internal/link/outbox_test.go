@@ -46,8 +46,8 @@ func TestAVerdictOutlivesATroubledDisk(t *testing.T) {
 	}
 }
 
-// TestAVerdictDoesNotWaitForADamagedJournal.
-func TestAVerdictDoesNotWaitForADamagedJournal(t *testing.T) {
+// TestAVerdictDoesNotWaitForAnUnreadableJournal.
+func TestAVerdictDoesNotWaitForAnUnreadableJournal(t *testing.T) {
 	j := newJobs(t)
 	dir := j.make(job.PhaseAccepted)
 	j.end(dir, "a line")
@@ -55,14 +55,32 @@ func TestAVerdictDoesNotWaitForADamagedJournal(t *testing.T) {
 	must(t, err)
 	for _, s := range segments {
 		must(t, os.Remove(s))
+		must(t, os.Mkdir(s, 0o700)) // reading it is an error, as of a disk
 	}
 	r := newRig(j)
 	j.change(dir.Key(), false)
-	if m := r.wantReports(t, 1); m[0].Register.GetVerdict() == nil {
+	if m := r.wantReports(t, 1); m[0].Register.GetVerdict() == nil || len(m[0].Records) != 0 {
 		t.Errorf("%v", m[0])
 	}
 	r.pass(retryRead)
 	r.wantReports(t, 0) // the journal is looked at again, the register is said
+}
+
+// TestALogThatIsGoneIsToldToItsEnd: line by line, as missing. Else it would never
+// be complete, and a drain would wait for it for ever.
+func TestALogThatIsGoneIsToldToItsEnd(t *testing.T) {
+	j := newJobs(t)
+	dir := j.make(job.PhaseAccepted)
+	j.end(dir, "one", "two")
+	must(t, os.RemoveAll(filepath.Join(dir.Path(), "journal")))
+	r := newRig(j)
+	j.change(dir.Key(), false)
+	m := r.wantReports(t, 1)
+	if len(m[0].Records) != 2 || m[0].Records[1].Number != 2 || m[0].Records[1].Gap.GetCount() != 1 {
+		t.Errorf("%v", m[0])
+	}
+	r.pass(retryRead)
+	r.wantReports(t, 0)
 }
 
 // TestSaidAgain: register, and the records that are not acknowledged.
