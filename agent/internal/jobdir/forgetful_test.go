@@ -10,12 +10,14 @@ import (
 )
 
 // forgetful is a store whose power can be cut: what was not synced is then
-// gone, or there in part, as on a real disk.
+// gone, or there in part, as on a real disk. What a failed sync was to write is
+// never written by a later one, as on Linux: it can be read until the power goes.
 type forgetful struct {
 	mu   sync.Mutex
 	rnd  *rand.Rand
 	live map[string]*memFile
 	dir  map[string]*memFile // what the directory says after a power cut
+	gone map[string]*memFile // names that a failed sync has lost
 	full bool                // no more space
 	bad  bool                // syncs fail
 }
@@ -23,10 +25,20 @@ type forgetful struct {
 type memFile struct {
 	data   []byte
 	synced []byte
+	gone   [][2]int // of data: what failed syncs have lost
+}
+
+// flushed is what a sync that succeeds leaves on the disk.
+func (f *memFile) flushed() []byte {
+	b := append([]byte(nil), f.data...)
+	for _, g := range f.gone {
+		clear(b[min(g[0], len(b)):min(g[1], len(b))])
+	}
+	return b
 }
 
 func newForgetful(seed uint64) *forgetful {
-	return &forgetful{rnd: rand.New(rand.NewPCG(seed, 1)), live: map[string]*memFile{}, dir: map[string]*memFile{}}
+	return &forgetful{rnd: rand.New(rand.NewPCG(seed, 1)), live: map[string]*memFile{}, dir: map[string]*memFile{}, gone: map[string]*memFile{}}
 }
 
 func (s *forgetful) names() ([]string, error) {
@@ -80,15 +92,38 @@ func (s *forgetful) remove(name string) error {
 	return nil
 }
 
+func (s *forgetful) rename(from, to string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, ok := s.live[from]
+	if !ok {
+		return fs.ErrNotExist
+	}
+	delete(s.live, from)
+	s.live[to] = f
+	return nil
+}
+
 func (s *forgetful) syncDir() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for n, f := range s.live {
+		if s.bad && s.dir[n] != f {
+			s.gone[n] = f
+		}
+	}
 	if s.bad {
 		return syscall.EIO
 	}
-	clear(s.dir)
+	for n := range s.dir {
+		if _, there := s.live[n]; !there {
+			delete(s.dir, n)
+		}
+	}
 	for n, f := range s.live {
-		s.dir[n] = f
+		if s.gone[n] != f {
+			s.dir[n] = f
+		}
 	}
 	return nil
 }
@@ -111,6 +146,9 @@ func (s *forgetful) powerCut() {
 			if s.rnd.IntN(3) == 0 && len(kept) > len(f.synced) {
 				kept[len(f.synced)+s.rnd.IntN(len(kept)-len(f.synced))] ^= 0x40
 			}
+			for _, g := range f.gone {
+				clear(kept[min(g[0], len(kept)):min(g[1], len(kept))])
+			}
 		}
 		s.live[n] = &memFile{data: kept, synced: append([]byte(nil), kept...)}
 	}
@@ -120,6 +158,7 @@ func (s *forgetful) powerCut() {
 		}
 	}
 	clear(s.dir)
+	clear(s.gone)
 	for n, f := range s.live {
 		s.dir[n] = f
 	}
@@ -173,6 +212,9 @@ func (m *memSegment) Truncate(size int64) error {
 	if int64(len(m.f.synced)) > size {
 		m.f.synced = m.f.synced[:size]
 	}
+	for i, g := range m.f.gone {
+		m.f.gone[i] = [2]int{min(g[0], int(size)), min(g[1], int(size))}
+	}
 	return nil
 }
 
@@ -188,9 +230,14 @@ func (m *memSegment) syncData() error {
 	m.s.mu.Lock()
 	defer m.s.mu.Unlock()
 	if m.s.bad {
+		// Nothing is written over in place but a few bytes that are never synced, so
+		// what is behind the end of the last good sync is what this one lost.
+		if from := len(m.f.synced); from < len(m.f.data) {
+			m.f.gone = append(m.f.gone, [2]int{from, len(m.f.data)})
+		}
 		return syscall.EIO
 	}
-	m.f.synced = append([]byte(nil), m.f.data...)
+	m.f.synced = m.f.flushed()
 	return nil
 }
 

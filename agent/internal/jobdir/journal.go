@@ -38,6 +38,7 @@ type Journal struct {
 	unsynced []segment // full segments, not synced yet
 	named    uint64    // first of the newest segment whose name is durable
 	synced   uint64    // published
+	doubtful bool      // what is above synced may never reach the disk: to be written again
 	buf      []byte
 	budget   budget
 	err      error // of the newest write; nil when it went well
@@ -52,8 +53,12 @@ type Journal struct {
 // segmentBytes is where a segment ends and the next begins.
 const segmentBytes = 4 << 20
 
-// syncEvery bounds the syncs to ten a second.
-const syncEvery = 100 * time.Millisecond
+// syncEvery bounds the syncs to ten a second; syncAtMost is the pause between two
+// on a disk that goes on refusing.
+const (
+	syncEvery  = 100 * time.Millisecond
+	syncAtMost = 5 * time.Second
+)
 
 // OpenJournal opens the journal for writing: the caller holds the lock.
 func (d *Dir) OpenJournal(limits Limits) (*Journal, error) {

@@ -305,3 +305,40 @@ func TestLongTextIsCut(t *testing.T) {
 		}
 	}
 }
+
+// TestAFailedSyncIsNotBelieved: its retry succeeds with nothing on the disk. What
+// was published after it is there when the power has gone, and so is what a
+// process that died in between had left.
+func TestAFailedSyncIsNotBelieved(t *testing.T) {
+	for seed := range uint64(20) {
+		m := &model{s: newForgetful(seed), now: time.Unix(1e9, 0)}
+		m.open()
+		for n := range uint64(3) {
+			m.append(3)
+			m.s.bad = true
+			if m.j.Sync() == nil {
+				t.Fatal("a sync that failed is taken for good")
+			}
+			m.s.bad = false
+			if n == 1 { // killed: another process goes on
+				m.open()
+			}
+			m.append(3)
+			must(t, m.j.Sync())
+		}
+		end, err := readSynced(m.s)
+		must(t, err)
+		m.s.powerCut()
+		recs, _, err := (&Reader{store: m.s}).read(1, end, 1<<20)
+		must(t, err)
+		for i, rec := range recs {
+			if want := fmt.Sprint("line ", i+1); rec.Text != want {
+				t.Fatalf("seed %d: record %d is %q", seed, rec.Number, rec.Text)
+			}
+		}
+		m.open()
+		if next := m.j.Next(); next != 19 || end != 19 {
+			t.Errorf("seed %d: the next number is %d, published were those below %d", seed, next, end)
+		}
+	}
+}

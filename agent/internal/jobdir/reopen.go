@@ -2,6 +2,7 @@ package jobdir
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"borgfleet/shared/job"
@@ -25,7 +26,12 @@ func openJournal(s store, acked uint64, limits Limits, now func() time.Time) (*J
 	if j.mark, err = s.open(fileSynced); err != nil {
 		return nil, err
 	}
+	if err := j.forgetAgain(); err != nil {
+		return nil, err
+	}
 	j.synced = min(published, j.next)
+	// The process that wrote it may have died right after a sync of it failed.
+	j.doubtful = j.next > published
 	j.skipTo(max(published, acked))
 	j.poke() // what was found is not known to be durable
 	return j, nil
@@ -43,13 +49,16 @@ func (j *Journal) findEnd(published uint64) error {
 		if err != nil {
 			return err
 		}
-		last := i == len(firsts)-1
-		if !last && firsts[i+1] <= published {
+		last, until := i == len(firsts)-1, uint64(math.MaxUint64)
+		if !last {
+			until = firsts[i+1]
+		}
+		end := scanSegment(b, first, until)
+		if until <= published {
 			j.total += int64(len(b))
-			j.consumed = max(j.consumed, scanSegment(b, first).consumed)
+			j.consumed = max(j.consumed, end.consumed)
 			continue
 		}
-		end := scanSegment(b, first)
 		j.next, j.consumed = end.next, max(j.consumed, end.consumed)
 		damaged := end.size < int64(len(b)) && end.next < published
 		if damaged && last {
@@ -57,7 +66,7 @@ func (j *Journal) findEnd(published uint64) error {
 			j.total += int64(len(b))
 			return nil
 		}
-		if !last && end.next == firsts[i+1] {
+		if end.next == until {
 			if err := j.adopt(first, end.size); err != nil {
 				return err
 			}
@@ -114,7 +123,8 @@ func (j *Journal) skipTo(to uint64) {
 		j.unsynced = append(j.unsynced, j.cur)
 		j.cur = nil
 	}
-	j.next = to
+	// Below it all is published, or on the controller.
+	j.next, j.synced, j.doubtful = to, to, false
 	j.lost.add(to-from, fmt.Sprintf("records %d to %d were lost on the agent's disk", from, to-1), 0, j.now())
 	j.write(nil)
 }

@@ -72,9 +72,11 @@ type scan struct {
 	consumed uint64 // of the last sound record
 }
 
-func scanSegment(b []byte, first uint64) scan {
+// scanSegment looks at the records below until: there the next segment begins,
+// and what this one has of the same numbers was written again.
+func scanSegment(b []byte, first, until uint64) scan {
 	s := scan{next: first}
-	for {
+	for s.next < until {
 		payload, n := nextRecord(b)
 		if n == 0 {
 			return s
@@ -88,4 +90,5 @@ func scanSegment(b []byte, first uint64) scan {
 		s.consumed = r.Consumed
 		b = b[n:]
 	}
+	return s
 }

@@ -20,6 +20,7 @@ type store interface {
 	open(name string) (segment, error) // made if missing
 	view(name string) (segment, error) // for reading only
 	remove(name string) error
+	rename(from, to string) error // replaces
 	syncDir() error
 	free() (int64, error) // bytes that may still be written on this disk
 }
@@ -70,6 +71,10 @@ func (s diskStore) view(name string) (segment, error) {
 }
 
 func (s diskStore) remove(name string) error { return os.Remove(filepath.Join(s.dir, name)) }
+
+func (s diskStore) rename(from, to string) error {
+	return os.Rename(filepath.Join(s.dir, from), filepath.Join(s.dir, to))
+}
 
 func (s diskStore) syncDir() error { return atomicfile.SyncDir(s.dir) }
 

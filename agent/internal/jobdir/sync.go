@@ -1,13 +1,16 @@
 package jobdir
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
 
-// run syncs beside the drain, at most every syncEvery.
+// run syncs beside the drain, at most every syncEvery, and less often on a disk
+// that refuses: each further try writes all that is not synced.
 func (j *Journal) run() {
 	defer close(j.done)
+	pause := syncEvery
 	for {
 		select {
 		case <-j.stop:
@@ -19,11 +22,14 @@ func (j *Journal) run() {
 			j.err = err
 			j.mu.Unlock()
 			j.poke() // again, after the pause
+			pause = min(2*pause, syncAtMost)
+		} else {
+			pause = syncEvery
 		}
 		select {
 		case <-j.stop:
 			return
-		case <-time.After(syncEvery):
+		case <-time.After(pause):
 		}
 	}
 }
@@ -35,23 +41,37 @@ func (j *Journal) Sync() error {
 	defer j.syncing.Unlock()
 
 	j.mu.Lock()
-	next, cur, full := j.next, j.cur, j.unsynced
-	dirty := next > j.synced
+	if j.doubtful && j.cur != nil { // what comes next is not written behind it
+		j.unsynced, j.cur = append(j.unsynced, j.cur), nil
+	}
+	next, cur, full, doubtful, synced := j.next, j.cur, j.unsynced, j.doubtful, j.synced
 	j.unsynced = nil
 	j.mu.Unlock()
-	if !dirty {
-		return nil
+	if next <= synced {
+		return closeSegments(full)
 	}
-	if err := j.syncAll(cur, full); err != nil {
+	var err error
+	if doubtful {
+		err = j.writeAgain(synced, next)
+	} else {
+		err = j.syncAll(cur, full)
+	}
+	if err != nil {
 		j.mu.Lock()
-		j.unsynced = append(full, j.unsynced...)
+		j.doubtful, j.unsynced = true, append(full, j.unsynced...)
 		j.mu.Unlock()
 		return fmt.Errorf("sync journal: %w", err)
 	}
-	for _, s := range full {
-		s.Close()
-	}
-	// Only now, and only up to what was appended before the sync began.
+	_ = closeSegments(full) // it is on the disk
+	return j.publish(next)
+}
+
+// publish lets readers have everything below next: only now, and only up to what
+// was appended before the sync began.
+func (j *Journal) publish(next uint64) error {
+	j.mu.Lock()
+	j.doubtful = false
+	j.mu.Unlock()
 	if _, err := j.mark.WriteAt(encodeSynced(next), 0); err != nil {
 		return fmt.Errorf("publish synced journal number: %w", err)
 	}
@@ -59,6 +79,14 @@ func (j *Journal) Sync() error {
 	j.synced = next
 	j.mu.Unlock()
 	return nil
+}
+
+func closeSegments(segments []segment) error {
+	var errs []error
+	for _, s := range segments {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func (j *Journal) syncAll(cur segment, full []segment) error {
@@ -103,9 +131,7 @@ func (j *Journal) Close() error {
 	if j.cur != nil {
 		j.cur.Close()
 	}
-	for _, s := range j.unsynced {
-		s.Close()
-	}
+	_ = closeSegments(j.unsynced)
 	j.mark.Close()
 	return err
 }
