@@ -183,16 +183,22 @@ func List(jobsDir string) (dirs []*Dir, damaged []Damage, err error) {
 }
 
 // Remove deletes the directory. It is renamed first: a crash half-way leaves
-// something that List clears away, not a job without its verdict.
+// something that List clears away, not a job without its verdict. After a power
+// cut as well: the new name is on the disk before the first file goes.
 func (d *Dir) Remove() error {
-	tmp := filepath.Join(filepath.Dir(d.path), tmpPrefix+"gone-"+d.key.String())
+	jobsDir := filepath.Dir(d.path)
+	tmp := filepath.Join(jobsDir, tmpPrefix+"gone-"+d.key.String())
 	if err := os.Rename(d.path, tmp); err != nil {
 		return fmt.Errorf("remove job %s: %w", d.key, err)
+	}
+	if err := atomicfile.SyncDir(jobsDir); err != nil {
+		// It may be there again after a power cut, so it must be whole then.
+		return errors.Join(fmt.Errorf("remove job %s: %w", d.key, err), os.Rename(tmp, d.path))
 	}
 	if err := os.RemoveAll(tmp); err != nil {
 		return fmt.Errorf("remove job %s: %w", d.key, err)
 	}
-	return atomicfile.SyncDir(filepath.Dir(d.path))
+	return nil
 }
 
 // Key names the job.
