@@ -3,7 +3,9 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
+	"borgfleet/agent/internal/atomicfile"
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
@@ -85,12 +87,27 @@ func (d *Daemon) take(key job.Key, o *fleetv1.Order) (*tended, error) {
 		dir, err = jobdir.Create(d.o.State.Jobs(), key, spec, job.PhaseAccepted)
 	}
 	if errors.Is(err, jobdir.ErrExists) {
-		return nil, fmt.Errorf("%w: its directory could not be read when this agent started", errBadOrder)
+		return d.takeUp(key)
 	}
 	if err != nil {
 		return nil, err
 	}
 	d.log.Info("order taken", "job", key, "id", o.Id, "kind", spec.Kind, "repository", spec.Repository.Path)
+	return d.add(dir), nil
+}
+
+// takeUp looks after a directory that is there and that nobody knows of: its
+// making failed at the very end. Without that its job would neither start nor
+// could it be cancelled before the agent is started again.
+func (d *Daemon) takeUp(key job.Key) (*tended, error) {
+	dir, err := jobdir.Open(filepath.Join(d.o.State.Jobs(), key.String()))
+	if err != nil {
+		return nil, fmt.Errorf("%w: its directory cannot be read: %w", errBadOrder, err)
+	}
+	if err := atomicfile.SyncDir(d.o.State.Jobs()); err != nil {
+		return nil, err
+	}
+	d.log.Warn("a job directory that was not finished is taken up", "job", key)
 	return d.add(dir), nil
 }
 

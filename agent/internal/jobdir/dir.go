@@ -83,9 +83,23 @@ func create(jobsDir string, key job.Key, spec job.Spec, reg job.Register) (*Dir,
 		return nil, fmt.Errorf("make job directory: %w", err)
 	}
 	if err := atomicfile.SyncDir(jobsDir); err != nil {
-		return nil, fmt.Errorf("make job directory: %w", err)
+		return nil, errors.Join(fmt.Errorf("make job directory: %w", err), unmake(path, tmp))
 	}
 	return &Dir{path: path, key: key, spec: spec, born: reg}, nil
+}
+
+// unmake takes a directory back of which it is not known whether it would survive:
+// who asked for the job is told that it was not made, so it must not start with
+// the next daemon. On such a disk it is not deleted, only named as unfinished: a
+// power cut may give the key its directory again, and not half of it.
+func unmake(path, tmp string) error {
+	if err := os.Rename(path, tmp); err != nil {
+		return fmt.Errorf("nor could it be taken back, so the job may begin when the agent is started again: %w", err)
+	}
+	if atomicfile.SyncDir(filepath.Dir(path)) == nil {
+		os.RemoveAll(tmp)
+	}
+	return nil
 }
 
 // build writes spec and first register as one file: two files would cost a
