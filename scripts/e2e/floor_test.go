@@ -65,7 +65,7 @@ func TestStateDiskFloor(t *testing.T) {
 			grow(t, ballast, 1<<40) // also what is given back is taken
 			return len(host.Borgs()) == 0, nil
 		}))
-		if j, err := env.API.Job(id); err != nil || j.Status != "running" {
+		if j, err := env.API.Job(id); err != nil || j.Status != "running" || !j.AgentOnline {
 			t.Errorf("without a verdict the job is %+v, %v", j, err)
 		}
 		fatal(t, os.Remove(ballast))

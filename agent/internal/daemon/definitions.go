@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -95,7 +96,7 @@ func (d *definitions) apply(m *fleetv1.WatchResponse) (heldChanged bool, err err
 		delete(next.repos, id)
 		delete(next.held, id)
 	}
-	if err := next.save(); err != nil {
+	if err := next.save(d); err != nil {
 		return false, err
 	}
 	heldChanged = !maps.Equal(d.held, next.held)
@@ -133,19 +134,32 @@ func sameDefinition(own job.Repository, told *fleetv1.Repository) bool {
 	return proto.Equal(wire.FromRepository(own), wire.FromRepository(other))
 }
 
-func (d *definitions) save() error {
-	out := &fleetv1.WatchResponse{StoreId: d.storeID, HeldRepositories: slices.Sorted(maps.Keys(d.held))}
-	for _, r := range d.sorted() {
-		out.Repositories = append(out.Repositories, wire.FromRepository(r))
-	}
-	data, err := proto.Marshal(out)
+// save puts them in the place of old, unless they are the same: each connection
+// begins with a snapshot, and is not worth a wait for the disk.
+func (d *definitions) save(old *definitions) error {
+	data, err := d.encode()
 	if err != nil {
-		return fmt.Errorf("encode definitions: %w", err)
+		return err
+	}
+	if before, err := old.encode(); err == nil && bytes.Equal(before, data) {
+		return nil
 	}
 	if err := atomicfile.Write(d.file, data); err != nil {
 		return fmt.Errorf("keep definitions: %w", err)
 	}
 	return nil
+}
+
+func (d *definitions) encode() ([]byte, error) {
+	out := &fleetv1.WatchResponse{StoreId: d.storeID, HeldRepositories: slices.Sorted(maps.Keys(d.held))}
+	for _, r := range d.sorted() {
+		out.Repositories = append(out.Repositories, wire.FromRepository(r))
+	}
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(out)
+	if err != nil {
+		return nil, fmt.Errorf("encode definitions: %w", err)
+	}
+	return data, nil
 }
 
 // heldNow gives what is held, by id.

@@ -13,28 +13,32 @@ import (
 )
 
 // Apply takes a piece of the desired state and returns when it is on disk: only
-// then is its revision confirmed.
+// then is its revision confirmed. What the disk refuses does not keep the rest
+// from being carried out.
 func (d *Daemon) Apply(m *fleetv1.WatchResponse) error {
-	d.mu.Lock()
-	changed, err := d.desired.apply(m)
-	held := d.desired.heldNow()
-	if changed {
-		d.heldChanges++
-	}
-	d.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if changed && len(held) > 0 {
-		d.log.Warn("the controller's store is another one and knows repositories of this host otherwise, or not; they are kept here until an administrator decides", "repositories", names(held))
-	}
+	errs := []error{d.define(m)}
 	for _, o := range m.Orders {
 		if err := d.order(o); errors.Is(err, errBadOrder) {
 			// Nothing that a repeat could mend: the others must not wait for it.
 			d.log.Error("order left alone", "err", err)
 		} else if err != nil {
-			return err
+			errs = append(errs, err)
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// define takes what a message says of repositories.
+func (d *Daemon) define(m *fleetv1.WatchResponse) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	changed, err := d.desired.apply(m)
+	if err != nil || !changed {
+		return err
+	}
+	d.heldChanges++
+	if held := d.desired.heldNow(); len(held) > 0 {
+		d.log.Warn("the controller's store is another one and knows repositories of this host otherwise, or not; they are kept here until an administrator decides", "repositories", names(held))
 	}
 	return nil
 }
@@ -60,7 +64,9 @@ func (d *Daemon) order(o *fleetv1.Order) error {
 			return fmt.Errorf("order %s: %w", key, err)
 		}
 	}
-	return d.obey(t, o.Id, o.Desired)
+	d.note(t, d.learnID(t.dir, o.Id))
+	d.carryOut(t, o.Desired)
+	return nil
 }
 
 // take makes the directory of an order that is new here. From this moment the
@@ -111,10 +117,16 @@ func (d *Daemon) takeUp(key job.Key) (*tended, error) {
 	return d.add(dir), nil
 }
 
-func (d *Daemon) obey(t *tended, id int64, want fleetv1.Order_Desired) error {
-	if err := d.learnID(t.dir, id); err != nil {
-		return err
+// carryOut obeys the controller. A wish that the disk refuses is repeated here:
+// the controller says it again only when it is told something.
+func (d *Daemon) carryOut(t *tended, want fleetv1.Order_Desired) {
+	if err := d.obey(t, want); err != nil {
+		d.log.Error("the wish to cancel a job cannot be written; trying again", "job", t.dir.Key(), "err", err)
+		d.insist(t)
 	}
+}
+
+func (d *Daemon) obey(t *tended, want fleetv1.Order_Desired) error {
 	if t.dir.Ended() {
 		if !t.dir.Replicated() {
 			d.sayAgain(t.dir.Key()) // who still wants something of it lacks the verdict
@@ -131,6 +143,42 @@ func (d *Daemon) obey(t *tended, id int64, want fleetv1.Order_Desired) error {
 		d.release(t)
 	}
 	return nil
+}
+
+// insist writes a wish to cancel as soon as the disk takes it.
+func (d *Daemon) insist(t *tended) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if t.insisting || d.ctx == nil {
+		return
+	}
+	ctx := d.ctx
+	t.insisting = true
+	d.wg.Go(func() {
+		for pause := d.again; d.obey(t, fleetv1.Order_DESIRED_CANCEL) != nil && ctx.Err() == nil; pause = min(2*pause, respawnAtMost) {
+			wait(ctx, pause)
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		t.insisting = false
+	})
+}
+
+// note is told how it went to note something of the controller's word in a job's
+// directory. All of it comes again with the next Hello, so one directory that
+// cannot be written, removed by a person or on a disk that is full, is no reason
+// to end the connection, which serves all the others.
+func (d *Daemon) note(t *tended, err error) {
+	if err == nil {
+		return
+	}
+	d.mu.Lock()
+	said := t.unnoted
+	t.unnoted = true
+	d.mu.Unlock()
+	if !said {
+		d.log.Warn("what the controller says of a job cannot be noted in its directory; going on without", "job", t.dir.Key(), "err", err)
+	}
 }
 
 func (d *Daemon) learnID(dir *jobdir.Dir, id int64) error {
@@ -154,27 +202,22 @@ func (d *Daemon) Answer(a *fleetv1.JobAnswer) error {
 	if !ok {
 		return nil // removed meanwhile
 	}
-	if err := t.dir.SetAcked(a.Next); err != nil {
-		return err
-	}
+	d.note(t, t.dir.SetAcked(a.Next))
 	want := fleetv1.Order_DESIRED_UNSPECIFIED
 	switch a.Action {
 	case fleetv1.JobAnswer_ACTION_KEEP:
 		// A controller that had everything may have lost it again.
-		if err := t.dir.UnsetReplicated(); err != nil {
-			return err
-		}
+		d.note(t, t.dir.UnsetReplicated())
 	case fleetv1.JobAnswer_ACTION_CANCEL:
 		want = fleetv1.Order_DESIRED_CANCEL
 	case fleetv1.JobAnswer_ACTION_FORGET:
-		if err := t.dir.SetReplicated(); err != nil {
-			return err
-		}
+		d.note(t, t.dir.SetReplicated())
 	}
-	if err := d.learnID(t.dir, a.Id); err != nil || want == fleetv1.Order_DESIRED_UNSPECIFIED {
-		return err
+	d.note(t, d.learnID(t.dir, a.Id))
+	if want != fleetv1.Order_DESIRED_UNSPECIFIED {
+		d.carryOut(t, want)
 	}
-	return d.obey(t, a.Id, want)
+	return nil
 }
 
 // Cancel asks for the end of a job that is on this host.
@@ -183,5 +226,5 @@ func (d *Daemon) Cancel(key job.Key) error {
 	if !ok {
 		return errNoSuchJob
 	}
-	return d.obey(t, 0, fleetv1.Order_DESIRED_CANCEL)
+	return d.obey(t, fleetv1.Order_DESIRED_CANCEL)
 }

@@ -23,6 +23,9 @@ type tended struct {
 
 	word  bool // the controller or a person has spoken on an announced job; guarded by Daemon.mu
 	place bool // it has its place on the host; guarded by Daemon.mu
+
+	unnoted   bool // it was said that the controller's word cannot be noted; guarded by Daemon.mu
+	insisting bool // a wish to cancel waits for the disk; guarded by Daemon.mu
 }
 
 func newTended(dir *jobdir.Dir) *tended { return &tended{dir: dir} }

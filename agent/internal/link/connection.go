@@ -75,22 +75,36 @@ func (c *connection) there(half *bool) {
 }
 
 // watch applies the desired state as it comes, and confirms what is on disk.
+//
+// What the disk refuses does not end the connection, or a host with a full disk
+// would be offline. It is not confirmed, nor is what comes behind it: the
+// controller then says all of it again.
 func (c *connection) watch(ctx context.Context) error {
 	stream, err := c.client.Watch(ctx, &fleetv1.WatchRequest{Epoch: c.hello.heard.Epoch})
 	if err != nil {
 		return err
 	}
 	defer stream.Close()
+	behind := "" // why something before this message is not on disk
 	for stream.Receive() {
 		m := stream.Msg()
-		if err := c.l.o.Jobs.Apply(m); err != nil {
-			return fmt.Errorf("apply desired state: %w", err)
+		err := c.l.o.Jobs.Apply(m)
+		c.there(&c.heard)
+		if err != nil {
+			if err.Error() != behind {
+				c.l.log.Error("what the controller wants cannot be put on the disk; trying again with its next word", "err", err)
+			}
+			behind = err.Error()
+		} else if m.Snapshot {
+			behind = ""
+		}
+		if behind != "" {
+			continue
 		}
 		c.mu.Lock()
 		c.revision = m.Revision
 		c.mu.Unlock()
 		signal(c.applied)
-		c.there(&c.heard)
 	}
 	return stream.Err()
 }

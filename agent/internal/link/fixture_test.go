@@ -32,6 +32,7 @@ type jobs struct {
 	wake    chan struct{} // nil: nobody is woken
 
 	draining atomic.Bool
+	apply    func(*fleetv1.WatchResponse) error // nil: all goes well
 
 	mu      sync.Mutex
 	dirs    map[job.Key]*jobdir.Dir
@@ -103,11 +104,17 @@ func (j *jobs) TakeChanged() map[job.Key]bool {
 	return out
 }
 
-func (j *jobs) Damaged() []job.Key                 { return j.damaged }
-func (j *jobs) Draining() bool                     { return j.draining.Load() }
-func (j *jobs) Wake() <-chan struct{}              { return j.wake }
-func (j *jobs) Apply(*fleetv1.WatchResponse) error { return nil }
-func (j *jobs) Answer(*fleetv1.JobAnswer) error    { return nil }
+func (j *jobs) Damaged() []job.Key              { return j.damaged }
+func (j *jobs) Draining() bool                  { return j.draining.Load() }
+func (j *jobs) Wake() <-chan struct{}           { return j.wake }
+func (j *jobs) Answer(*fleetv1.JobAnswer) error { return nil }
+
+func (j *jobs) Apply(m *fleetv1.WatchResponse) error {
+	if j.apply == nil {
+		return nil
+	}
+	return j.apply(m)
+}
 
 // SetLinked must not wait: nobody looks at a link that fails and fails.
 func (j *jobs) Held() ([]job.Repository, uint64) { return nil, 0 }
