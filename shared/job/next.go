@@ -52,6 +52,9 @@ type Effects struct {
 	Order    bool // the agent's desired state is another one now
 	Ended    bool // the job has ended: its location and host slot are free
 	Reopened bool // a job that had been given up lives
+
+	// Contradicted: the agent has told another outcome before, and that one stays.
+	Contradicted bool
 }
 
 // Next is the one place where a job's status changes. It is pure: the same job
@@ -107,6 +110,11 @@ func cancel(j Job, e CancelWished) (Job, Effects, error) {
 }
 
 func report(j Job, r Register) (Job, Effects) {
+	if j.Verdict != nil && !j.Ours {
+		// Final: an agent that was stolen, or put back to an older state, must
+		// not write history anew.
+		return j, Effects{Contradicted: r.Verdict != nil && !r.Verdict.Agrees(*j.Verdict)}
+	}
 	if r.Phase == PhaseNone || stale(j, r) {
 		return j, Effects{}
 	}

@@ -180,11 +180,11 @@ func TestAgentsVerdictIsForEver(t *testing.T) {
 				r := reg(rapid.Uint64Range(1, 4).Draw(t, "inc"), rapid.Uint64Range(1, 9).Draw(t, "ver"), Phase(rapid.IntRange(1, 5).Draw(t, "phase")))
 				history, ev = append(history, r), r
 			case 3:
+				r := verdict(rapid.Uint64Range(1, 4).Draw(t, "inc"), 10, Statuses()[rapid.IntRange(2, 5).Draw(t, "status")])
 				if truth == nil {
-					r := verdict(rapid.Uint64Range(1, 4).Draw(t, "inc"), 10, Statuses()[rapid.IntRange(2, 5).Draw(t, "status")])
 					truth = r.Register.Verdict
-					history, ev = append(history, r), r
 				}
+				history, ev = append(history, r), r
 			case 4:
 				ev = GivenUp{At: t0, Reason: "gone"}
 			case 5:
@@ -221,6 +221,10 @@ func TestAgentsVerdictIsForEver(t *testing.T) {
 			}
 			if truth != nil && (j.Ours || j.Verdict != truth || j.Status != truth.Status) {
 				t.Fatalf("the agent said %s, the job says %s", truth.Status, j.Status)
+			}
+			told, isReport := ev.(Reported)
+			if other := isReport && before.Verdict != nil && !before.Ours && told.Register.Verdict != nil && told.Register.Verdict.Status != truth.Status; other != fx.Contradicted {
+				t.Fatalf("%+v after %s: contradicted is %v", ev, truth.Status, fx.Contradicted)
 			}
 			if j.Wanted() && j.Verdict != nil {
 				t.Fatal("an ended job is still ordered")

@@ -54,3 +54,18 @@ type Verdict struct {
 	Undisturbed  bool
 	LastModified time.Time // of the repository, as borg says
 }
+
+// Agrees says whether both tell the same outcome. What only some versions tell
+// is left out: an older controller has stored a verdict without it.
+func (v Verdict) Agrees(o Verdict) bool {
+	return v.Status == o.Status && v.ErrorCode == o.ErrorCode && sameCode(v.ExitCode, o.ExitCode) &&
+		v.StartedAt.Equal(o.StartedAt) && v.EndedAt.Equal(o.EndedAt) &&
+		v.ArchiveName == o.ArchiveName && v.ArchiveID == o.ArchiveID && v.JournalEnd == o.JournalEnd
+}
+
+func sameCode(a, b *int) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}

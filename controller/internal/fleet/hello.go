@@ -124,7 +124,7 @@ func (s *Service) takeState(tx *store.Tx, se *session, js *fleetv1.JobState) (*f
 		se.claim(key, js.Id)
 		return &fleetv1.JobAnswer{Key: key[:], Action: fleetv1.JobAnswer_ACTION_KEEP, Next: 1, SpecWanted: true}, nil
 	}
-	if j, err = s.takeRegister(tx, j, reg); err != nil {
+	if j, err = s.takeRegister(tx, se, j, reg); err != nil {
 		return nil, err
 	}
 	return s.answerFor(j), nil
@@ -160,8 +160,11 @@ func (s *Service) ownJob(tx *store.Tx, agent string, key job.Key) (job.Job, bool
 	return j, true, nil
 }
 
-func (s *Service) takeRegister(tx *store.Tx, j job.Job, reg job.Register) (job.Job, error) {
+func (s *Service) takeRegister(tx *store.Tx, se *session, j job.Job, reg job.Register) (job.Job, error) {
 	next, fx, err := s.change(tx, j, job.Reported{Register: reg})
+	if fx.Contradicted {
+		return j, s.refuseRewrite(tx, se, j, fmt.Sprintf("that it ended as %s", reg.Verdict.Status))
+	}
 	if err != nil || !fx.Changed {
 		return j, err
 	}

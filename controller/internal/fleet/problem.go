@@ -18,15 +18,17 @@ const (
 
 // noteProblem keeps what a person should look at with the agent's record.
 func (s *Service) noteProblem(ctx context.Context, agent, what string) {
+	s.update(ctx, "note an agent's problem", agent, func(tx *store.Tx) error { return s.putProblem(tx, agent, what) })
+}
+
+func (s *Service) putProblem(tx *store.Tx, agent, what string) error {
 	now := s.now().UTC()
-	s.update(ctx, "note an agent's problem", agent, func(tx *store.Tx) error {
-		a, ok := tx.Agent(agent)
-		if !ok || a.Problem == what && now.Sub(a.ProblemAt) < problemPause {
-			return nil
-		}
-		a.Problem, a.ProblemAt = what, now
-		return tx.PutAgent(a)
-	})
+	a, ok := tx.Agent(agent)
+	if !ok || a.Problem == what && now.Sub(a.ProblemAt) < problemPause {
+		return nil
+	}
+	a.Problem, a.ProblemAt = what, now
+	return tx.PutAgent(a)
 }
 
 // hostOf is what the agent's host calls itself.

@@ -198,10 +198,10 @@ func (s *Service) takeJobReport(tx *store.Tx, se *session, r *fleetv1.JobReport)
 			return err
 		}
 	}
-	if j, err = s.takeRecords(tx, j, r); err != nil {
+	if j, err = s.takeRecords(tx, se, j, reg, r); err != nil {
 		return err
 	}
-	if j, err = s.takeRegister(tx, j, reg); err != nil {
+	if j, err = s.takeRegister(tx, se, j, reg); err != nil {
 		return err
 	}
 	if !known {
@@ -256,17 +256,25 @@ func (s *Service) adopt(tx *store.Tx, se *session, key job.Key, p *fleetv1.JobSp
 }
 
 // takeRecords stores the journal by number: what is known already is skipped,
-// what leaves a hole is refused with the number that is expected.
-func (s *Service) takeRecords(tx *store.Tx, j job.Job, r *fleetv1.JobReport) (job.Job, error) {
-	if len(r.Records) == 0 {
+// what leaves a hole is refused with the number that is expected. What goes on
+// behind the end that the verdict names is left out, and never is a hole: its
+// agent must not break off over what it cannot change.
+func (s *Service) takeRecords(tx *store.Tx, se *session, j job.Job, reg job.Register, r *fleetv1.JobReport) (job.Job, error) {
+	own := upTo(journalEnd(j, reg), r)
+	if len(own) < len(r.Records) {
+		if err := s.refuseRewrite(tx, se, j, "more log lines than its verdict has"); err != nil {
+			return j, err
+		}
+	}
+	if len(own) == 0 {
 		return j, nil
 	}
 	if r.First > j.LogNext {
 		// Aborted: the agent says Hello again and goes on from our number.
 		return j, connect.NewError(connect.CodeAborted, fmt.Errorf("job %d: journal number %d is expected, not %d", j.ID, j.LogNext, r.First))
 	}
-	records := make([]job.Record, 0, len(r.Records))
-	for _, p := range r.Records {
+	records := make([]job.Record, 0, len(own))
+	for _, p := range own {
 		if p.Number >= j.LogNext {
 			records = append(records, wire.ToRecord(p))
 		}

@@ -41,6 +41,7 @@ type session struct {
 	answers     map[job.Key]*fleetv1.JobAnswer // newest answer for each job, not yet sent
 	draining    bool                           // the host takes no new jobs
 	claims      map[job.Key]int64              // ids by which the agent knows jobs that the store does not
+	rewrites    map[int64]struct{}             // jobs that it told anew, and that were logged
 	heardAt     time.Time                      // when the agent last said something
 }
 
@@ -58,6 +59,7 @@ func newSession(id certs.Identity, stateID string, now time.Time) *session {
 		repos:      map[int64]struct{}{},
 		answers:    map[job.Key]*fleetv1.JobAnswer{},
 		claims:     map[job.Key]int64{},
+		rewrites:   map[int64]struct{}{},
 	}
 }
 
