@@ -59,8 +59,7 @@ func (s *Service) hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv
 			held[job.Key(js.Key)] = true
 			out.Jobs = append(out.Jobs, a)
 		}
-		sameState := before.StateID == "" || before.StateID == req.StateId
-		return s.giveUpMissing(tx, id.AgentID, held, sameState)
+		return s.giveUpMissing(tx, before, req.StateId, held)
 	})
 	if err != nil {
 		return nil, err
@@ -97,6 +96,7 @@ func (s *Service) meet(tx *store.Tx, id certs.Identity, req *fleetv1.HelloReques
 		a.ValidFrom, a.CertificateExpiresAt = id.IssuedAt().UTC(), id.NotAfter.UTC()
 	}
 	a.StateID, a.Version, a.Hostname, a.LastContactAt = req.StateId, req.Version, req.Hostname, s.now().UTC()
+	a.MetStore = s.store.ID()
 	if req.Now != nil {
 		a.ClockSkew = req.Now.AsTime().Sub(s.now())
 	}
@@ -175,25 +175,23 @@ func (s *Service) takeRegister(tx *store.Tx, se *session, j job.Job, reg job.Reg
 	return next, nil
 }
 
-// giveUpMissing fails the jobs that the agent once had and has no more. An
-// order that the same state never received is simply sent again; another state
-// cannot say whether the old one had received and run it, so it is given up too.
-func (s *Service) giveUpMissing(tx *store.Tx, agent string, held map[job.Key]bool, sameState bool) error {
+// giveUpMissing fails the jobs that the agent once had and has no more. before
+// is what was known of the agent until this Hello.
+func (s *Service) giveUpMissing(tx *store.Tx, before store.Agent, stateID string, held map[job.Key]bool) error {
 	free := map[string]bool{}
-	restored, _ := s.store.Restored()
-	for _, j := range tx.Active(agent) {
-		mayHaveRun := j.OnAgent() || (j.Sent && !sameState)
-		if held[j.Key] || !mayHaveRun {
+	sameState := before.StateID == "" || before.StateID == stateID
+	for _, j := range tx.Active(before.ID) {
+		if held[j.Key] {
+			continue
+		}
+		reason := s.whyMissing(j, before, sameState)
+		if reason == "" {
 			continue
 		}
 		for _, other := range affected(tx, j) {
 			free[other] = true
 		}
-		ev := job.GivenUp{At: s.now().UTC(), Reason: "the agent came back without it: its state directory was lost or replaced"}
-		if sameState && j.Spec.CreatedAt.Before(restored.TakenAt) {
-			ev.Reason = "the agent has removed it since: it ended after " + moment(restored.TakenAt) + ", when the backup was taken that this controller was restored from, and how is not known any more"
-		}
-		if _, _, err := s.change(tx, j, ev); err != nil {
+		if _, _, err := s.change(tx, j, job.GivenUp{At: s.now().UTC(), Reason: reason}); err != nil {
 			return err
 		}
 	}
@@ -202,7 +200,20 @@ func (s *Service) giveUpMissing(tx *store.Tx, agent string, held map[job.Key]boo
 			return err
 		}
 	}
-	return s.listAgain(tx, agent, held)
+	return s.listAgain(tx, before.ID, held)
+}
+
+// whyMissing says why a job that its agent has not named is given up; empty: it
+// is not. An order that the same state never received is simply sent again;
+// another state cannot say whether the old one had received and run it.
+func (s *Service) whyMissing(j job.Job, before store.Agent, sameState bool) string {
+	if reason := s.whyMissingSinceBackup(j, before, sameState); reason != "" {
+		return reason
+	}
+	if j.OnAgent() || j.Sent && !sameState {
+		return "the agent came back without it: its state directory was lost or replaced"
+	}
+	return ""
 }
 
 // answerFor is our newest word on a job.

@@ -366,3 +366,79 @@ func recipient(t *testing.T) string {
 	must(t, err)
 	return id.Recipient()
 }
+
+// TestJobsThatWaitedInTheBackup may have run since. Nobody says that they were
+// too late, and none that may have run is sent again.
+func TestJobsThatWaitedInTheBackup(t *testing.T) {
+	r := newRig(t)
+	p, away := r.agent("web"), r.agent("away")
+	repo, other := r.repository(p, "/r"), r.repository(away, "/away")
+	p.connect("s")
+	p.disconnect()
+	waits, never := r.start(repo.Path, p.id), r.start(other.Path, away.id)
+	before := r.backup()
+	p.connect("s")
+	o := p.order(waits.ID)
+	sent := r.backup()
+	done := register(5, job.PhaseStarted, job.Completed)
+	p.send(&fleetv1.JobReport{Key: o.Key, Register: done})
+	p.next("done")
+	p.disconnect()
+	if j := r.job(waits.ID); j.Status != job.Completed {
+		t.Fatalf("in truth it is %s", j.Status)
+	}
+	const unknown = "is not known any more"
+
+	for name, b := range map[string]backup{"pending": before, "sent": sent} {
+		t.Run(name+", deadline passed", func(t *testing.T) {
+			again := r.restored(b, true, r.shut)
+			p := p.back(again)
+			again.pass(job.DefaultStartDeadline)
+			if j := again.job(waits.ID); j.Verdict != nil {
+				t.Fatalf("before its host has said anything: %s, %s", j.Status, j.Verdict.ErrorMessage)
+			}
+			p.connect("s")
+			if m := <-p.watch; len(m.Orders) != 0 {
+				t.Errorf("it is sent again: %v", m.Orders)
+			}
+			j := again.job(waits.ID)
+			if j.Status != job.Failed || !j.Ours || j.Verdict.ErrorCode != job.CodeLost || !strings.Contains(j.Verdict.ErrorMessage, unknown) {
+				t.Fatalf("after it: %s, %+v", j.Status, j.Verdict)
+			}
+			p.disconnect()
+			p.connect("s", &fleetv1.JobState{Key: waits.Key[:], Id: waits.ID, Register: done, Next: 1})
+			if j := again.job(waits.ID); j.Status != job.Completed {
+				t.Errorf("its host says that it was completed, and it is %s", j.Status)
+			}
+		})
+		t.Run(name+", in time", func(t *testing.T) {
+			again := r.restored(b, true, r.shut)
+			p := p.back(again)
+			p.connect("s")
+			if o := p.order(waits.ID); o.Desired != fleetv1.Order_DESIRED_RUN {
+				t.Errorf("what the host never had is ordered as %v", o)
+			}
+			p.disconnect()
+			again.pass(job.DefaultStartDeadline) // now it is this store's own to judge
+			if j := again.job(never.ID); j.Verdict != nil {
+				t.Errorf("the job of the host that was not heard of: %s, %s", j.Status, j.Verdict.ErrorMessage)
+			}
+		})
+		t.Run(name+", another state", func(t *testing.T) {
+			again := r.restored(b, true, r.shut)
+			p := p.back(again)
+			p.connect("other")
+			if j := again.job(waits.ID); j.Verdict == nil || !strings.Contains(j.Verdict.ErrorMessage, "not known") && !strings.Contains(j.Verdict.ErrorMessage, "state directory") {
+				t.Errorf("the old state may have run it, and it is %s, %+v", j.Status, j.Verdict)
+			}
+		})
+	}
+
+	// A host that never comes back does not keep its job waiting for ever.
+	again := r.restored(before, true, r.shut)
+	again.pass(job.DefaultStartDeadline + job.LostAfter + time.Second)
+	j := again.job(never.ID)
+	if j.Status != job.Failed || j.Verdict.ErrorCode != job.CodeLost || !strings.Contains(j.Verdict.ErrorMessage, "not been heard of") {
+		t.Errorf("the job of a host that stays away: %s, %+v", j.Status, j.Verdict)
+	}
+}

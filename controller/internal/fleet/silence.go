@@ -62,6 +62,8 @@ func (s *Service) update(ctx context.Context, what string, of any, fn func(*stor
 func (s *Service) overdueEvent(j job.Job) job.Event {
 	now := s.now()
 	switch {
+	case !j.Wanted() && !now.Before(j.Spec.StartDeadline) && s.waitedInBackup(j):
+		return s.overdueSinceBackup(j)
 	case !j.Wanted() && !now.Before(j.Spec.StartDeadline):
 		return job.Expired{At: now}
 	case j.Wanted() && s.silentFor(j.Agent) > s.set.LostAfter:

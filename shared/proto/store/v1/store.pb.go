@@ -189,6 +189,7 @@ type Agent struct {
 	RevokedAt            *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
 	ClockSkew            int64                  `protobuf:"varint,20,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`         // nanoseconds that its clock was ahead at the last Hello
 	EnrolledName         string                 `protobuf:"bytes,21,opt,name=enrolled_name,json=enrolledName,proto3" json:"enrolled_name,omitempty"` // that its host knows, and names archives with; absent: name
+	MetStore             string                 `protobuf:"bytes,30,opt,name=met_store,json=metStore,proto3" json:"met_store,omitempty"`             // id of the store that took its last Hello: another one, if this was restored since
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -366,6 +367,13 @@ func (x *Agent) GetClockSkew() int64 {
 func (x *Agent) GetEnrolledName() string {
 	if x != nil {
 		return x.EnrolledName
+	}
+	return ""
+}
+
+func (x *Agent) GetMetStore() string {
+	if x != nil {
+		return x.MetStore
 	}
 	return ""
 }
@@ -1427,7 +1435,7 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\x0fverdict_is_ours\x18\v \x01(\bR\rverdictIsOurs\x12\x19\n" +
 	"\blog_next\x18\f \x01(\x04R\alogNext\x129\n" +
 	"\n" +
-	"started_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"\x9e\a\n" +
+	"started_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"\xbb\a\n" +
 	"\x05Agent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
@@ -1455,7 +1463,8 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"revoked_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\trevokedAt\x12\x1d\n" +
 	"\n" +
 	"clock_skew\x18\x14 \x01(\x03R\tclockSkew\x12#\n" +
-	"\renrolled_name\x18\x15 \x01(\tR\fenrolledName\x1a9\n" +
+	"\renrolled_name\x18\x15 \x01(\tR\fenrolledName\x12\x1b\n" +
+	"\tmet_store\x18\x1e \x01(\tR\bmetStore\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcf\x02\n" +
