@@ -442,3 +442,37 @@ func TestJobsThatWaitedInTheBackup(t *testing.T) {
 		t.Errorf("the job of a host that stays away: %s, %+v", j.Status, j.Verdict)
 	}
 }
+
+// TestTwoRestoresOfOneBackup: what the first one gave is not given again, and
+// comes back under its id.
+func TestTwoRestoresOfOneBackup(t *testing.T) {
+	r := newRig(t)
+	p, q := r.agent("web"), r.agent("db")
+	r.repository(p, "/r")
+	b := r.backup()
+	r.pass(time.Hour)
+	first := r.restored(b, true, r.shut)
+	p1 := p.back(first)
+	repo := first.repository(p1, "/made-after-the-first-restore")
+	p1.connect("s")
+	j := first.start(repo.Path, p.id)
+	p1.disconnect()
+
+	r.pass(time.Minute)
+	second := r.restored(b, true, r.shut)
+	other := second.repository(q.back(second), "/q")
+	k := second.start(other.Path, q.id)
+	if other.ID == repo.ID || k.ID == j.ID {
+		t.Errorf("ids are given twice: repositories %d and %d, jobs %d and %d", repo.ID, other.ID, j.ID, k.ID)
+	}
+	p2 := p.back(second)
+	done := register(9, job.PhaseStarted, job.Completed)
+	p2.connect("s", &fleetv1.JobState{Key: j.Key[:], Id: j.ID, Register: done, Next: 1})
+	p2.send(&fleetv1.JobReport{Key: j.Key[:], Register: done, Spec: wire.FromSpec(j.Spec), First: 1})
+	if a := p2.next("the job of the first one"); a.Id != j.ID || a.SpecWanted {
+		t.Errorf("it is answered with %v", a)
+	}
+	if now := second.job(j.ID); now.Key != j.Key || now.Status != job.Completed || now.Spec.Repository.ID != repo.ID {
+		t.Errorf("it is %+v", now)
+	}
+}

@@ -110,8 +110,8 @@ func (b *rebuilding) finish(r Restored) error {
 		return err
 	}
 	return firstError(
-		b.set([]byte(nextJobKey), number(uint64(max(1, b.job)+IDsAhead)), 0),
-		b.set([]byte(nextRepositoryKey), number(uint64(max(1, b.repository)+IDsAhead)), 0),
+		b.set([]byte(nextJobKey), number(uint64(max(1, b.job)+r.ahead())), 0),
+		b.set([]byte(nextRepositoryKey), number(uint64(max(1, b.repository)+r.ahead())), 0),
 		b.set([]byte(storeIDKey), []byte(newStoreID()), 0),
 		b.set([]byte(restoredKey), origin, 0),
 	)

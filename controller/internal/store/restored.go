@@ -10,9 +10,23 @@ import (
 	storev1 "borgfleet/shared/proto/store/v1"
 )
 
-// IDsAhead is how far a restored store moves its counters on: ids that were
-// given after the backup was taken are not given to something else.
-const IDsAhead = 1_000_000
+// How far a restored store moves its counters on, so that ids which were given
+// after the backup was taken are not given to something else: a million, and
+// more than any fleet needs for each second since then. The second part keeps
+// restores of one backup apart: each begins behind what the ones before it can
+// have given. A backup of a hundred years makes ids of 3·10^12; JSON's numbers
+// are exact up to 9·10^15.
+const (
+	IDsAhead       = 1_000_000
+	idsEachSecond  = 1_000
+	mostIDsForTime = 100 * 366 * 86400 * idsEachSecond // a clock that is off must not use up the numbers
+)
+
+// ahead is how far the counters of a store go that is made by this restore.
+func (r Restored) ahead() int64 {
+	since := int64(r.At.Sub(r.TakenAt) / time.Second)
+	return IDsAhead + min(max(0, since)*idsEachSecond, mostIDsForTime)
+}
 
 // Restored says where a store comes from that was made from a backup.
 type Restored struct {
