@@ -57,6 +57,12 @@ func (j Job) LogComplete() bool {
 // OnAgent says whether the agent has the job on its disk, as far as is known.
 func (j Job) OnAgent() bool { return j.Register.Phase != PhaseNone }
 
+// Unreadable says whether the agent has the job and cannot tell how it stands.
+// What an agent writes is numbered from 1 on.
+func (j Job) Unreadable() bool {
+	return j.Register.Phase == PhaseVerifying && j.Register.Incarnation == 0
+}
+
 // Wanted says whether the job belongs in its agent's desired state: an order
 // stays there, repeated in every snapshot, until the agent's own verdict is
 // stored or the job is given up.

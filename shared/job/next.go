@@ -29,6 +29,12 @@ type (
 	// Reported: the agent said how the job stands.
 	Reported struct{ Register Register }
 
+	// Unreadable: the agent has the job on its disk and cannot tell how it stands.
+	Unreadable struct {
+		At     time.Time
+		Reason string
+	}
+
 	// GivenUp: the agent came back without the job, or stayed away too long.
 	GivenUp struct {
 		At     time.Time
@@ -42,6 +48,7 @@ type (
 func (Granted) event()      {}
 func (CancelWished) event() {}
 func (Reported) event()     {}
+func (Unreadable) event()   {}
 func (GivenUp) event()      {}
 func (Expired) event()      {}
 
@@ -68,6 +75,8 @@ func Next(j Job, ev Event) (Job, Effects, error) {
 	case Reported:
 		j, fx := report(j, e.Register)
 		return j, fx, nil
+	case Unreadable:
+		return unreadable(j, e)
 	case GivenUp:
 		return giveUp(j, e)
 	case Expired:
@@ -99,6 +108,9 @@ func cancel(j Job, e CancelWished) (Job, Effects, error) {
 		return j, Effects{}, nil
 	}
 	j.CancelRequested, j.CancelledBy = true, e.By
+	if j.Unreadable() {
+		return endUnread(j, e.At)
+	}
 	if j.Sent || j.OnAgent() {
 		// Only the agent knows whether borg has run: its verdict will say.
 		return j, Effects{Changed: true, Store: true, Order: true}, nil
@@ -146,6 +158,36 @@ func stale(j Job, r Register) bool {
 		return j.Register.Newer(r)
 	}
 	return j.OnAgent() && !r.Newer(j.Register)
+}
+
+// unreadable: whether borg has run, or still runs, is not known. The register
+// keeps what was known and counts as older than any that the agent ever wrote,
+// so that whatever can be read again one day is believed.
+func unreadable(j Job, e Unreadable) (Job, Effects, error) {
+	if j.Verdict != nil || j.Unreadable() && j.Register.Reason == e.Reason {
+		return j, Effects{}, nil
+	}
+	r := &j.Register
+	r.Incarnation, r.Version, r.Phase, r.Reason = 0, 0, PhaseVerifying, e.Reason
+	r.BorgRunning, r.BorgPhase, r.BorgPhasePercent = false, "", 0
+	j.Status = statusIn(r.Phase)
+	if j.CancelRequested {
+		return endUnread(j, e.At)
+	}
+	return j, Effects{Changed: true, Store: true}, nil
+}
+
+// endUnread ends the wait for a host that cannot tell, as a person wishes. The
+// word cancelled would say that there is no archive.
+func endUnread(j Job, at time.Time) (Job, Effects, error) {
+	message := "its host cannot read what it knows of this job, and " + orSomebody(j.CancelledBy) + " has ended the wait: whether it did its work is not known"
+	if j.Register.ArchiveName != "" {
+		message += "; look for the archive " + j.Register.ArchiveName
+	}
+	return end(j, Verdict{
+		Status: Failed, EndedAt: at, StartedAt: j.StartedAt(), ArchiveName: j.Register.ArchiveName,
+		ErrorCode: CodeUnverified, ErrorMessage: message,
+	})
 }
 
 func giveUp(j Job, e GivenUp) (Job, Effects, error) {

@@ -58,6 +58,9 @@ func TestNextTable(t *testing.T) {
 		"lost": func(t testing.TB) Job {
 			return must(t, pending(), Granted{}, reg(1, 2, PhaseStarted), GivenUp{At: t0, Reason: "gone"})
 		},
+		"unreadable": func(t testing.TB) Job {
+			return must(t, pending(), Granted{}, reg(1, 2, PhaseStarted), Unreadable{At: t0, Reason: "damaged"})
+		},
 		"cancelled": func(t testing.TB) Job { return must(t, pending(), CancelWished{By: "admin", At: t0}) },
 		"completed": func(t testing.TB) Job { return must(t, pending(), Granted{}, verdict(1, 9, Completed)) },
 	}
@@ -72,6 +75,7 @@ func TestNextTable(t *testing.T) {
 		"give up":  GivenUp{At: t0, Reason: "gone"},
 		"expire":   Expired{At: late},
 		"too soon": Expired{At: t0},
+		"damaged":  Unreadable{At: t0, Reason: "damaged"},
 	}
 	type want struct {
 		status Status
@@ -82,57 +86,62 @@ func TestNextTable(t *testing.T) {
 		"fresh": {
 			"grant": ok(Pending), "cancel": ok(Cancelled), "accepted": ok(Pending), "started": ok(Running),
 			"newest": ok(Running), "verdict": ok(CompletedWithWarnings), "give up": ok(Failed),
-			"expire": ok(Failed), "too soon": {Pending, ErrTooEarly},
+			"expire": ok(Failed), "too soon": {Pending, ErrTooEarly}, "damaged": ok(Running),
 		},
 		"sent": {
 			"grant": ok(Pending), "cancel": ok(Pending), "accepted": ok(Pending), "started": ok(Running),
 			"newest": ok(Running), "verdict": ok(CompletedWithWarnings), "give up": ok(Failed),
-			"expire": {Pending, ErrNotPending}, "too soon": {Pending, ErrNotPending},
+			"expire": {Pending, ErrNotPending}, "too soon": {Pending, ErrNotPending}, "damaged": ok(Running),
 		},
 		"announced": {
 			"grant": ok(Pending), "cancel": ok(Pending), "accepted": ok(Pending), "started": ok(Running),
 			"newest": ok(Running), "verdict": ok(CompletedWithWarnings), "give up": ok(Failed),
-			"expire": {Pending, ErrNotPending}, "too soon": {Pending, ErrNotPending},
+			"expire": {Pending, ErrNotPending}, "too soon": {Pending, ErrNotPending}, "damaged": ok(Running),
 		},
 		"accepted": {
 			"grant": ok(Pending), "cancel": ok(Pending), "accepted": ok(Pending), "started": ok(Running),
 			"newest": ok(Running), "verdict": ok(CompletedWithWarnings), "give up": ok(Failed),
-			"expire": {Pending, ErrNotPending}, "too soon": {Pending, ErrNotPending},
+			"expire": {Pending, ErrNotPending}, "too soon": {Pending, ErrNotPending}, "damaged": ok(Running),
 		},
 		"running": {
 			"grant": ok(Running), "cancel": ok(Running), "accepted": ok(Running), "started": ok(Running),
 			"newest": ok(Running), "verdict": ok(CompletedWithWarnings), "give up": ok(Failed),
-			"expire": {Running, ErrNotPending}, "too soon": {Running, ErrNotPending},
+			"expire": {Running, ErrNotPending}, "too soon": {Running, ErrNotPending}, "damaged": ok(Running),
 		},
 		"locked": {
 			"grant": ok(Pending), "cancel": ok(Pending), "accepted": ok(Pending), "started": ok(Pending),
 			"newest": ok(Running), "verdict": ok(CompletedWithWarnings), "give up": ok(Failed),
-			"expire": {Pending, ErrNotPending}, "too soon": {Pending, ErrNotPending},
+			"expire": {Pending, ErrNotPending}, "too soon": {Pending, ErrNotPending}, "damaged": ok(Running),
 		},
 		"verifying": {
 			"grant": ok(Running), "cancel": ok(Running), "accepted": ok(Running), "started": ok(Running),
 			"newest": ok(Running), "verdict": ok(CompletedWithWarnings), "give up": ok(Failed),
-			"expire": {Running, ErrNotPending}, "too soon": {Running, ErrNotPending},
+			"expire": {Running, ErrNotPending}, "too soon": {Running, ErrNotPending}, "damaged": ok(Running),
 		},
 		"cancelling": {
 			"grant": ok(Running), "cancel": ok(Running), "accepted": ok(Running), "started": ok(Running),
 			"newest": ok(Running), "verdict": ok(CompletedWithWarnings), "give up": ok(Failed),
-			"expire": {Running, ErrNotPending}, "too soon": {Running, ErrNotPending},
+			"expire": {Running, ErrNotPending}, "too soon": {Running, ErrNotPending}, "damaged": ok(Failed),
+		},
+		"unreadable": { // what the agent wrote counts again, a wish ends the wait
+			"grant": ok(Running), "cancel": ok(Failed), "accepted": ok(Pending), "started": ok(Running),
+			"newest": ok(Running), "verdict": ok(CompletedWithWarnings), "give up": ok(Failed),
+			"expire": {Running, ErrNotPending}, "too soon": {Running, ErrNotPending}, "damaged": ok(Running),
 		},
 		"lost": { // the agent's word replaces ours, its old word does not
 			"grant": {Failed, ErrEnded}, "cancel": {Failed, ErrEnded}, "accepted": ok(Failed), "started": ok(Running),
 			"newest": ok(Running), "verdict": ok(CompletedWithWarnings), "give up": {Failed, ErrEnded},
-			"expire": {Failed, ErrEnded}, "too soon": {Failed, ErrEnded},
+			"expire": {Failed, ErrEnded}, "too soon": {Failed, ErrEnded}, "damaged": ok(Failed),
 		},
 		"cancelled": {
 			"grant": {Cancelled, ErrEnded}, "cancel": {Cancelled, ErrEnded}, "accepted": ok(Pending), "started": ok(Running),
 			"newest": ok(Running), "verdict": ok(CompletedWithWarnings), "give up": {Cancelled, ErrEnded},
-			"expire": {Cancelled, ErrEnded}, "too soon": {Cancelled, ErrEnded},
+			"expire": {Cancelled, ErrEnded}, "too soon": {Cancelled, ErrEnded}, "damaged": ok(Cancelled),
 		},
 		"completed": {
 			"grant": {Completed, ErrEnded}, "cancel": {Completed, ErrEnded}, "accepted": ok(Completed), "started": ok(Completed),
 			"newest": ok(Completed), "verdict": ok(Completed), "give up": {Completed, ErrEnded},
-			"expire": {Completed, ErrEnded}, "too soon": {Completed, ErrEnded},
+			"expire": {Completed, ErrEnded}, "too soon": {Completed, ErrEnded}, "damaged": ok(Completed),
 		},
 	}
 	for sname, mk := range states {
@@ -171,7 +180,7 @@ func TestAgentsVerdictIsForEver(t *testing.T) {
 		history := []Reported{}
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			var ev Event
-			switch rapid.IntRange(0, 6).Draw(t, "event") {
+			switch rapid.IntRange(0, 7).Draw(t, "event") {
 			case 0:
 				ev = Granted{}
 			case 1:
@@ -193,6 +202,8 @@ func TestAgentsVerdictIsForEver(t *testing.T) {
 				if len(history) > 0 {
 					ev = rapid.SampledFrom(history).Draw(t, "repeat")
 				}
+			case 7:
+				ev = Unreadable{At: t0, Reason: "damaged"}
 			}
 			if ev == nil {
 				continue

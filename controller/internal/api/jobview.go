@@ -36,7 +36,7 @@ func jobCore(v fleet.JobView, now time.Time) rest.JobCore {
 		LogComplete:     v.LogComplete(),
 	}
 	core.Progress = int(core.ProgressDetails.ProgressPercent)
-	if v.Status == job.Pending {
+	if !v.Status.Final() {
 		core.WaitingFor = orNull(v.WaitingFor)
 	}
 	if v.Verdict != nil {

@@ -16,6 +16,8 @@ const (
 	waitDraining = "host draining"
 	waitRevoked  = "agent revoked"
 	waitAccepted = "starting on the host"
+
+	sayVerifying = "verifying" // an agent's reason that says no more than the phase
 )
 
 // world is what a decision about one host's jobs looks at. Both the committer
@@ -158,8 +160,12 @@ func (s *Service) world(a store.Agent, onHost []job.Job, at func(...string) []jo
 	return w
 }
 
-// waitingFor is the reason that people see beside a pending job.
+// waitingFor is the reason that people see beside a pending job, or beside one
+// whose outcome is not known yet.
 func (s *Service) waitingFor(j job.Job) string {
+	if j.Status == job.Running && j.Register.Phase == job.PhaseVerifying && j.Register.Reason != sayVerifying {
+		return j.Register.Reason
+	}
 	if j.Status != job.Pending {
 		return ""
 	}

@@ -124,11 +124,18 @@ func (s *Service) takeState(tx *store.Tx, se *session, js *fleetv1.JobState) (*f
 		se.claim(key, js.Id)
 		return &fleetv1.JobAnswer{Key: key[:], Action: fleetv1.JobAnswer_ACTION_KEEP, Next: 1, SpecWanted: true}, nil
 	}
+	if reg.Phase == job.PhaseNone && reg.Verdict == nil {
+		reg = job.Register{Phase: job.PhaseVerifying, Reason: unreadable}
+	}
 	if j, err = s.takeRegister(tx, se, j, reg); err != nil {
 		return nil, err
 	}
 	return s.answerFor(j), nil
 }
+
+// unreadable is what people read of a job that its host names and tells nothing
+// of: its directory there is damaged.
+const unreadable = "its host has this job and cannot read what became of it; look at the agent's log there, or cancel the job to end the wait"
 
 // refuses says whether err is about one job that an agent told wrongly, or that
 // is not its own. That one is left out; the agent's others are not its hostages.
@@ -161,7 +168,11 @@ func (s *Service) ownJob(tx *store.Tx, agent string, key job.Key) (job.Job, bool
 }
 
 func (s *Service) takeRegister(tx *store.Tx, se *session, j job.Job, reg job.Register) (job.Job, error) {
-	next, fx, err := s.change(tx, j, job.Reported{Register: reg})
+	var ev job.Event = job.Reported{Register: reg}
+	if tellsNothing(j, reg) {
+		ev = job.Unreadable{At: s.now().UTC(), Reason: reg.Reason}
+	}
+	next, fx, err := s.change(tx, j, ev)
 	if fx.Contradicted {
 		return j, s.refuseRewrite(tx, se, j, fmt.Sprintf("that it ended as %s", reg.Verdict.Status))
 	}
@@ -173,6 +184,16 @@ func (s *Service) takeRegister(tx *store.Tx, se *session, j job.Job, reg job.Reg
 		return next, s.dispatchAfter(tx, next)
 	}
 	return next, nil
+}
+
+// tellsNothing: a register that its agent did not write as the job went on, but
+// made up to say why it has no better one. Such a one is not numbered, or has
+// fallen behind what was known. A look-up that goes on gives no reason of its own.
+func tellsNothing(j job.Job, reg job.Register) bool {
+	if reg.Verdict != nil || reg.Phase != job.PhaseVerifying {
+		return false
+	}
+	return reg.Incarnation == 0 || reg.Reason != sayVerifying && (j.Unreadable() || j.Register.Newer(reg))
 }
 
 // giveUpMissing fails the jobs that the agent once had and has no more. before
@@ -223,7 +244,7 @@ func (s *Service) answerFor(j job.Job) *fleetv1.JobAnswer {
 		Action: fleetv1.JobAnswer_ACTION_KEEP, Follow: s.followers.has(j.ID),
 	}
 	switch {
-	case j.Verdict == nil && j.CancelRequested:
+	case j.CancelRequested && (j.Verdict == nil || j.Ours && j.OnAgent()):
 		a.Action = fleetv1.JobAnswer_ACTION_CANCEL
 	case j.LogComplete():
 		a.Action = fleetv1.JobAnswer_ACTION_FORGET

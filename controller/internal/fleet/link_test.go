@@ -12,6 +12,7 @@ import (
 	"connectrpc.com/connect"
 
 	"borgfleet/certs"
+	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
@@ -450,5 +451,69 @@ func TestRevokedAgent(t *testing.T) {
 	if err := a.stream.Send(&fleetv1.ReportRequest{AppliedRevision: 1}); err == nil {
 		err = <-a.broke
 		wantCode(t, "open stream", err, connect.CodePermissionDenied)
+	}
+}
+
+// TestAJobThatItsHostCannotRead is shown with the reason and keeps nobody
+// waiting; what can be read again counts, and a person can end the wait.
+func TestAJobThatItsHostCannotRead(t *testing.T) {
+	mended := wire.FromRegister(job.Register{Incarnation: 1, Version: 1, Phase: job.PhaseVerifying, Reason: "its register is damaged"})
+	for name, damaged := range map[string]*fleetv1.Register{"named only": nil, "with a reason": mended} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			a := r.agent("a")
+			r.repository(a, "/r")
+			r.repository(a, "/other")
+			a.connect("s1")
+			j := r.start("/r", "")
+			started := register(7, job.PhaseStarted, "")
+			started.ArchiveName = "a-r-1"
+			a.send(&fleetv1.JobReport{Key: a.order(j.ID).Key, Register: started})
+			a.next("started")
+			same, other := r.start("/r", ""), r.start("/other", "")
+			name := &fleetv1.JobState{Key: j.Key[:], Id: j.ID, Register: damaged, Next: 1}
+			a.disconnect()
+			a.connect("s1", name)
+			v, err := r.s.Job(t.Context(), j.ID)
+			must(t, err)
+			want := damaged.GetReason()
+			if want == "" {
+				want = unreadable
+			}
+			if v.Status != job.Running || v.Register.Phase != job.PhaseVerifying || v.WaitingFor != want || v.StartedAt().IsZero() {
+				t.Errorf("it is shown as %s, waiting for %q: %+v", v.Status, v.WaitingFor, v.Register)
+			}
+			a.order(same.ID) // neither location nor host slot
+			a.send(&fleetv1.JobReport{Key: same.Key[:], Register: register(2, job.PhaseStarted, job.Completed)})
+			a.order(other.ID)
+			a.disconnect()
+
+			// It can be read again, and is as it was.
+			a.connect("s1", &fleetv1.JobState{Key: j.Key[:], Id: j.ID, Register: started, Next: 1})
+			if v, _ := r.s.Job(t.Context(), j.ID); v.Register.Phase != job.PhaseStarted || v.WaitingFor != "" {
+				t.Errorf("read again it is %+v", v.Register)
+			}
+			a.disconnect()
+			a.connect("s1", name)
+			if _, err := r.s.Cancel(t.Context(), j.ID, "eve"); fault.Of(err).Code != "job_ended" {
+				t.Errorf("the cancel is answered with %v", err)
+			}
+			now := r.job(j.ID)
+			if now.Status != job.Failed || now.Verdict.ErrorCode != job.CodeUnverified || !strings.Contains(now.Verdict.ErrorMessage, "archive a-r-1") || !strings.Contains(now.Verdict.ErrorMessage, "eve") {
+				t.Errorf("after the cancel: %s, %+v", now.Status, now.Verdict)
+			}
+			a.disconnect()
+			if resp := a.connect("s1", name); resp.Jobs[0].Action != fleetv1.JobAnswer_ACTION_CANCEL {
+				t.Errorf("the host, which may be able to end it, is answered with %v", resp.Jobs[0])
+			}
+			if now := r.job(j.ID); now.Status != job.Failed {
+				t.Errorf("naming it again has made it %s", now.Status)
+			}
+			a.send(&fleetv1.JobReport{Key: j.Key[:], Register: register(9, job.PhaseStarted, job.Completed)})
+			a.next("the truth")
+			if now := r.job(j.ID); now.Status != job.Completed {
+				t.Errorf("the truth has made it %s", now.Status)
+			}
+		})
 	}
 }

@@ -13,7 +13,7 @@ type JobView struct {
 	AgentName         string
 	AgentOnline       bool
 	LastContactAt     time.Time // zero: never
-	WaitingFor        string    // empty unless pending
+	WaitingFor        string    // empty unless pending, or the outcome cannot be looked up
 	MaintenanceStatus string    // of a backup; empty: null
 	ParentID          int64     // 0: none
 	LogLines          uint64    // lines stored so far
