@@ -58,8 +58,12 @@ func (r *Reader) Read(from uint64, maxBytes int) ([]*fleetv1.Record, uint64, err
 	return r.read(from, end, maxBytes)
 }
 
-// Close closes the segment that is being read.
-func (r *Reader) Close() error { return r.leave() }
+// Close closes the segment that is being read, and gives back the memory for it:
+// between 128 KiB and some MiB, of each job that anybody has read.
+func (r *Reader) Close() error {
+	r.mem = nil
+	return r.leave()
+}
 
 func (r *Reader) read(from, end uint64, maxBytes int) ([]*fleetv1.Record, uint64, error) {
 	from = max(from, 1)

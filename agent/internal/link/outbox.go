@@ -72,7 +72,7 @@ func (o *outbox) begin() error {
 		if err != nil {
 			return fmt.Errorf("job %s: %w", key, err)
 		}
-		o.cursors[key] = &cursor{dir: dir, reader: dir.NewReader(), next: 1, said: reg}
+		o.start(dir).said = reg
 	}
 	for _, a := range o.c.hello.heard.Jobs {
 		if err := o.c.l.o.Jobs.Answer(a); err != nil {
@@ -90,9 +90,11 @@ func (o *outbox) begin() error {
 		if a.SpecWanted {
 			cu.spec, cu.said = true, job.Register{}
 		}
-		if a.Action != fleetv1.JobAnswer_ACTION_FORGET {
-			o.dirty[key] = struct{}{}
+		if a.Action == fleetv1.JobAnswer_ACTION_FORGET {
+			delete(o.cursors, key)
+			continue
 		}
+		o.dirty[key] = struct{}{}
 	}
 	return nil
 }
@@ -234,6 +236,16 @@ func (o *outbox) hear() {
 	for key, a := range answers {
 		cu := o.cursors[key]
 		if cu == nil {
+			dir, ok := o.c.l.o.Jobs.Dir(key)
+			if !ok || !a.SpecWanted {
+				continue
+			}
+			cu = o.start(dir)
+		}
+		if a.Action == fleetv1.JobAnswer_ACTION_FORGET && !a.SpecWanted {
+			// All of it is there. Should more be wanted, another cursor begins.
+			cu.reader.Close()
+			delete(o.cursors, key)
 			continue
 		}
 		cu.follow = a.Follow
@@ -316,19 +328,26 @@ func (o *outbox) hold(cu *cursor, records []*fleetv1.Record) bool {
 
 // cursor finds a job's cursor, or begins one for a job that is newer than the
 // Hello. Without an id the controller may not know it: then its spec goes along.
+// Of one that the controller has all of, nothing is to be said, and no cursor kept.
 func (o *outbox) cursor(key job.Key) (*cursor, error) {
 	if cu := o.cursors[key]; cu != nil {
 		return cu, nil
 	}
 	dir, ok := o.c.l.o.Jobs.Dir(key)
-	if !ok {
+	if !ok || dir.Replicated() {
 		return nil, nil
 	}
 	id, err := dir.ID()
 	if err != nil {
 		return nil, err
 	}
-	cu := &cursor{dir: dir, reader: dir.NewReader(), next: 1, spec: id == 0}
-	o.cursors[key] = cu
+	cu := o.start(dir)
+	cu.spec = id == 0
 	return cu, nil
+}
+
+func (o *outbox) start(dir *jobdir.Dir) *cursor {
+	cu := &cursor{dir: dir, reader: dir.NewReader(), next: 1}
+	o.cursors[dir.Key()] = cu
+	return cu
 }

@@ -3,6 +3,7 @@ package link
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"borgfleet/agent/internal/jobdir"
@@ -142,4 +143,48 @@ func TestABacklogDoesNotWait(t *testing.T) {
 	if got != lines {
 		t.Errorf("%d lines of %d", got, lines)
 	}
+}
+
+// TestReportedJobsTakeNoMemory: a connection lasts for months, and has told of
+// thousands of jobs by then.
+func TestReportedJobsTakeNoMemory(t *testing.T) {
+	j := newJobs(t)
+	const all = 500
+	for range all {
+		j.end(j.make(job.PhaseAccepted), "a line")
+	}
+	r := newRig(j)
+	before := heap()
+	for _, dir := range j.Dirs() {
+		j.change(dir.Key(), false)
+		r.wantReports(t, 1)
+	}
+	if took := heap() - before; took > 8<<20 {
+		t.Errorf("%d jobs hold %d KiB when they are told", all, took>>10)
+	}
+	for _, dir := range j.Dirs() {
+		key := dir.Key()
+		must(t, dir.SetReplicated())
+		r.outbox.c.answers[key] = &fleetv1.JobAnswer{Key: key[:], Next: 2, Action: fleetv1.JobAnswer_ACTION_FORGET}
+		j.change(key, false) // by the note that was just made
+	}
+	r.wantReports(t, 0)
+	if n := len(r.outbox.cursors); n != 0 {
+		t.Errorf("%d cursors are left", n)
+	}
+	// The controller was restored from a backup, and knows nothing of one.
+	one := j.Dirs()[0]
+	key := one.Key()
+	must(t, one.UnsetReplicated())
+	r.outbox.c.answers[key] = &fleetv1.JobAnswer{Key: key[:], Next: 1, SpecWanted: true}
+	if m := r.wantReports(t, 1); m[0].Spec == nil || len(m[0].Records) != 1 {
+		t.Errorf("%v", m[0])
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
