@@ -24,7 +24,7 @@ func (d *Dir) TryLock() (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock job: %w", err)
 	}
-	if err := flock(f, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := flockPatiently(f); err != nil {
 		f.Close()
 		return nil, lockError("lock job", err)
 	}
@@ -59,7 +59,7 @@ func (l *Lock) File() *os.File { return l.f }
 func (l *Lock) Close() error { return l.f.Close() }
 
 // Locked says whether some process holds the directory's lock. It probes with
-// a shared lock, which never makes a TryLock elsewhere wait.
+// a shared lock, for microseconds; see flockPatiently for who meets that.
 func (d *Dir) Locked() bool { return probe(d.file(fileLock)) }
 
 // BorgRunning says whether a borg of this job lives.
@@ -72,14 +72,7 @@ func (d *Dir) BorgLock() (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("take borg.lock: %w", err)
 	}
-	// A probe holds it for microseconds; only a borg holds it for longer.
-	for range 100 {
-		if err = flock(f, unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
-	if err != nil {
+	if err := flockPatiently(f); err != nil {
 		f.Close()
 		return nil, lockError("take borg.lock", err)
 	}
@@ -125,6 +118,18 @@ func probe(path string) bool {
 	}
 	defer f.Close()
 	return errors.Is(flock(f, unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+// flockPatiently takes a lock, although somebody may just look whether it is held:
+// that fails a lock that does not wait. Who holds it for longer is no prober.
+func flockPatiently(f *os.File) (err error) {
+	for range 100 {
+		if err = flock(f, unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return err
 }
 
 func flock(f *os.File, how int) error {

@@ -89,3 +89,20 @@ func TestHoldersAreOnlyHolders(t *testing.T) {
 	must(t, hs[0].Signal(unix.SIGTERM)) // gone: no error, and nobody is hit
 	hs[0].Close()
 }
+
+// TestALookIsNoHolder: whoever looks whether a job runs must not make the one that
+// takes the lock believe that a job process does.
+func TestALookIsNoHolder(t *testing.T) {
+	d := newDir(t)
+	lock, err := d.TryLock()
+	must(t, err)
+	must(t, lock.Close())
+	look, err := os.Open(d.file(fileLock))
+	must(t, err)
+	must(t, flock(look, unix.LOCK_SH|unix.LOCK_NB))
+	time.AfterFunc(10*time.Millisecond, func() { look.Close() })
+	if lock, err = d.TryLock(); err != nil {
+		t.Fatal(err)
+	}
+	must(t, lock.Close())
+}

@@ -111,12 +111,13 @@ func (j *Journal) drop(firsts []uint64) error {
 	return j.store.syncDir()
 }
 
-// skipTo makes sure that no number below to is used again.
+// skipTo makes sure that no number below to is used again. What a reader asks for
+// of the hole is told as missing, number by number; a record that counted all of
+// it would count it twice.
 func (j *Journal) skipTo(to uint64) {
 	if to <= j.next {
 		return
 	}
-	from := j.next
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.cur != nil { // a segment has no holes: behind one, a new one begins
@@ -125,8 +126,6 @@ func (j *Journal) skipTo(to uint64) {
 	}
 	// Below it all is published, or on the controller.
 	j.next, j.synced, j.doubtful = to, to, false
-	j.lost.add(to-from, fmt.Sprintf("records %d to %d were lost on the agent's disk", from, to-1), 0, j.now())
-	j.write(nil)
 }
 
 // lostRecord stands for a number that is on no disk any more. A reader gives one
