@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"borgfleet/agent/internal/atomicfile"
 )
 
 // wrapperAge is how long the version of a binary is believed that does not
@@ -97,7 +99,7 @@ func (c *VersionCache) fresh(e cacheEntry) bool {
 	return left > 0 && left <= wrapperAge
 }
 
-// store writes the whole cache by rename. Errors are not worth a word: the
+// store replaces the whole cache. Errors are not worth a word: the
 // price is a quarter of a second.
 func (c *VersionCache) store(path string, e cacheEntry) {
 	c.mu.Lock()
@@ -115,14 +117,7 @@ func (c *VersionCache) store(path string, e cacheEntry) {
 	if err != nil {
 		return
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(c.file), ".borg-version-*") // mode 0600
-	if err != nil {
-		return
-	}
-	_, err = tmp.Write(b)
-	if tmp.Close() != nil || err != nil || os.Rename(tmp.Name(), c.file) != nil {
-		_ = os.Remove(tmp.Name())
-	}
+	_ = atomicfile.Swap(c.file, b)
 }
 
 // binaryKey is equal while the binary is the same. lasting says whether that

@@ -12,7 +12,7 @@
 //	journal/     the log, append-only
 //	*.fifo       borg's stderr and stdout
 //	*.spool      what was taken out of them and is not journalled yet
-//	exit         how borg ended, until the verdict says it
+//	exit         how borg ended; read while there is no verdict that says it
 //	verdict      the last word, written once
 //
 // desired, acked and id are the daemon's; all else is written by the holder of
