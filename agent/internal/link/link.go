@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"borgfleet/agent/internal/jobdir"
@@ -85,6 +86,7 @@ type Link struct {
 	expired bool      // the controller says so of the certificate; only connect looks at it
 
 	signOfLife time.Duration
+	daemonID   string // tells the controller this daemon from any other with its identity
 }
 
 // New makes a link; Run dials.
@@ -92,7 +94,7 @@ func New(o Options) *Link {
 	if o.Proxy == nil {
 		o.Proxy = http.ProxyFromEnvironment
 	}
-	l := &Link{o: o, log: o.Logger, signOfLife: signOfLife}
+	l := &Link{o: o, log: o.Logger, signOfLife: signOfLife, daemonID: uuid.NewString()}
 	l.status.Store(&outage{why: "not tried yet"})
 	l.cred.Store(o.Credential)
 	return l
@@ -266,11 +268,16 @@ func (l *Link) hello(ctx context.Context, client fleetv1connect.FleetServiceClie
 	if err != nil {
 		return nil, fmt.Errorf("ask for the host's name: %w", err)
 	}
+	boot, err := jobdir.BootID()
+	if err != nil {
+		return nil, err
+	}
 	req := &fleetv1.HelloRequest{
 		Protocol: version.Protocol, Version: version.String(),
 		StateId: l.o.Identity.StateID, Now: timestamppb.New(l.o.Now()),
 		Hostname: host, Borg: l.o.Borg(ctx), Draining: l.o.Jobs.Draining(),
 		Name: l.o.Identity.Name, AgeRecipient: l.o.Recipient,
+		BootId: boot, DaemonId: l.daemonID,
 	}
 	l.o.Jobs.TakeChanged() // the Hello says all of it
 	for _, d := range l.o.Jobs.Dirs() {

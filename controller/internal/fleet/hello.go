@@ -31,15 +31,12 @@ func (s *Service) hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv
 	if req.StateId == "" {
 		return nil, fault.New(fault.Malformed, "state_id_missing", "the Hello names no state")
 	}
-	if old := s.session(id.AgentID); old != nil && old.stateID != req.StateId && old.online() {
-		s.log.Warn("second machine with one identity refused", "agent", id.AgentID, "host", req.Hostname)
-		s.noteProblem(ctx, id.AgentID, fmt.Sprintf("a second machine with this agent's identity (host %s, now connected: %s) was refused: one is a copy of the other; enrol the copy as an agent of its own", clip(req.Hostname), s.hostOf(id.AgentID)))
-		return nil, fault.New(fault.Conflict, "agent_cloned",
-			"another machine with this agent's identity is connected right now; if this one is a copy, enrol it as a new agent")
+	old := s.session(id.AgentID)
+	if err := s.refuseSecond(ctx, old, req); err != nil {
+		return nil, err
 	}
 
-	se := newSession(id, req.StateId, s.now())
-	se.draining = req.Draining
+	se := newSession(id, req, s.now())
 	out := &fleetv1.HelloResponse{Epoch: se.epoch}
 	err = s.store.Update(ctx, func(tx *store.Tx) error {
 		out.Jobs = out.Jobs[:0]
@@ -64,7 +61,7 @@ func (s *Service) hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv
 	if err != nil {
 		return nil, err
 	}
-	if err := s.begin(se); err != nil {
+	if err := s.begin(se, old); err != nil {
 		return nil, err
 	}
 	if skew := s.now().Sub(req.Now.AsTime()).Abs(); req.Now != nil && skew > clockSkew {

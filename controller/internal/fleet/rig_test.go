@@ -68,6 +68,7 @@ func (r *rig) serve(dir string) {
 	t.Cleanup(func() { st.Close() })
 	set := DefaultSettings()
 	set.CancelWait, set.InitWait = 100*time.Millisecond, 10*time.Second
+	set.AnswerWait = answerWait
 	set.ListWait, set.ContentsWait = 10*time.Second, 10*time.Second
 	r.s = New(Options{Store: r.st, Authority: r.ca, ShutOut: r.shut, AgentURL: "https://127.0.0.1:1", Settings: set, Logger: log, Now: r.clock})
 	r.keep()
@@ -121,6 +122,9 @@ type puppet struct {
 	cred   *certs.Credential
 	client fleetv1connect.FleetServiceClient
 	http   *http.Transport
+
+	daemon string // that its Hello names; empty: an older agent
+	boot   string
 
 	epoch  string
 	watch  chan *fleetv1.WatchResponse
@@ -203,6 +207,7 @@ func (p *puppet) hello(stateID string, jobs ...*fleetv1.JobState) *fleetv1.Hello
 	p.t.Helper()
 	resp, err := p.client.Hello(p.t.Context(), &fleetv1.HelloRequest{
 		Protocol: version.Protocol, Version: "test", StateId: stateID, Hostname: "h", Jobs: jobs, Now: timestamppb.New(p.now()),
+		DaemonId: p.daemon, BootId: p.boot,
 	})
 	if err != nil {
 		p.t.Fatalf("hello: %v", err)

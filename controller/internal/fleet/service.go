@@ -43,6 +43,7 @@ type Settings struct {
 	LostAfter       time.Duration // silence, in controller uptime, after which a job is given up
 	ContactLost     time.Duration // silence after which a job stops holding its location
 	ConfirmSnapshot time.Duration // an unconfirmed revision gets a fresh snapshot after this
+	AnswerWait      time.Duration // how long a daemon may take to show that it lives, when a second one comes
 	CancelWait      time.Duration // how long a cancel waits for borg to be gone
 	InitWait        time.Duration // how long registering a repository waits for borg
 	ListWait        time.Duration // how long a refresh of the archives waits for borg
@@ -57,6 +58,7 @@ func DefaultSettings() Settings {
 		LostAfter:       job.LostAfter,
 		ContactLost:     job.ContactLost,
 		ConfirmSnapshot: 30 * time.Second,
+		AnswerWait:      5 * time.Second,
 		CancelWait:      10 * time.Second,
 		InitWait:        10 * time.Second,
 		ListWait:        10 * time.Second,

@@ -17,11 +17,13 @@ import (
 // session is one epoch of one agent: from a Hello to the next, or to the end
 // of its Report stream. It holds no truth, only what must still be said.
 type session struct {
-	id      certs.Identity // of the certificate that it began with
-	agent   string
-	epoch   string
-	stateID string
-	began   time.Time
+	id       certs.Identity // of the certificate that it began with
+	agent    string
+	epoch    string
+	stateID  string
+	bootID   string // empty: not told
+	daemonID string // empty: an older agent
+	began    time.Time
 
 	ctx context.Context // ends with the epoch, and ends the streams with it
 	end context.CancelCauseFunc
@@ -38,6 +40,7 @@ type session struct {
 	revision    uint64                         // newest revision sent
 	applied     uint64                         // newest revision the agent has on disk
 	unconfirmed time.Time                      // since when revision > applied; zero: it is not
+	asked       []asked                        // who waits for a sign that the agent lives
 	answers     map[job.Key]*fleetv1.JobAnswer // newest answer for each job, not yet sent
 	draining    bool                           // the host takes no new jobs
 	claims      map[job.Key]int64              // ids by which the agent knows jobs that the store does not
@@ -48,10 +51,11 @@ type session struct {
 // errNewEpoch ends an epoch for a newer one. Agents retry it.
 var errNewEpoch = connect.NewError(connect.CodeAborted, errors.New("this epoch has ended: say Hello again"))
 
-func newSession(id certs.Identity, stateID string, now time.Time) *session {
+func newSession(id certs.Identity, req *fleetv1.HelloRequest, now time.Time) *session {
 	ctx, end := context.WithCancelCause(context.Background())
 	return &session{
-		id: id, agent: id.AgentID, stateID: stateID, began: now, heardAt: now, epoch: uuid.NewString(),
+		id: id, agent: id.AgentID, began: now, heardAt: now, epoch: uuid.NewString(),
+		stateID: req.StateId, bootID: req.BootId, daemonID: req.DaemonId, draining: req.Draining,
 		ctx: ctx, end: end,
 		watchWake:  make(chan struct{}, 1),
 		answerWake: make(chan struct{}, 1),
@@ -117,6 +121,7 @@ func (se *session) confirm(applied uint64, now time.Time) {
 		return
 	}
 	se.applied = applied
+	se.tellAsked()
 	se.unconfirmed = now
 	if se.applied == se.revision {
 		se.unconfirmed = time.Time{}
@@ -166,14 +171,19 @@ func (se *session) drains(now bool) (changed bool) {
 }
 
 // begin opens a new epoch and ends the agent's older one, unless the controller
-// stops: then it says when to come back.
-func (s *Service) begin(se *session) error {
+// stops: then it says when to come back. An epoch that began after over was
+// looked at has to be looked at itself: it comes back for that.
+func (s *Service) begin(se, over *session) error {
 	s.mu.Lock()
 	if s.farewell != nil {
 		defer s.mu.Unlock()
 		return goingAway(s.farewell.next())
 	}
 	old := s.sessions[se.agent]
+	if old != nil && old != over && old.daemonID != se.daemonID {
+		defer s.mu.Unlock()
+		return errNewEpoch
+	}
 	s.sessions[se.agent] = se
 	s.mu.Unlock()
 	if old != nil {

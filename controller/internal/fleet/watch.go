@@ -50,13 +50,13 @@ func (s *Service) serveWatch(ctx context.Context, req *fleetv1.WatchRequest, out
 
 // snapshot says everything. Marks that were set before are covered by it.
 func (s *Service) snapshot(se *session) *fleetv1.WatchResponse {
-	m := se.nextRevision(s)
-	m.Snapshot = true
 	se.mu.Lock()
 	clear(se.orders)
 	clear(se.repos)
 	se.resnapshot = false
 	se.mu.Unlock()
+	m := se.nextRevision(s) // after that: a snapshot that is asked for from now on is another one
+	m.Snapshot = true
 	for _, j := range s.store.Active(se.agent) {
 		if j.Wanted() {
 			m.Orders = append(m.Orders, s.orderFor(j))

@@ -729,6 +729,8 @@ type HelloRequest struct {
 	Draining      bool                   `protobuf:"varint,8,opt,name=draining,proto3" json:"draining,omitempty"`                             // see ReportRequest
 	Name          string                 `protobuf:"bytes,9,opt,name=name,proto3" json:"name,omitempty"`                                      // as enrolled; for a controller whose store was restored and does not know this agent
 	AgeRecipient  string                 `protobuf:"bytes,10,opt,name=age_recipient,json=ageRecipient,proto3" json:"age_recipient,omitempty"` // for the same
+	BootId        string                 `protobuf:"bytes,20,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`                   // of the host's running kernel; empty: not known
+	DaemonId      string                 `protobuf:"bytes,21,opt,name=daemon_id,json=daemonId,proto3" json:"daemon_id,omitempty"`             // random, made at the daemon's start: tells one that reconnects from a second one. Empty: an older agent
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -829,6 +831,20 @@ func (x *HelloRequest) GetName() string {
 func (x *HelloRequest) GetAgeRecipient() string {
 	if x != nil {
 		return x.AgeRecipient
+	}
+	return ""
+}
+
+func (x *HelloRequest) GetBootId() string {
+	if x != nil {
+		return x.BootId
+	}
+	return ""
+}
+
+func (x *HelloRequest) GetDaemonId() string {
+	if x != nil {
+		return x.DaemonId
 	}
 	return ""
 }
@@ -2742,7 +2758,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"BorgBinary\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
-	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xd0\x02\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\"\x86\x03\n" +
 	"\fHelloRequest\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\x05R\bprotocol\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x19\n" +
@@ -2754,7 +2770,9 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\bdraining\x18\b \x01(\bR\bdraining\x12\x12\n" +
 	"\x04name\x18\t \x01(\tR\x04name\x12#\n" +
 	"\rage_recipient\x18\n" +
-	" \x01(\tR\fageRecipient\"p\n" +
+	" \x01(\tR\fageRecipient\x12\x17\n" +
+	"\aboot_id\x18\x14 \x01(\tR\x06bootId\x12\x1b\n" +
+	"\tdaemon_id\x18\x15 \x01(\tR\bdaemonId\"p\n" +
 	"\bJobState\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x03R\x02id\x12.\n" +
