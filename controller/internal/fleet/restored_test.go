@@ -376,6 +376,7 @@ func TestJobsThatWaitedInTheBackup(t *testing.T) {
 	p.connect("s")
 	p.disconnect()
 	waits, never := r.start(repo.Path, p.id), r.start(other.Path, away.id)
+	behind := r.start(repo.Path, p.id) // waits for that one
 	before := r.backup()
 	p.connect("s")
 	o := p.order(waits.ID)
@@ -420,6 +421,9 @@ func TestJobsThatWaitedInTheBackup(t *testing.T) {
 			}
 			p.disconnect()
 			again.pass(job.DefaultStartDeadline) // now it is this store's own to judge
+			if j := again.job(behind.ID); j.Verdict == nil || j.Verdict.ErrorCode != job.CodeDeadline {
+				t.Errorf("the job that its host never had, and that was never sent: %s, %+v", j.Status, j.Verdict)
+			}
 			if j := again.job(never.ID); j.Verdict != nil {
 				t.Errorf("the job of the host that was not heard of: %s, %s", j.Status, j.Verdict.ErrorMessage)
 			}
