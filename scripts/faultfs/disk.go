@@ -34,7 +34,8 @@ type disk struct {
 	lastID  uint64
 	backlog backlog
 	stats   Stats
-	limit   int64 // of stats.Used; negative: none
+	limit   int64  // of stats.Used; negative: none
+	nth     uint64 // counts down to the sync that faults.FailNth means
 }
 
 func newDisk(opt Options) *disk {
@@ -49,7 +50,7 @@ func newDisk(opt Options) *disk {
 func (d *disk) fail(faults Faults) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.faults = faults
+	d.faults, d.nth = faults, faults.FailNth
 	close(d.changed)
 	d.changed = make(chan struct{})
 }
@@ -66,7 +67,9 @@ func (d *disk) free(bytes int64) {
 func (d *disk) counted() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.stats
+	s := d.stats
+	s.Inodes = len(d.nodes)
+	return s
 }
 
 // room takes a page of the disk, if there is one.
@@ -113,7 +116,7 @@ func (d *disk) sync(count *uint64, store, failed func()) syscall.Errno {
 	}
 	errno := d.change()
 	defer d.mu.Unlock()
-	if errno == 0 && d.faults.FailSync {
+	if errno == 0 && d.refuses(count == &d.stats.DirSyncs) {
 		failed()
 		errno = syscall.EIO
 	}
@@ -125,6 +128,13 @@ func (d *disk) sync(count *uint64, store, failed func()) syscall.Errno {
 		d.backlog.store(len(d.backlog.changes))
 	}
 	return 0
+}
+
+// refuses says whether this sync fails. The caller holds mu.
+func (d *disk) refuses(dir bool) bool {
+	last := d.nth == 1
+	d.nth -= min(d.nth, 1)
+	return last || d.faults.FailSync || dir && d.faults.FailDirSync
 }
 
 // cut makes changes and syncs wait for off.
@@ -151,13 +161,14 @@ func (d *disk) restart() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.backlog.cut(d.rnd, d.opt.Order)
-	all := d.nodes
-	for _, id := range slices.Sorted(maps.Keys(all)) { // in order, for one seed to mean one thing
-		all[id].reload(d.rnd, d.opt.Order == Strict)
+	left := map[uint64]*inode{}
+	d.nodes[fuse.FUSE_ROOT_ID].onDisk(left)
+	for _, id := range slices.Sorted(maps.Keys(left)) { // in order, for one seed to mean one thing
+		left[id].reload(d.rnd, d.opt.Order == Strict)
 	}
 	d.nodes = map[uint64]*inode{}
 	d.stats.Used = 0
-	d.reach(all[fuse.FUSE_ROOT_ID])
+	d.reach(left[fuse.FUSE_ROOT_ID])
 	d.power, d.dead = powerOn, make(chan struct{})
 }
 

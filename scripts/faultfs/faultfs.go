@@ -47,7 +47,11 @@ type Faults struct {
 	// FailSync fails every sync with EIO. As with Linux, what was to be synced
 	// is then taken for written: a later sync that succeeds does not bring it.
 	FailSync bool
-	SlowSync time.Duration // how long each sync takes, if no other faults are set meanwhile
+	// FailDirSync fails the syncs of directories. The names stay unsynced, and a
+	// later sync that succeeds does bring them.
+	FailDirSync bool
+	FailNth     uint64        // the n-th sync from now on fails, and it alone; 0: none
+	SlowSync    time.Duration // how long each sync takes, if no other faults are set meanwhile
 }
 
 // Stats count what has reached the disk since it was mounted first.
@@ -57,6 +61,7 @@ type Stats struct {
 	Writes   uint64
 	Bytes    uint64 // written
 	Used     int64  // bytes of the disk that are taken now
+	Inodes   int    // that have a name or a user now
 }
 
 // FS is a mounted disk.

@@ -161,6 +161,36 @@ func TestAFailedSyncIsNotMadeUpForByTheNext(t *testing.T) {
 	}
 }
 
+func TestOnlyTheNthSyncFails(t *testing.T) {
+	fs := mounted(t, Options{})
+	f := written(t, fs, "a", "x")
+	defer f.Close()
+	fs.Fail(Faults{FailNth: 2})
+	must(t, f.Sync())
+	wants(t, f.Sync(), syscall.EIO)
+	must(t, f.Sync())
+	syncDir(t, fs.Dir())
+}
+
+func TestSyncsOfDirectoriesFailAlone(t *testing.T) {
+	fs := mounted(t, Options{Order: Strict})
+	f := written(t, fs, "a", "x")
+	fs.Fail(Faults{FailDirSync: true})
+	must(t, f.Sync())
+	must(t, f.Close())
+	dir, err := os.Open(fs.Dir())
+	must(t, err)
+	wants(t, dir.Sync(), syscall.EIO)
+	fs.Fail(Faults{})
+	must(t, dir.Sync())
+	must(t, dir.Close())
+	fs.PowerCut(nil)
+	must(t, fs.PowerOn())
+	if data, err := os.ReadFile(f.Name()); err != nil || string(data) != "x" {
+		t.Errorf("after a sync that succeeded: %q, %v", data, err)
+	}
+}
+
 func TestASlowSyncTakesItsTimeAndEndsWithThePower(t *testing.T) {
 	fs := mounted(t, Options{})
 	f := written(t, fs, "a", "x")
@@ -287,4 +317,48 @@ func TestAFileThatMovesTwiceHasOneName(t *testing.T) {
 	if len(where) < 3 {
 		t.Errorf("it is always at %v", where)
 	}
+}
+
+// TestADirectoryWhoseRemovalIsLost is back with what it had on the disk.
+func TestADirectoryWhoseRemovalIsLost(t *testing.T) {
+	for name, order := range map[string]Order{"strict": Strict, "ordered": Ordered} {
+		t.Run(name, func(t *testing.T) {
+			got := map[string]int{}
+			for seed := range uint64(40) {
+				got[removedAndCut(t, Options{Seed: seed, Order: order})]++
+			}
+			if len(got) != 3 || got["gone"] == 0 || got["synced"] == 0 || got["SYNCED"] == 0 {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
+// removedAndCut removes a directory and what is in it, cuts the power when
+// nothing live knows it any more, and gives what the file in it has then.
+func removedAndCut(t *testing.T, opt Options) string {
+	t.Helper()
+	fs := mounted(t, opt)
+	dir := filepath.Join(fs.Dir(), "d", "e")
+	must(t, os.MkdirAll(dir, 0o700))
+	f := written(t, fs, "d/e/a", "synced")
+	must(t, f.Sync())
+	for _, d := range []string{dir, filepath.Dir(dir), fs.Dir()} {
+		syncDir(t, d)
+	}
+	_, err := f.WriteAt([]byte("SYNCED"), 0)
+	must(t, err)
+	must(t, f.Close())
+	must(t, os.RemoveAll(filepath.Dir(dir)))
+	for fs.Stats().Inodes > 1 {
+		time.Sleep(time.Millisecond) // the kernel forgets when it likes
+	}
+	fs.PowerCut(nil)
+	must(t, fs.PowerOn())
+	data, err := os.ReadFile(f.Name())
+	if errors.Is(err, os.ErrNotExist) {
+		return "gone"
+	}
+	must(t, err)
+	return string(data)
 }

@@ -44,6 +44,20 @@ func (i *inode) sync() {
 	}
 }
 
+// onDisk adds the inode, and what its names on the disk lead to: also what no
+// name led to any more when the power was cut, because the removal is lost.
+func (i *inode) onDisk(to map[uint64]*inode) {
+	if to[i.id] != nil {
+		return
+	}
+	to[i.id] = i
+	if i.names != nil {
+		for _, sub := range i.names.disk {
+			sub.onDisk(to)
+		}
+	}
+}
+
 // reload makes the inode what a power cut leaves of it, with no names yet.
 func (i *inode) reload(rnd *rand.Rand, garbage bool) {
 	if rnd.IntN(2) == 0 {
