@@ -43,8 +43,8 @@ func within(t *testing.T, what string, got, most int64) {
 const treeLines = 5
 
 // TestFlood: a borg that writes faster than any real one, and more than a log
-// may have. It is not held up, agent and controller stay small, and the log says
-// what it lacks.
+// may have. It is not held up: it has said all while nobody takes its log from
+// the host. Agent and controller stay small, and the log says what it lacks.
 func TestFlood(t *testing.T) {
 	t.Parallel()
 	lines, width := sized(60_000, 1_000_000), sized(900, 40)
@@ -60,9 +60,20 @@ func TestFlood(t *testing.T) {
 	resetPeak(t, env.Controller.PID())
 	within(t, "controller before", peak(env.Controller.PID()), mostController)
 	memory := watchHost(env.Hosts["host"])
-	begun := time.Now()
+	talker.wait(t)
 	id := start(t, env, repo)
+	_, err := env.AwaitJob(id, "runs", func(j testenv.Job) bool { return j.Status == "running" })
+	fatal(t, err)
+	readers := []int{env.Controller.PID(), env.Hosts["host"].PID()}
+	for _, pid := range readers {
+		fatal(t, syscall.Kill(pid, syscall.SIGSTOP))
+	}
+	begun := time.Now()
+	talker.start(t)
 	took := talker.took(t, env)
+	for _, pid := range readers {
+		fatal(t, syscall.Kill(pid, syscall.SIGCONT))
+	}
 	j, err := env.Finish(id)
 	fatal(t, err)
 	whole := time.Since(begun)

@@ -126,7 +126,10 @@ func TestControllerStops(t *testing.T) {
 		}
 		told[d] = n
 	}
-	hold["one"].goOn() // one ends while the controller is away
+	hold["one"].goOn()
+	must(t, env.Await("one ends while the controller is away", func() (bool, error) {
+		return len(env.Hosts["one"].JobProcesses()) == 0, nil
+	}))
 	must(t, env.Controller.Start())
 	hold["two"].goOn()
 	hold["three"].goOn()
