@@ -53,11 +53,11 @@ kills: borg build ## kill -9 of every part at every point (POINTS=20 each); minu
 
 # The programs that the harness hurts go by a clock that it can step.
 .PHONY: faults
-faults: borg ## random faults on a whole fleet, from SEED=1 on, RUNS=10 of them; disks need root
+faults: borg ## random faults on a whole fleet, from SEED=1 on, RUNS=10 of them; disks need root (NODISKS=1: none)
 	CGO_ENABLED=0 go build -trimpath -tags steppedclock -o $(CACHE)/faults/ ./scripts/faults
 	CGO_ENABLED=0 go build -trimpath -tags steppedclock -o $(CACHE)/faults/borgfleet-controller ./controller
 	CGO_ENABLED=0 go build -trimpath -tags steppedclock -o $(CACHE)/faults/borgfleet-agent ./agent
-	@exec $(CACHE)/faults/faults -bin $(CACHE)/faults -seed $(or $(SEED),1) -runs $(or $(RUNS),10) $(if $(ONLY),-only $(ONLY))
+	@exec $(CACHE)/faults/faults -bin $(CACHE)/faults -seed $(or $(SEED),1) -runs $(or $(RUNS),10) $(if $(ONLY),-only $(ONLY)) $(if $(NODISKS),-no-disks)
 
 .PHONY: broken
 broken: borg ## show that the harness finds programs that were broken on purpose (ONLY=names); minutes, needs root

@@ -57,7 +57,7 @@ func (t *trial) post(ctx context.Context, path string, body any) (int64, error) 
 	if err != nil {
 		return 0, err
 	}
-	key := fmt.Sprintf("seed-%d-%p", t.seed, &data)
+	key := fmt.Sprintf("seed-%d-%d", t.seed, t.counter.Add(1))
 	for end := time.Now().Add(patience); ; pause(ctx, 50*time.Millisecond) {
 		id, err := t.postOnce(ctx, path, key, data)
 		if err == nil || time.Now().After(end) || ctx.Err() != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -128,10 +129,51 @@ func flap(t *trial, f fault) error {
 	return nil
 }
 
-func stepClocks(t *trial, f fault) error {
-	by := f.lasts * 60
-	if f.at%2 == 0 {
-		by = -by
+// killBorgGroup ends borg with whatever it has started.
+func killBorgGroup(t *trial, f fault) error {
+	for _, pid := range t.env.Hosts[f.victim].Borgs() {
+		group, err := syscall.Getpgid(pid)
+		if errors.Is(err, syscall.ESRCH) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if group == syscall.Getpgrp() {
+			return fmt.Errorf("borg %d is in the harness's own process group", pid)
+		}
+		if err := send(syscall.SIGKILL, -group); err != nil {
+			return err
+		}
 	}
-	return t.stepClock(by)
+	return nil
+}
+
+// drain asks a host to begin nothing new. A daemon that is away is not asked, and
+// one that is started again has forgotten it.
+func drain(t *trial, f fault) error {
+	_, _ = t.env.Hosts[f.victim].CLI("drain", "--timeout", "1s") // with jobs at work its end is an error
+	return nil
+}
+
+func endDrain(t *trial, f fault) error {
+	_, _ = t.env.Hosts[f.victim].CLI("drain", "--end") // see healDrains
+	return nil
+}
+
+// healDrains makes sure that all hosts take jobs.
+func (t *trial) healDrains() error {
+	if !slices.ContainsFunc(t.plan.faults(), func(f fault) bool { return f.kind.name == drainAgent }) {
+		return nil
+	}
+	for _, h := range hosts() {
+		err := t.env.Await(h+" takes jobs", func() (bool, error) {
+			_, err := t.env.Hosts[h].CLI("drain", "--end")
+			return err == nil, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

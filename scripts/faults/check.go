@@ -1,10 +1,9 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,10 +36,9 @@ func (t *trial) check() {
 		return
 	}
 	t.checkArchives()
+	t.checkRepositories()
 	t.checkExecutions()
-	for _, j := range t.jobs {
-		t.checkLog(j)
-	}
+	t.checkLogs()
 	t.checkRestores()
 	t.checkRestart()
 	t.checkLeft()
@@ -64,27 +62,21 @@ func (t *trial) checkPromised() {
 			t.problem("job %d was %s, and ended as %s", id, before, j.Status)
 		}
 	}
+	heard := t.heardOnHosts()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	posted, local, heard := 0, 0, 0
+	posted, local := 0, 0
 	for _, a := range t.asked {
 		switch {
 		case a.id != 0:
 			posted++
 		case a.local:
 			local++
-			if a.heard {
-				heard++
-			}
 		}
 	}
-	rest, host := 0, 0
+	rest, host := 0, announced(t.jobs)
 	for _, j := range t.jobs {
-		switch {
-		case j.Kind != "backup" && j.Kind != "restore":
-		case j.TriggeredBy == "agent":
-			host++
-		default:
+		if j.TriggeredBy != "agent" && (j.Kind == "backup" || j.Kind == "restore") {
 			rest++
 		}
 	}
@@ -112,12 +104,12 @@ func (t *trial) checkHealthy(r repo) {
 func (t *trial) checkArchives() {
 	there := map[string]bool{}
 	for _, location := range locations() {
-		names, err := t.archives(filepath.Join(t.env.Repositories(), location))
+		names, err := t.plainBorg("", "list", "--short", filepath.Join(t.env.Repositories(), location))
 		if err != nil {
 			t.problem("%v", err)
 			return
 		}
-		for _, n := range names {
+		for _, n := range strings.Fields(names) {
 			there[n] = true
 		}
 	}
@@ -169,47 +161,10 @@ func locations() (out []string) {
 	return out
 }
 
-func (t *trial) archives(path string) ([]string, error) {
-	cmd := exec.Command("borg", "list", "--short", path)
-	cmd.Env = append(cmd.Environ(), "BORG_BASE_DIR="+filepath.Join(t.dir, "plain-borg"),
-		"BORG_RELOCATED_REPO_ACCESS_IS_OK=yes", "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes")
-	var errs strings.Builder
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("borg list %s: %w: %s", path, err, errs.String())
-	}
-	return strings.Fields(string(out)), nil
-}
-
-// checkExecutions: borg ran at most once for each job, and for nobody else. One
-// that did nothing but wait for the repository's lock is tried again, as an
-// archive of another name.
-func (t *trial) checkExecutions() {
-	known := map[string]bool{}
-	for _, j := range t.jobs {
-		known[j.ArchiveName] = true
-	}
-	for _, h := range hosts() {
-		seen, err := t.borg[h].executions()
-		if err != nil {
-			t.problem("%v", err)
-		}
-		for name, n := range seen {
-			if n > 1 {
-				t.problem("borg was executed %d times for the archive %s", n, name)
-			}
-			if !known[name] && !t.borg[h].lockedOut(name) {
-				t.problem("borg was executed for the archive %s, which is no job's", name)
-			}
-		}
-	}
-}
-
 // checkRestart: what the controller reads from its disk is what it had in
 // memory.
 func (t *trial) checkRestart() {
-	before, err := t.fingerprint()
+	before, err := t.fingerprints()
 	if err != nil {
 		t.problem("%v", err)
 		return
@@ -218,67 +173,52 @@ func (t *trial) checkRestart() {
 		t.problem("restart: %v", err)
 		return
 	}
-	after, err := t.fingerprint()
+	after, err := t.fingerprints()
 	if err != nil {
 		t.problem("%v", err)
+		return
 	}
-	if before != after {
-		t.problem("the jobs before and after a restart differ:\n%s\n%s", before, after)
+	for id, was := range before { // a list that a host asks for meanwhile is new
+		if after[id] != was {
+			t.problem("job %d before and after a restart:\n%s\n%s", id, was, after[id])
+		}
 	}
 }
 
-func (t *trial) fingerprint() (string, error) {
+// fingerprints are all that is said of each job: by itself, which must be what
+// is said of it in the list of all, and its whole log.
+func (t *trial) fingerprints() (map[int64]string, error) {
 	jobs, err := t.allJobs()
-	var out strings.Builder
-	for _, j := range jobs {
-		code := "-"
-		if j.ExitCode != nil {
-			code = fmt.Sprint(*j.ExitCode)
-		}
-		fmt.Fprintln(&out, j.ID, j.Kind, j.Status, j.ErrorCode, code, j.ArchiveName, j.StartedAt, j.LogComplete, j.HasLogs)
-	}
-	return out.String(), err
-}
-
-// checkLeft: no process, no lock, no half-made file. What a crash left of a file
-// goes at the next start.
-func (t *trial) checkLeft() {
-	for _, name := range hosts() {
-		h := t.env.Hosts[name]
-		if err := errors.Join(t.daemons[name].down(syscall.SIGTERM), t.daemons[name].up()); err != nil {
-			t.problem("restart: %v", err)
-		}
-		if err := t.env.AwaitOnline(name); err != nil {
-			t.problem("after a restart: %v", err)
-		}
-		err := t.env.Await("nothing runs on "+name, func() (bool, error) {
-			return len(h.Borgs())+len(h.JobProcesses()) == 0, nil
-		})
-		if err != nil {
-			t.problem("%v", err)
-		}
-		t.checkFiles(h.StateDir, ".new-", ".tmp")
-	}
-	t.checkFiles(t.env.Controller.DataDir, ".tmp", ".new")
-	t.checkFiles(t.env.Repositories(), "lock.exclusive", "lock.roster")
-}
-
-func (t *trial) checkFiles(dir string, marks ...string) {
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			return err
-		}
-		for _, m := range marks {
-			if strings.Contains(d.Name(), m) {
-				t.problem("%s was left", path)
-			}
-		}
-		return nil
-	})
 	if err != nil {
-		t.problem("%v", err)
+		return nil, err
 	}
+	out := map[int64]string{}
+	for _, j := range jobs {
+		if !j.Final() {
+			continue
+		}
+		alone, err := t.env.API.Job(j.ID)
+		if err != nil {
+			return nil, err
+		}
+		alone.HasLogs = j.HasLogs // only the list says it
+		if a, b := fingerprint(alone), fingerprint(j); a != b {
+			t.problem("job %d by itself and in the list:\n%s\n%s", j.ID, a, b)
+		}
+		lines, err := t.env.API.Lines(j.ID)
+		if err != nil {
+			return nil, err
+		}
+		out[j.ID] = fmt.Sprintf("%s %d lines, %x", fingerprint(alone), len(lines), sha256.Sum256(fmt.Append(nil, lines)))
+	}
+	return out, nil
+}
+
+func fingerprint(j testenv.Job) string {
+	code := "-"
+	if j.ExitCode != nil {
+		code = fmt.Sprint(*j.ExitCode)
+	}
+	j.ExitCode, j.AgentOnline = nil, false // a pointer says nothing, and who is there changes
+	return fmt.Sprintf("%+v exit %s", j, code)
 }

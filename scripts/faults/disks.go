@@ -56,7 +56,9 @@ func cutHost(t *trial, f fault) error {
 }
 
 func plugHost(t *trial, f fault) error {
-	return t.daemons[f.victim].plug(t.env.Hosts[f.victim].PowerOn)
+	return t.daemons[f.victim].plug(func() error {
+		return errors.Join(t.newBoot(f.victim), t.env.Hosts[f.victim].PowerOn())
+	})
 }
 
 func cutController(t *trial, _ fault) error {
@@ -89,19 +91,19 @@ func cutSlowHost(t *trial, f fault) error {
 // kindsOfDisks are what can happen to a host's disk, and to the controller's.
 func kindsOfDisks() []kind {
 	return []kind{
-		{name: "power-cut-host", what: "a host's power is cut: what was not synced is gone", host: true, disk: true, hit: cutHost, heal: plugHost},
+		{name: "power-cut-host", what: "a host's power is cut: what was not synced is gone", host: true, disk: true, lose: true, hit: cutHost, heal: plugHost},
 		{name: "power-cut-controller", what: "the controller's power is cut", disk: true, hit: cutController, heal: plugController},
-		{name: "full-disk-host", what: "a host's disk is full", host: true, disk: true, hit: disk(faultfs.Faults{Full: true}), heal: goodDisk},
+		{name: "full-disk-host", what: "a host's disk is full", host: true, disk: true, lose: true, hit: disk(faultfs.Faults{Full: true}), heal: goodDisk},
 		{name: "full-disk-controller", what: "the controller's disk is full", disk: true, hit: disk(faultfs.Faults{Full: true}), heal: goodDisk},
-		{name: "read-only-host", what: "a host's disk is read-only", host: true, disk: true, hit: disk(faultfs.Faults{ReadOnly: true}), heal: goodDisk},
+		{name: "read-only-host", what: "a host's disk is read-only", host: true, disk: true, lose: true, hit: disk(faultfs.Faults{ReadOnly: true}), heal: goodDisk},
 		{name: "read-only-controller", what: "the controller's disk is read-only", disk: true, hit: disk(faultfs.Faults{ReadOnly: true}), heal: goodDisk},
-		{name: "bad-sync-host", what: "each sync of a host's disk fails", host: true, disk: true, hit: disk(faultfs.Faults{FailSync: true}), heal: goodDisk},
-		{name: "bad-dir-sync-host", what: "each sync of a directory on a host's disk fails", host: true, disk: true, hit: disk(faultfs.Faults{FailDirSync: true}), heal: goodDisk},
-		{name: "one-bad-sync-host", what: "one sync of a host's disk fails, the 1st to the 20th from then on", host: true, disk: true, hit: oneBadSync, heal: goodDisk},
+		{name: "bad-sync-host", what: "each sync of a host's disk fails", host: true, disk: true, lose: true, hit: disk(faultfs.Faults{FailSync: true}), heal: goodDisk},
+		{name: "bad-dir-sync-host", what: "each sync of a directory on a host's disk fails", host: true, disk: true, lose: true, hit: disk(faultfs.Faults{FailDirSync: true}), heal: goodDisk},
+		{name: "one-bad-sync-host", what: "one sync of a host's disk fails, the 1st to the 20th from then on", host: true, disk: true, lose: true, hit: oneBadSync, heal: goodDisk},
 		{name: "bad-sync-controller", what: "each sync of the controller's disk fails", disk: true, hit: disk(faultfs.Faults{FailSync: true}), heal: goodDisk},
 		{name: "slow-disk-host", what: "each sync of a host's disk takes up to 250 ms", host: true, disk: true, hit: slowDisk, heal: goodDisk},
-		{name: "slow-cut-host", what: "each sync of a host's disk takes up to 250 ms, then its power is cut", host: true, disk: true, hit: slowDisk, heal: cutSlowHost},
-		{name: "cut-at-end-host", what: "a host's power is cut as a borg there says its last word", host: true, disk: true, hit: cutAtTheEnd, heal: cutSlowHost},
+		{name: "slow-cut-host", what: "each sync of a host's disk takes up to 250 ms, then its power is cut", host: true, disk: true, lose: true, hit: slowDisk, heal: cutSlowHost},
+		{name: "cut-at-end-host", what: "a host's power is cut as a borg there says its last word", host: true, disk: true, lose: true, hit: cutAtTheEnd, heal: cutSlowHost},
 		{name: "slow-disk-controller", what: "each sync of the controller's disk takes up to 250 ms, then its power is cut", disk: true, hit: slowDisk, heal: cutSlow},
 	}
 }

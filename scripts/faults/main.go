@@ -30,6 +30,7 @@ type options struct {
 	runs     int
 	parallel int
 	only     []string // kinds of faults; none: all
+	noDisks  bool
 	keep     bool
 	until    bool // end with the first broken seed
 }
@@ -38,6 +39,13 @@ func run(args []string, out, errs io.Writer) int {
 	o, err := parse(args, errs)
 	if err != nil {
 		return 2
+	}
+	if err := o.possible(); err != nil {
+		fmt.Fprintln(errs, "faults:", err)
+		return 2
+	}
+	if o.noDisks {
+		fmt.Fprintln(out, "without kinds of faults of disks")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -64,6 +72,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	only := flags.String("only", "", "kinds of faults to draw from, separated by commas; -kinds lists them")
 	list := flags.Bool("kinds", false, "list the kinds of faults and end")
 	flags.BoolVar(&o.until, "until-broken", false, "begin no other seed after one that broke a promise")
+	flags.BoolVar(&o.noDisks, "no-disks", false, "draw no faults of disks, which only root can make")
 	flags.BoolVar(&o.keep, "keep", false, "keep the directory of every run, not only of those that failed")
 	if err := flags.Parse(args); err != nil {
 		return o, err

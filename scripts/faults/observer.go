@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,10 +19,12 @@ type observer struct {
 	lines map[int64]uint64 // the most that was said to be there, to us or to the job's agent
 	back  map[int64]bool   // that number went back, and it was said
 	final map[int64]string // status, once it was final
+	turn  int
+	wrong map[int64]bool // that status changed, and it was said
 }
 
 func newObserver(t *trial) *observer {
-	return &observer{t: t, ids: map[int64]bool{}, lines: map[int64]uint64{}, back: map[int64]bool{}, final: map[int64]string{}}
+	return &observer{t: t, ids: map[int64]bool{}, lines: map[int64]uint64{}, back: map[int64]bool{}, final: map[int64]string{}, wrong: map[int64]bool{}}
 }
 
 // promised notes that a job was answered for.
@@ -40,7 +43,7 @@ func (o *observer) run(ctx context.Context) {
 			return
 		case <-tick.C:
 			o.hear(o.t.hostNotes())
-			for _, id := range o.unfinished() {
+			for _, id := range o.due() {
 				o.look(id)
 			}
 		}
@@ -67,13 +70,34 @@ func (o *observer) hear(acknowledged map[int64]uint64) {
 	}
 }
 
-func (o *observer) unfinished() (out []int64) {
+// due are the jobs that have not ended, and in their turn one of those that
+// have: an end is for ever, so it is looked at again all the while.
+func (o *observer) due() (out []int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	var ended []int64
 	for id := range o.ids {
 		if o.final[id] == "" {
 			out = append(out, id)
+		} else {
+			ended = append(ended, id)
 		}
+	}
+	if len(ended) > 0 {
+		slices.Sort(ended)
+		o.turn++
+		out = append(out, ended[o.turn%len(ended)])
+	}
+	return out
+}
+
+// ended are the jobs of which an end was told.
+func (o *observer) ended() map[int64]bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := map[int64]bool{}
+	for id := range o.final {
+		out[id] = true
 	}
 	return out
 }
@@ -87,13 +111,19 @@ func (o *observer) look(id int64) {
 	}
 	err := o.t.env.API.Get(fmt.Sprintf("/api/backup/logs/%d/stream?limit=1", id), &page)
 	if isStatus(err, http.StatusNotFound) {
-		o.t.problem("job %d was promised, and is not known any more", id)
-		o.mu.Lock()
-		o.final[id] = "gone"
-		o.mu.Unlock()
+		o.missing(id)
 	}
 	if err == nil {
 		o.take(id, page.Status, page.Total)
+	}
+}
+
+func (o *observer) missing(id int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.wrong[id] {
+		o.wrong[id] = true
+		o.t.problem("job %d was promised, and is not known any more", id)
 	}
 }
 
@@ -106,10 +136,12 @@ func (o *observer) take(id int64, status string, total uint64) {
 		o.t.problem("job %d had %d lines, by the controller's own word, and now it has %d", id, o.lines[id], total)
 	}
 	o.lines[id] = max(o.lines[id], total)
-	if before := o.final[id]; before != "" && before != status {
+	before := o.final[id]
+	switch {
+	case before != "" && before != status && !o.wrong[id]:
+		o.wrong[id] = true
 		o.t.problem("job %d was %s, now it is %s", id, before, status)
-	}
-	if status != "pending" && status != "running" {
+	case before == "" && status != "pending" && status != "running":
 		o.final[id] = status
 	}
 }

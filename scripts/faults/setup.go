@@ -33,11 +33,11 @@ func (t *trial) setUp(ctx context.Context) error {
 		}
 	}
 	fleet := testenv.Fleet{
-		Dir: t.dir, Bin: bin, Env: []string{"BORGFLEET_CLOCK=" + filepath.Join(t.dir, "clock")},
+		Dir: t.dir, Bin: bin, Env: []string{"BORGFLEET_CLOCK=" + t.clockFile("")},
 		Controller: []string{"--log-policy", "all", "--contact-lost", contactLost.String(), "--log-level", "debug"},
 	}
 	for _, name := range hosts() {
-		w, env, err := newWitness(filepath.Join(t.dir, "borg-"+name))
+		w, env, err := newWitness(filepath.Join(t.dir, "borg-"+name), filepath.Join(t.dir, "borg-base-"+name))
 		if err != nil {
 			return err
 		}
@@ -48,6 +48,10 @@ func (t *trial) setUp(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := t.newBoot(name); err != nil {
+			return err
+		}
+		env = append(env, "BORGFLEET_CLOCK="+t.clockFile(name), "BORGFLEET_BOOT_ID="+t.bootFile(name))
 		fleet.Agents = append(fleet.Agents, testenv.Agent{
 			Name: name, Env: env, OwnProxy: true, Allow: []string{"--allow-destination", restores},
 			Config: "borg_base_dir: " + filepath.Join(t.dir, "borg-base-"+name) + "\n",

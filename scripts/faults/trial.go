@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,10 +27,13 @@ type trial struct {
 	daemons    map[string]*unit
 	borg       map[string]witness // by host
 	watch      *observer
+	counter    atomic.Uint64 // of idempotency keys and boots
 
 	mu       sync.Mutex // guards what follows
 	problems []string
 	asked    []asked
+	losses   []loss
+	settled  int64 // the last job of the rounds that are over
 
 	jobs  []testenv.Job // all of them, at the end
 	lines int
@@ -46,7 +50,7 @@ type asked struct {
 
 func newTrial(seed uint64, o options, base string) *trial {
 	return &trial{
-		seed: seed, plan: draw(seed, choose(o.only)), bin: o.bin,
+		seed: seed, plan: draw(seed, choose(o.only, o.noDisks)), bin: o.bin,
 		dir: filepath.Join(base, fmt.Sprintf("seed-%d", seed)), daemons: map[string]*unit{}, borg: map[string]witness{},
 	}
 }
@@ -77,6 +81,9 @@ func (t *trial) run(ctx context.Context) {
 func (t *trial) work(ctx context.Context) {
 	ctx, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
+	if err := t.roundOver(); err != nil { // the first backups
+		t.problem("before the first round: %v", err)
+	}
 	watching.Go(func() { t.keep(ctx) })
 	watching.Go(func() { t.watch.run(ctx) })
 	for _, r := range t.plan.rounds {
@@ -85,8 +92,11 @@ func (t *trial) work(ctx context.Context) {
 			t.problem("heal: %v", err)
 		}
 		if err := t.settle(); err != nil {
-			t.problem("not settled: %v", err)
+			t.problem("not settled: %v; there is %s", err, strings.Join(t.strangers(), ", "))
 			break
+		}
+		if err := t.roundOver(); err != nil {
+			t.problem("after a round: %v", err)
 		}
 	}
 	stop()
@@ -145,6 +155,9 @@ func (t *trial) round(ctx context.Context, r round) {
 }
 
 func (t *trial) strike(ctx context.Context, f fault) {
+	if f.kind.lose {
+		t.mayLose(f.victim)
+	}
 	if err := f.kind.hit(t, f); err != nil {
 		t.problem("%s: %v", f, err)
 	}
@@ -168,7 +181,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // heal ends whatever is still wrong.
 func (t *trial) heal() error {
-	errs := []error{t.stepClock(0)}
+	errs := []error{t.goodClocks()}
 	t.healDisks()
 	for _, h := range hosts() {
 		host := t.env.Hosts[h]
@@ -178,11 +191,17 @@ func (t *trial) heal() error {
 	for _, u := range t.units() {
 		errs = append(errs, u.up())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, t.healDrains())...)
 }
 
-// settle waits until all work has ended and all of its log has arrived.
+// settle waits until all work has ended and all of its log has arrived. What a
+// host has not announced yet cannot be waited for: so the hosts come first.
 func (t *trial) settle() error {
+	for _, h := range hosts() {
+		if err := t.env.AwaitOnline(h); err != nil {
+			return err
+		}
+	}
 	t.mu.Lock()
 	all := append([]asked(nil), t.asked...)
 	t.mu.Unlock()
@@ -199,6 +218,9 @@ func (t *trial) settle() error {
 		if err != nil {
 			return false, err
 		}
+		if n := announced(jobs); n < t.heardOnHosts() {
+			return false, fmt.Errorf("%d jobs were promised on hosts, %d are known", t.heardOnHosts(), n)
+		}
 		for _, j := range jobs {
 			if !j.Final() || (!j.LogComplete && j.StartedAt != "") {
 				return false, fmt.Errorf("job %d is %s, its log complete: %v", j.ID, j.Status, j.LogComplete)
@@ -206,6 +228,28 @@ func (t *trial) settle() error {
 		}
 		return true, nil
 	})
+}
+
+// announced counts what people asked for on hosts.
+func announced(jobs []testenv.Job) (n int) {
+	for _, j := range jobs {
+		if j.Kind == "backup" && j.TriggeredBy == "agent" {
+			n++
+		}
+	}
+	return n
+}
+
+// heardOnHosts counts the jobs that a host's daemon took from people.
+func (t *trial) heardOnHosts() (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, a := range t.asked {
+		if a.heard {
+			n++
+		}
+	}
+	return n
 }
 
 // allJobs is every job of every kind.
@@ -228,8 +272,4 @@ func allKinds() (query string) {
 		query += "&kind=" + k
 	}
 	return query
-}
-
-func (t *trial) stepClock(by time.Duration) error {
-	return os.WriteFile(filepath.Join(t.dir, "clock"), []byte(by.String()), 0o600)
 }

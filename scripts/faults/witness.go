@@ -16,15 +16,50 @@ import (
 // witness keeps what borg does on one host, by borg's own account: each
 // execution, each line that it wrote to stderr, and its exit status. It lives
 // in borg's process, so that process and signals are those of any borg.
-type witness struct{ dir string }
+type witness struct {
+	dir   string
+	cache string // borg's own on this host, where each borg can write
+}
 
 const witnessing = `import io, os, sys
-here = %q
+here, cache = %q, %q
 args = getattr(sys, "orig_argv", [])
 def note(name, data):
     fd = os.open(os.path.join(here, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.write(fd, data)
     os.close(fd)
+def held():
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            to = os.readlink("/proc/self/fd/" + fd)
+        except OSError:
+            continue
+        if to.endswith("/borg.lock"):
+            return os.path.basename(os.path.dirname(to))
+key = held()
+def ran(what):
+    try:
+        note("ran", b"%%s %%s\n" %% (key.encode(), what.encode()))
+    except OSError:
+        note(os.path.join(cache, "ran"), b"%%s %%s\n" %% (key.encode(), what.encode()))
+if key:
+    ran(([a for a in args if a in ("create", "init", "list", "extract")] + ["other"])[0])
+    class Ear(io.BufferedIOBase):
+        def __init__(self, to):
+            self.to = to
+        def writable(self):
+            return True
+        def fileno(self):
+            return self.to.fileno()
+        def write(self, data):
+            if b'"msgid": "LockTimeout"' in bytes(data):
+                ran("locked-out")
+            n = self.to.write(data)
+            self.to.flush()
+            return n
+        def flush(self):
+            self.to.flush()
+    sys.stderr = io.TextIOWrapper(Ear(sys.stderr.buffer), line_buffering=True)
 if "create" in args:
     import time
     archive = [a for a in args if "::" in a][0].split("::")[1]
@@ -39,6 +74,7 @@ if "create" in args:
         def fileno(self):
             return self.to.fileno()
         def write(self, data):
+            note(archive + ".ahead", bytes(data))
             n = self.to.write(data)
             self.to.flush()
             note(archive + ".stderr", bytes(data))
@@ -54,13 +90,13 @@ if "create" in args:
 `
 
 // newWitness makes a program named borg that becomes the real one, and gives
-// the environment by which an agent finds it.
-func newWitness(dir string) (witness, []string, error) {
+// the environment by which an agent finds it. base is borg's base directory.
+func newWitness(dir, base string) (witness, []string, error) {
 	real, err := exec.LookPath("borg")
 	if err != nil {
 		return witness{}, nil, errors.New("borg is not installed; make faults installs it")
 	}
-	w := witness{filepath.Join(dir, "seen")}
+	w := witness{dir: filepath.Join(dir, "seen"), cache: filepath.Join(base, ".cache", "borg")}
 	if err := os.MkdirAll(w.dir, 0o700); err != nil {
 		return w, nil, err
 	}
@@ -68,7 +104,7 @@ func newWitness(dir string) (witness, []string, error) {
 	if err := os.WriteFile(filepath.Join(dir, "borg"), []byte(program), 0o755); err != nil {
 		return w, nil, err
 	}
-	err = os.WriteFile(filepath.Join(dir, "sitecustomize.py"), fmt.Appendf(nil, witnessing, w.dir), 0o644)
+	err = os.WriteFile(filepath.Join(dir, "sitecustomize.py"), fmt.Appendf(nil, witnessing, w.dir, w.cache), 0o644)
 	return w, []string{"PATH=" + dir + ":" + os.Getenv("PATH")}, err
 }
 
@@ -112,10 +148,10 @@ func (w witness) lockedOut(archive string) bool {
 	return err == nil && bytes.Contains(data, []byte(`"msgid": "LockTimeout"`))
 }
 
-// files are the lines about files that borg wrote, as a log shows them, and how
-// often.
-func (w witness) files(archive string) (map[string]int, error) {
-	data, err := os.ReadFile(filepath.Join(w.dir, archive+".stderr"))
+// files are the lines about files in one account of what borg wrote, as a log
+// shows them, and how often.
+func (w witness) files(account string) (map[string]int, error) {
+	data, err := os.ReadFile(filepath.Join(w.dir, account))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

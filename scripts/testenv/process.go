@@ -80,9 +80,19 @@ func (p *process) end(sig syscall.Signal) error {
 	case <-p.done:
 		return nil
 	case <-time.After(patience):
+		p.abort()
+		return fmt.Errorf("%s did not end within %s after %s", filepath.Base(p.cmd.Path), patience, sig)
+	}
+}
+
+// abort ends a process that does not end, and lets it print where it stands.
+func (p *process) abort() {
+	_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+	select {
+	case <-p.done:
+	case <-time.After(5 * time.Second):
 		_ = p.cmd.Process.Kill()
 		<-p.done
-		return fmt.Errorf("%s did not end within %s after %s", filepath.Base(p.cmd.Path), patience, sig)
 	}
 }
 

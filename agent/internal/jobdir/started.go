@@ -77,7 +77,7 @@ func (d *Dir) GiveBack() error {
 // BootID identifies the running kernel's boot: what was only in memory before
 // another one is gone.
 func BootID() (string, error) {
-	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	b, err := os.ReadFile(bootIDPath())
 	if err != nil {
 		return "", fmt.Errorf("read boot id: %w", err)
 	}
