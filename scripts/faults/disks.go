@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"time"
 
 	"borgfleet/scripts/faultfs"
@@ -22,6 +24,19 @@ func (t *trial) putOnDisks(f *testenv.Fleet) {
 		f.Agents[i].FaultDisk = &faultfs.Options{Seed: t.seed + uint64(i), Order: faultfs.Strict}
 	}
 }
+
+// repositoryDisk puts one repository on a disk that can be full. borg keeps it
+// through power cuts and the like by itself, which is not for us to try.
+func (t *trial) repositoryDisk() (err error) {
+	dir := filepath.Join(t.env.Repositories(), "small")
+	if err := os.Mkdir(dir, 0o700); err != nil || !t.plan.disks {
+		return err
+	}
+	t.repoDisk, err = faultfs.Mount(dir, faultfs.Options{Seed: t.seed, Order: faultfs.Ordered})
+	return err
+}
+
+func (t *trial) fillRepository(full bool) { t.repoDisk.Fail(faultfs.Faults{Full: full}) }
 
 // diskOf is the disk that a fault strikes; a fault with no host strikes the
 // controller's.
@@ -71,6 +86,9 @@ func plugController(t *trial, _ fault) error {
 
 // healDisks ends what is wrong with the disks; power has its own end.
 func (t *trial) healDisks() {
+	if t.repoDisk != nil {
+		t.fillRepository(false)
+	}
 	for _, f := range []fault{{}, {victim: "a"}, {victim: "b"}} {
 		if d := t.diskOf(f); d != nil {
 			d.Fail(faultfs.Faults{})
@@ -94,6 +112,7 @@ func kindsOfDisks() []kind {
 		{name: "power-cut-host", what: "a host's power is cut: what was not synced is gone", host: true, disk: true, lose: true, hit: cutHost, heal: plugHost},
 		{name: "power-cut-controller", what: "the controller's power is cut", disk: true, hit: cutController, heal: plugController},
 		{name: "full-disk-host", what: "a host's disk is full", host: true, disk: true, lose: true, hit: disk(faultfs.Faults{Full: true}), heal: goodDisk},
+		{name: "full-repository", what: "the disk of a repository is full", disk: true, hit: func(t *trial, _ fault) error { t.fillRepository(true); return nil }, heal: func(t *trial, _ fault) error { t.fillRepository(false); return nil }},
 		{name: "full-disk-controller", what: "the controller's disk is full", disk: true, hit: disk(faultfs.Faults{Full: true}), heal: goodDisk},
 		{name: "read-only-host", what: "a host's disk is read-only", host: true, disk: true, lose: true, hit: disk(faultfs.Faults{ReadOnly: true}), heal: goodDisk},
 		{name: "read-only-controller", what: "the controller's disk is read-only", disk: true, hit: disk(faultfs.Faults{ReadOnly: true}), heal: goodDisk},

@@ -52,6 +52,7 @@ func kinds() []kind {
 		{name: "slow-link", what: "each piece takes 100 ms", host: true, hit: func(t *trial, f fault) error { t.env.Hosts[f.victim].Proxy.Slow(100 * time.Millisecond); return nil }, heal: healLink},
 		{name: "flap-link", what: "the connection is cut again and again", host: true, hit: flap, heal: healLink},
 		{name: "step-clocks", what: "the controller's clock and a host's jump, each by up to three hours", host: true, hit: stepClocks, heal: func(t *trial, _ fault) error { return t.goodClocks() }},
+		{name: loseController, what: "the controller's data is lost and made again from a backup of a random moment, once or twice"},
 		{name: absentHost, what: "a host goes away while it holds a location that another one wants"},
 	}...)
 }
@@ -63,6 +64,9 @@ func known(name string) bool {
 func chosen(from []kind, name string) bool {
 	return slices.ContainsFunc(from, func(k kind) bool { return k.name == name })
 }
+
+// only says whether nothing else can be drawn.
+func only(from []kind, name string) bool { return len(from) == 1 && from[0].name == name }
 
 // choose is the kinds of these names; none: all.
 func choose(names []string, noDisks bool) []kind {

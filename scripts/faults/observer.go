@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -13,6 +14,8 @@ import (
 // it was told: none of that may ever be taken back.
 type observer struct {
 	t *trial
+
+	looking sync.Mutex // held by who must not be looked at
 
 	mu    sync.Mutex // guards what follows
 	ids   map[int64]bool
@@ -42,11 +45,17 @@ func (o *observer) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			o.hear(o.t.hostNotes())
-			for _, id := range o.due() {
-				o.look(id)
-			}
+			o.round()
 		}
+	}
+}
+
+func (o *observer) round() {
+	o.looking.Lock()
+	defer o.looking.Unlock()
+	o.hear(o.t.hostNotes())
+	for _, id := range o.due() {
+		o.look(id)
 	}
 }
 
@@ -105,17 +114,65 @@ func (o *observer) ended() map[int64]bool {
 // look asks for one job. No answer is none of the observer's business, a wrong
 // one is.
 func (o *observer) look(id int64) {
-	var page struct {
-		Status string
-		Total  uint64 `json:"total_lines"`
-	}
-	err := o.t.env.API.Get(fmt.Sprintf("/api/backup/logs/%d/stream?limit=1", id), &page)
+	page, err := o.read(id)
 	if isStatus(err, http.StatusNotFound) {
 		o.missing(id)
 	}
 	if err == nil {
 		o.take(id, page.Status, page.Total)
 	}
+}
+
+// page is what is said of a job's log.
+type page struct {
+	Status string
+	Total  uint64 `json:"total_lines"`
+}
+
+func (o *observer) read(id int64) (p page, err error) {
+	return p, o.t.env.API.Get(fmt.Sprintf("/api/backup/logs/%d/stream?limit=1", id), &p)
+}
+
+// forget is the loss of the controller: what was said of jobs of which no host
+// has anything need not come back.
+func (o *observer) forget(onHost map[int64]bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for id := range o.ids {
+		if !onHost[id] {
+			delete(o.final, id)
+			delete(o.lines, id)
+		}
+	}
+}
+
+// caughtUp says whether a controller that was lost says again all that was said
+// of jobs that hosts have.
+func (o *observer) caughtUp(onHost map[int64]bool) (bool, error) {
+	o.mu.Lock()
+	ids, lines, final := maps.Clone(o.ids), maps.Clone(o.lines), maps.Clone(o.final)
+	o.mu.Unlock()
+	for id := range ids {
+		if !onHost[id] {
+			continue
+		}
+		n := lines[id]
+		p, err := o.read(id)
+		if err != nil {
+			return false, fmt.Errorf("job %d: %w", id, err)
+		}
+		if p.Total < n || final[id] != "" && final[id] != p.Status {
+			return false, fmt.Errorf("job %d is %s with %d lines, and was %q with %d", id, p.Status, p.Total, final[id], n)
+		}
+	}
+	return true, nil
+}
+
+// drop takes jobs for never promised.
+func (o *observer) drop(gone func(id int64) bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	maps.DeleteFunc(o.ids, func(id int64, _ bool) bool { return gone(id) })
 }
 
 func (o *observer) missing(id int64) {

@@ -18,7 +18,9 @@ type plan struct {
 type round struct {
 	work   []work
 	faults []fault
-	absent bool // a host is away that holds what another one wants
+	absent bool          // a host is away that holds what another one wants
+	lose   bool          // the controller is lost in the end, and made again from a backup
+	backup time.Duration // when that is taken
 }
 
 // work is one thing that somebody asks for.
@@ -55,7 +57,11 @@ func draw(seed uint64, from []kind) plan {
 	upTo := func(d time.Duration) time.Duration { return time.Duration(rng.Int64N(int64(d))) }
 	p := plan{}
 	for range 1 + rng.IntN(2) {
-		r := round{absent: rng.IntN(8) == 0 && chosen(from, absentHost) || len(from) == 1 && from[0].name == absentHost}
+		r := round{
+			absent: rng.IntN(8) == 0 && chosen(from, absentHost) || only(from, absentHost),
+			lose:   rng.IntN(8) == 0 && chosen(from, loseController) || only(from, loseController),
+			backup: upTo(span),
+		}
 		for range 2 + rng.IntN(3) {
 			w := work{after: upTo(span / 2), repository: repositories()[rng.IntN(len(repositories()))].name}
 			switch rng.IntN(8) {
@@ -122,6 +128,9 @@ func (p plan) faults() (all []fault) {
 		if r.absent {
 			all = append(all, fault{kind: kind{name: absentHost}})
 		}
+		if r.lose {
+			all = append(all, fault{kind: kind{name: loseController}})
+		}
 	}
 	return all
 }
@@ -134,6 +143,9 @@ func (p plan) String() string {
 		}
 		if r.absent {
 			s = append(s, absentHost)
+		}
+		if r.lose {
+			s = append(s, loseController)
 		}
 	}
 	return strings.Join(s, ", ")
@@ -151,7 +163,7 @@ type repo struct {
 // repositories are what each fleet has; the last two share a location.
 func repositories() []repo {
 	return []repo{
-		{name: "many", host: "a", location: "many", files: 1000, fileLog: "all"},
+		{name: "many", host: "a", location: "small/many", files: 1000, fileLog: "all"},
 		{name: "shared-a", host: "a", location: "shared", files: 200, fileLog: "all"},
 		{name: "shared-b", host: "b", location: "shared", files: 100, big: 40 << 20, fileLog: "changed"},
 	}

@@ -66,6 +66,9 @@ func (t *trial) setUp(ctx context.Context) error {
 	for _, name := range hosts() {
 		t.daemons[name] = newUnit(t.env.Hosts[name])
 	}
+	if err := t.repositoryDisk(); err != nil {
+		return err
+	}
 	t.watch = newObserver(t)
 	return t.register()
 }

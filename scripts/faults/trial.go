@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"borgfleet/scripts/faultfs"
 	"borgfleet/scripts/testenv"
 )
 
@@ -27,6 +28,7 @@ type trial struct {
 	daemons    map[string]*unit
 	borg       map[string]witness // by host
 	watch      *observer
+	repoDisk   *faultfs.FS   // that the location of "many" is on; nil: the machine's own
 	counter    atomic.Uint64 // of idempotency keys and boots
 
 	mu       sync.Mutex // guards what follows
@@ -72,6 +74,11 @@ func (t *trial) run(ctx context.Context) {
 	}
 	if t.env != nil {
 		if err := t.env.Close(); err != nil {
+			t.problem("end: %v", err)
+		}
+	}
+	if t.repoDisk != nil {
+		if err := t.repoDisk.Unmount(); err != nil {
 			t.problem("end: %v", err)
 		}
 	}
@@ -148,7 +155,20 @@ func (t *trial) round(ctx context.Context, r round) {
 			return nil
 		})
 	}
-	_ = g.Wait()
+	var backup string
+	if r.lose {
+		g.Go(func() (err error) {
+			if backup, err = t.controllerBackup(ctx, r.backup); err != nil {
+				t.problem("%v", err)
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err == nil && r.lose {
+		if err := t.loseIt(backup, t.seed%2 == 0); err != nil {
+			t.problem("the controller is lost: %v", err)
+		}
+	}
 	if r.absent {
 		t.withoutHost(ctx)
 	}
