@@ -125,12 +125,18 @@ func (r repository) body(env *testenv.Env) map[string]any {
 func register(t *testing.T, env *testenv.Env, r repository) string {
 	t.Helper()
 	body := r.body(env)
-	var out struct{ Status string }
+	var out struct {
+		ID     int64
+		Status string
+	}
 	if err := env.API.Post("/api/repositories", body, &out); err != nil {
 		t.Fatalf("register %s: %v", r.Name, err)
 	}
-	if out.Status != "ready" {
-		t.Fatalf("repository %s is %s", r.Name, out.Status)
+	// The answer does not wait for ever, and a busy machine takes its time.
+	if err := env.Await("repository "+r.Name+" is there", func() (bool, error) {
+		return out.Status != "pending", env.API.Get("/api/repositories/"+itoa(out.ID), &out)
+	}); err != nil || out.Status != "ready" {
+		t.Fatalf("repository %s is %s: %v", r.Name, out.Status, err)
 	}
 	return body["path"].(string)
 }
