@@ -94,6 +94,26 @@ func variants() []variant {
 			}},
 		},
 		{
+			name: "no-own-authority",
+			what: "a host waits for its controller for ever",
+			only: []string{"cut-link"},
+			edits: []edit{{
+				file: "agent/internal/service/service.go",
+				old:  "OwnAuthority: job.OwnAuthority,",
+				new:  "OwnAuthority: 1000 * job.OwnAuthority,",
+			}},
+		},
+		{
+			name: "half-open-unnoticed",
+			what: "nobody sends pings, so a half-open connection is one for ever",
+			only: []string{"freeze-link"},
+			edits: []edit{{
+				file: "agent/internal/link/link.go",
+				old:  "SendPingTimeout: pingAfter, PingTimeout: pingTimeout,",
+				new:  "",
+			}},
+		},
+		{
 			name: "silent-agents-hold",
 			what: "an agent that has fallen silent holds its location for ever",
 			only: []string{"absent-host"},

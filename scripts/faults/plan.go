@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 )
@@ -38,6 +37,7 @@ type fault struct {
 	victim string // host; empty: the kind has only one
 	at     time.Duration
 	lasts  time.Duration
+	long   bool // see lasting
 }
 
 func (f fault) String() string {
@@ -92,34 +92,6 @@ func draw(seed uint64, from []kind) plan {
 		p.rounds[0].last(rng, from)
 	}
 	return p
-}
-
-// lasting are the kinds that somebody has to notice by the time that goes by:
-// pings without an answer, a revision that nobody confirms, a controller out of
-// contact for so long that a host goes by its own authority.
-func lasting() []string {
-	return []string{"freeze-link", "cut-link", "freeze-agent", "freeze-controller"}
-}
-
-// last adds a fault that outlasts half a minute, and a person who meanwhile wants
-// a backup on a host.
-func (r *round) last(rng *rand.Rand, from []kind) {
-	var able []kind
-	for _, k := range from {
-		if slices.Contains(lasting(), k.name) {
-			able = append(able, k)
-		}
-	}
-	if len(able) == 0 {
-		return
-	}
-	repo := repositories()[rng.IntN(len(repositories()))]
-	f := fault{kind: able[rng.IntN(len(able))], lasts: 35*time.Second + time.Duration(rng.Int64N(int64(10*time.Second)))}
-	if f.kind.host {
-		f.victim = repo.host
-	}
-	r.faults = append(r.faults, f)
-	r.work = append(r.work, work{after: time.Second, repository: repo.name, local: true})
 }
 
 func (p plan) faults() (all []fault) {

@@ -182,6 +182,11 @@ func (t *trial) strike(ctx context.Context, f fault) {
 		t.problem("%s: %v", f, err)
 	}
 	pause(ctx, f.lasts)
+	if f.long {
+		if err := t.outlast(f); err != nil {
+			t.problem("%s: %v", f, err)
+		}
+	}
 	if f.kind.heal == nil {
 		return
 	}
