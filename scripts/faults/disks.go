@@ -117,7 +117,7 @@ func kindsOfDisks() []kind {
 		{name: "read-only-host", what: "a host's disk is read-only", host: true, disk: true, lose: true, hit: disk(faultfs.Faults{ReadOnly: true}), heal: goodDisk},
 		{name: "read-only-controller", what: "the controller's disk is read-only", disk: true, hit: disk(faultfs.Faults{ReadOnly: true}), heal: goodDisk},
 		{name: "bad-sync-host", what: "each sync of a host's disk fails", host: true, disk: true, lose: true, hit: disk(faultfs.Faults{FailSync: true}), heal: goodDisk},
-		{name: "bad-dir-sync-host", what: "each sync of a directory on a host's disk fails", host: true, disk: true, lose: true, hit: disk(faultfs.Faults{FailDirSync: true}), heal: goodDisk},
+		{name: "bad-dir-sync-host", what: "each sync of a directory on a host's disk fails", host: true, disk: true, hit: disk(faultfs.Faults{FailDirSync: true}), heal: goodDisk},
 		{name: "one-bad-sync-host", what: "one sync of a host's disk fails, the 1st to the 20th from then on", host: true, disk: true, lose: true, hit: oneBadSync, heal: goodDisk},
 		{name: "bad-sync-controller", what: "each sync of the controller's disk fails", disk: true, hit: disk(faultfs.Faults{FailSync: true}), heal: goodDisk},
 		{name: "slow-disk-host", what: "each sync of a host's disk takes up to 250 ms", host: true, disk: true, hit: slowDisk, heal: goodDisk},
