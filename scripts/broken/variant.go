@@ -33,8 +33,8 @@ func variants() []variant {
 			only: []string{"power-cut-host", "slow-cut-host"},
 			edits: []edit{{
 				file: "agent/internal/jobdir/dir.go",
-				old:  "if err := atomicfile.SyncDir(jobsDir); err != nil {\n\t\treturn nil, fmt.Errorf(\"make job directory: %w\", err)\n\t}\n\treturn &Dir{",
-				new:  "return &Dir{",
+				old:  "if err := atomicfile.SyncDir(jobsDir); err != nil {\n\t\treturn nil, errors.Join(",
+				new:  "if err := error(nil); err != nil {\n\t\treturn nil, errors.Join(",
 			}, {
 				file: "agent/internal/jobdir/dir.go",
 				old:  "return atomicfile.Write(filepath.Join(tmp, fileSpec)",
@@ -61,8 +61,8 @@ func variants() []variant {
 				new:  "if false {",
 			}, {
 				file: "controller/internal/fleet/report.go",
-				old:  "for _, p := range r.Records {\n\t\tif p.Number >= j.LogNext {\n\t\t\trecords = append(records, wire.ToRecord(p))\n\t\t}\n\t}",
-				new:  "for i, p := range r.Records {\n\t\trec := wire.ToRecord(p)\n\t\trec.Number = j.LogNext + uint64(i)\n\t\trecords = append(records, rec)\n\t}",
+				old:  "for _, p := range own {\n\t\tif p.Number >= j.LogNext {\n\t\t\trecords = append(records, wire.ToRecord(p))\n\t\t}\n\t}",
+				new:  "for i, p := range own {\n\t\trec := wire.ToRecord(p)\n\t\trec.Number = j.LogNext + uint64(i)\n\t\trecords = append(records, rec)\n\t}",
 			}, {
 				file: "agent/internal/link/outbox.go",
 				old:  "cu.next, cu.follow = max(a.Next, 1), a.Follow",
