@@ -31,6 +31,7 @@ func TestAnEndedJobIsNotWrittenAnew(t *testing.T) {
 	must(t, err)
 
 	// The same again, as after every Hello, is no news.
+	a.disconnect()
 	a.connect("s1", &fleetv1.JobState{Key: j.Key[:], Id: j.ID, Register: end, Next: 3})
 	a.send(&fleetv1.JobReport{Key: j.Key[:], Register: end, First: 1, Records: records(1, "one", "two")})
 	a.next("the same again")
@@ -54,6 +55,7 @@ func TestAnEndedJobIsNotWrittenAnew(t *testing.T) {
 	}
 
 	// A Hello is refused nothing for it, either.
+	a.disconnect()
 	resp := a.connect("s1", &fleetv1.JobState{Key: j.Key[:], Id: j.ID, Register: other, Next: 9})
 	if an := resp.Jobs[0]; an.Action != fleetv1.JobAnswer_ACTION_FORGET || an.Next != 3 {
 		t.Errorf("Hello is answered with %v", an)

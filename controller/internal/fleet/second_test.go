@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -39,8 +38,8 @@ func (p *puppet) confirm() {
 	}()
 }
 
-func (p *puppet) secondHello(ctx context.Context, state string) error {
-	_, err := p.client.Hello(ctx, &fleetv1.HelloRequest{
+func (p *puppet) secondHello(state string) error {
+	_, err := p.client.Hello(p.t.Context(), &fleetv1.HelloRequest{
 		Protocol: version.Protocol, StateId: state, Hostname: "h2", BootId: p.boot, DaemonId: p.daemon,
 	})
 	return err
@@ -60,7 +59,7 @@ func TestACopyIsRefused(t *testing.T) {
 			first, second := p.daemonOf("boot-1", "one"), p.daemonOf(c.boot, "two")
 			first.connect("s1")
 			first.confirm()
-			err := second.secondHello(t.Context(), c.state)
+			err := second.secondHello(c.state)
 			wantCode(t, "the copy", err, connect.CodeFailedPrecondition)
 			if refusal(err) != "agent_cloned" || !strings.Contains(err.Error(), "borgfleet-agent enroll") || !strings.Contains(err.Error(), c.where) {
 				t.Errorf("it is refused with %v", err)
@@ -80,7 +79,7 @@ func TestACopyIsRefused(t *testing.T) {
 			first.disconnect()
 			second.connect("s1")
 			second.confirm()
-			wantCode(t, "the first one", first.secondHello(t.Context(), "s1"), connect.CodeFailedPrecondition)
+			wantCode(t, "the first one", first.secondHello("s1"), connect.CodeFailedPrecondition)
 		})
 	}
 }
@@ -117,7 +116,7 @@ func TestARestartIsNotRefused(t *testing.T) {
 			next := p.daemonOf(c.boot, c.id)
 			began := time.Now()
 			done := make(chan error, 1)
-			go func() { done <- next.secondHello(t.Context(), "s1") }()
+			go func() { done <- next.secondHello("s1") }()
 			if c.during != nil {
 				se := r.s.session(p.id)
 				r.await("it is asked", func() bool { se.mu.Lock(); defer se.mu.Unlock(); return len(se.asked) > 0 })
@@ -136,24 +135,5 @@ func TestARestartIsNotRefused(t *testing.T) {
 			next.send(&fleetv1.JobReport{Key: j.Key[:], Register: register(1, job.PhaseStarted, job.Completed)})
 			next.next("verdict")
 		})
-	}
-}
-
-// TestAHelloThatHungUpEndsNothing: its caller has gone while the other one was
-// asked.
-func TestAHelloThatHungUpEndsNothing(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("a")
-	first := p.daemonOf("boot-1", "one")
-	first.connect("s1")
-	se := r.s.session(p.id)
-	ctx, hangUp := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- p.daemonOf("boot-2", "two").secondHello(ctx, "s1") }()
-	r.await("it is asked", func() bool { se.mu.Lock(); defer se.mu.Unlock(); return len(se.asked) > 0 })
-	hangUp()
-	<-done
-	if r.s.session(p.id) != se || !r.s.online(p.id) {
-		t.Error("it has ended the other one's epoch")
 	}
 }
