@@ -42,7 +42,7 @@ func (t *trial) left() []string {
 	left := append(t.strangers(), find(t.env.Repositories(), "lock.exclusive", "lock.roster")...)
 	left = append(left, find(t.env.Controller.DataDir, ".tmp", ".new")...)
 	for _, name := range hosts() {
-		left = append(left, find(t.env.Hosts[name].StateDir, ".new-", ".tmp")...)
+		left = append(left, find(t.env.Hosts[name].StateDir, ".new-", ".tmp", ".fifo", ".spool")...)
 	}
 	return left
 }

@@ -58,7 +58,7 @@ type Daemon struct {
 	seen map[int64]*noticed // by definition; guarded by mu, and so is what it points to
 	look chan struct{}      // look at the repositories now
 
-	damaged []job.Key     // directories that could not be opened
+	damaged []job.Key     // directories that cannot be opened; guarded by mu
 	wake    chan struct{} // the link should look at changed
 	news    chan struct{} // closed and replaced when an announced job should ask again; guarded by mu
 	again   time.Duration // after a failure that may pass
@@ -138,6 +138,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		case <-tick.C:
 			d.tidy()
 		case <-look.C:
+			d.readAgain()
 			d.lookAround()
 		case <-d.look:
 			d.lookAround()
@@ -150,6 +151,7 @@ func (d *Daemon) add(dir *jobdir.Dir) *tended {
 	d.mu.Lock()
 	t := newTended(dir)
 	d.jobs[dir.Key()] = t
+	d.damaged = slices.DeleteFunc(d.damaged, func(k job.Key) bool { return k == dir.Key() })
 	ctx := d.ctx
 	d.mu.Unlock()
 	d.touch(dir.Key())
@@ -223,7 +225,11 @@ func (d *Daemon) Linked() (bool, time.Time) {
 
 // Damaged gives the jobs whose directories could not be opened: nothing is
 // known of them but that they are here.
-func (d *Daemon) Damaged() []job.Key { return slices.Clone(d.damaged) }
+func (d *Daemon) Damaged() []job.Key {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.damaged)
+}
 
 // Dirs gives every job directory.
 func (d *Daemon) Dirs() []*jobdir.Dir {

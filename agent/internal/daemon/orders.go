@@ -181,6 +181,14 @@ func (d *Daemon) note(t *tended, err error) {
 	}
 }
 
+// lacks remembers whether the controller has all of a job: the note of it in the
+// directory may be one that the disk refused to take back.
+func (d *Daemon) lacks(t *tended, something bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t.lacking = something
+}
+
 func (d *Daemon) learnID(dir *jobdir.Dir, id int64) error {
 	if id == 0 {
 		return nil
@@ -207,10 +215,12 @@ func (d *Daemon) Answer(a *fleetv1.JobAnswer) error {
 	switch a.Action {
 	case fleetv1.JobAnswer_ACTION_KEEP:
 		// A controller that had everything may have lost it again.
+		d.lacks(t, true)
 		d.note(t, t.dir.UnsetReplicated())
 	case fleetv1.JobAnswer_ACTION_CANCEL:
 		want = fleetv1.Order_DESIRED_CANCEL
 	case fleetv1.JobAnswer_ACTION_FORGET:
+		d.lacks(t, false)
 		d.note(t, t.dir.SetReplicated())
 	}
 	d.note(t, d.learnID(t.dir, a.Id))

@@ -26,6 +26,7 @@ type tended struct {
 
 	unnoted   bool // it was said that the controller's word cannot be noted; guarded by Daemon.mu
 	insisting bool // a wish to cancel waits for the disk; guarded by Daemon.mu
+	lacking   bool // the controller lacks something of it, by its newest word; guarded by Daemon.mu
 }
 
 func newTended(dir *jobdir.Dir) *tended { return &tended{dir: dir} }
@@ -51,6 +52,7 @@ func (t *tended) cancelled() bool {
 func (d *Daemon) tend(ctx context.Context, t *tended) {
 	d.wg.Go(func() {
 		if t.dir.Ended() {
+			t.dir.RemovePipes() // its job process may have died before it did so
 			d.touch(t.dir.Key())
 			return
 		}

@@ -17,7 +17,7 @@ func (d *Daemon) tidy() {
 		at  time.Time
 	}
 	var done []finished
-	for _, dir := range d.Dirs() {
+	for _, dir := range d.whole() {
 		v, err := dir.Verdict()
 		if err != nil || v == nil || !dir.Replicated() {
 			continue
@@ -40,4 +40,18 @@ func (d *Daemon) tidy() {
 		delete(d.jobs, f.dir.Key())
 		d.mu.Unlock()
 	}
+}
+
+// whole gives the directories of jobs of which the controller has not said that
+// it lacks something.
+func (d *Daemon) whole() []*jobdir.Dir {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []*jobdir.Dir
+	for _, t := range d.jobs {
+		if !t.lacking {
+			out = append(out, t.dir)
+		}
+	}
+	return out
 }

@@ -75,7 +75,8 @@ func serve(ctx context.Context, c Config, d *jobdir.Dir) error {
 	}
 	defer lock.Close()
 	if d.Ended() {
-		return nil // somebody finished it between two looks
+		d.RemovePipes() // somebody finished it between two looks, and may have died then
+		return nil
 	}
 	p, err := open(c, d)
 	if err != nil {
