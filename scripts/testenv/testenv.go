@@ -156,19 +156,24 @@ const patience = 60 * time.Second
 func (e *Env) Await(what string, cond func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(e.ctx, patience)
 	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
+	began := time.Now()
 	for {
 		ok, err := cond()
 		if ok && err == nil {
 			return nil
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(pause(time.Since(began))):
 		case <-ctx.Done():
 			return errors.Join(fmt.Errorf("waited %s in vain until %s", patience, what), err)
 		}
 	}
+}
+
+// pause is short after a short wait. Who waits for seconds need not keep a
+// processor from those that are waited for.
+func pause(waited time.Duration) time.Duration {
+	return min(max(waited/50, 5*time.Millisecond), 100*time.Millisecond)
 }
 
 // environ is what the programs see of ours: enough to find borg, nothing that
