@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,7 +34,8 @@ func readJournal(dir string) (journal, error) {
 		return nil, err
 	}
 	slices.Sort(segments)
-	for _, file := range segments {
+	until := uint64(math.MaxUint64)
+	for _, file := range slices.Backward(segments) {
 		first, err := strconv.ParseUint(strings.TrimSuffix(filepath.Base(file), ".log"), 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("journal segment: %w", err)
@@ -42,15 +44,18 @@ func readJournal(dir string) (journal, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := out.add(first, data); err != nil {
+		if err := out.add(first, until, data); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
+		until = first
 	}
 	return out, nil
 }
 
-func (j journal) add(number uint64, data []byte) error {
-	for ; ; number++ {
+// add takes the records below until: there the next segment begins, and what this
+// one has from there on was written again after a sync had failed.
+func (j journal) add(number, until uint64, data []byte) error {
+	for ; number < until; number++ {
 		payload := nextRecord(data)
 		if payload == nil {
 			return nil
@@ -65,6 +70,7 @@ func (j journal) add(number uint64, data []byte) error {
 		j[number] = shown(&r)
 		data = data[recordHead+len(payload):]
 	}
+	return nil
 }
 
 // nextRecord is the first record of data, nil if there is no whole one.
