@@ -9,11 +9,14 @@ import (
 	"borgfleet/controller/internal/fault"
 )
 
-// logged writes one line for each request: changes at info, reads at debug. The
+// logged begins the request's entry in the audit log, and writes one line for it
+// in the process's own: changes at info, reads at debug. The
 // query is left out, since it can hold a token, and so are all headers.
 func (s *server) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := s.Audit.Begin(r.Context(), origin(r))
 		rec := &recorder{ResponseWriter: w}
+		rec.before = func(status int) { s.Audit.Answer(ctx, status, rec.code) }
 		start := s.Now()
 		defer func() {
 			level := slog.LevelInfo
@@ -24,7 +27,7 @@ func (s *server) logged(next http.Handler) http.Handler {
 				"method", r.Method, "path", r.URL.EscapedPath(), "status", rec.statusCode(), "bytes", rec.bytes,
 				"duration", s.Now().Sub(start), "remote", r.RemoteAddr, "user", rec.user, "code", rec.code)
 		}()
-		next.ServeHTTP(rec, r)
+		next.ServeHTTP(rec, r.WithContext(ctx))
 	})
 }
 
@@ -58,7 +61,8 @@ func (s *server) guarded(next http.Handler) http.Handler {
 // recorder remembers what was answered, for the access log.
 type recorder struct {
 	http.ResponseWriter
-	status int // 0: nothing was written yet
+	before func(status int) // called once, before anything is sent
+	status int              // 0: nothing was written yet
 	bytes  int64
 	user   string
 	code   string
@@ -66,16 +70,21 @@ type recorder struct {
 }
 
 func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 && status >= 200 {
-		r.status = status
+	if status >= 200 {
+		r.begin(status)
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
 
-func (r *recorder) Write(data []byte) (int, error) {
+func (r *recorder) begin(status int) {
 	if r.status == 0 {
-		r.status = http.StatusOK
+		r.status = status
+		r.before(status)
 	}
+}
+
+func (r *recorder) Write(data []byte) (int, error) {
+	r.begin(http.StatusOK)
 	n, err := r.ResponseWriter.Write(data)
 	r.bytes += int64(n)
 	return n, err

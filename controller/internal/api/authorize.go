@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"borgfleet/controller/internal/audit"
 	"borgfleet/controller/internal/fault"
 )
 
@@ -19,13 +20,18 @@ func caller(r *http.Request) Principal {
 
 // authorized lets only those through that may use the route.
 func (s *server) authorized(rt route) handler {
+	name := s.names[rt.method+" "+rt.path]
 	return func(w http.ResponseWriter, r *http.Request) error {
+		call := audit.Of(r.Context())
+		call.What(name, rt.method != get)
+		call.On(rt.on(r))
 		if rt.role != Public {
 			who, err := s.identify(r, rt.queryToken)
 			if err != nil {
 				return err
 			}
 			noteCaller(w, who)
+			call.Is(who.User, via(who))
 			if !who.Role.May(rt.role) {
 				return fault.New(fault.Forbidden, "forbidden",
 					"this needs the role %s, and %s has the role %q", rt.role, who.User, who.Role)
@@ -57,6 +63,7 @@ func (s *server) identify(r *http.Request, queryToken bool) (Principal, error) {
 	if token := r.URL.Query().Get("token"); queryToken && token != "" {
 		// What is no id is no job either; the handler says so.
 		id, _ := strconv.ParseInt(r.PathValue("job_id"), 10, 64)
+		audit.Of(r.Context()).Presented()
 		return s.Auth.VerifyDownload(token, id)
 	}
 	token := headerToken(r.Header)
@@ -64,6 +71,7 @@ func (s *server) identify(r *http.Request, queryToken bool) (Principal, error) {
 		return Principal{}, fault.New(fault.Unauthenticated, "unauthenticated",
 			"log in first: send the header Authorization: Bearer with a token from POST /api/auth/login")
 	}
+	audit.Of(r.Context()).Presented()
 	return s.Auth.Verify(token)
 }
 

@@ -20,7 +20,7 @@ import (
 func fuzzAPI() http.Handler {
 	f := newFakeFleet()
 	f.add(documentedJob(job.Failed), "one", "two")
-	return api.New(api.Options{Fleet: f, Auth: &fakeAuth{}, Now: testNow, Logger: slog.New(slog.DiscardHandler)})
+	return api.New(api.Options{Fleet: f, Auth: &fakeAuth{}, Audit: &fakeAudit{}, Now: testNow, Logger: slog.New(slog.DiscardHandler)})
 }
 
 func check(t *testing.T, h http.Handler, c *apitest.Checker, req *http.Request, body string) {

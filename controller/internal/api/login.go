@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/audit"
 	"borgfleet/controller/internal/fault"
 )
 
@@ -26,11 +27,19 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	call := audit.Of(r.Context())
+	call.Presented()
+	if _, err := s.Auth.Account(in.Username); err == nil {
+		// Any other name is not written down: it may be a password that was
+		// typed in the wrong place.
+		call.Claims(in.Username, viaPassword)
+	}
 	token, life, err := s.Auth.Login(r.Context(), in.Username, in.Password, address(r.RemoteAddr))
 	if err != nil {
 		return err
 	}
 	noteCaller(w, Principal{User: in.Username})
+	call.Is(in.Username, viaPassword)
 	return writeJSON(w, http.StatusOK, tokenBody(token, life))
 }
 

@@ -53,10 +53,11 @@ type Fleet interface {
 	Repository(ctx context.Context, id int64) (fleet.RepositoryView, error)
 }
 
-// Options is what the API needs. Fleet and Auth must be set.
+// Options is what the API needs. Fleet, Auth and Audit must be set.
 type Options struct {
 	Fleet     Fleet
 	Auth      Auth
+	Audit     Audit
 	LogPolicy LogPolicy    // default: LogsOfWarnings
 	Version   string       // of the program
 	Ready     func() error // nil: always ready
@@ -99,7 +100,7 @@ type API struct {
 func New(o Options) *API {
 	o = o.withDefaults()
 	ending, end := context.WithCancel(context.Background())
-	s := &server{Options: o, streams: newStreams(o.Streams), ending: ending}
+	s := &server{Options: o, streams: newStreams(o.Streams), ending: ending, names: operationNames()}
 	return &API{Handler: s.logged(s.guarded(s.router())), end: end}
 }
 
@@ -111,5 +112,6 @@ func (a *API) EndStreams() { a.end() }
 type server struct {
 	Options
 	streams *streams
-	ending  context.Context // ends when the controller stops
+	ending  context.Context   // ends when the controller stops
+	names   map[string]string // of the operations, by method and path
 }

@@ -28,11 +28,21 @@ const right = "a password that is right"
 
 func setupPeople(t *testing.T, change ...func(*api.Options)) *people {
 	t.Helper()
+	return peopleOn(t, openStore(t), change...)
+}
+
+func openStore(t *testing.T) *store.Store {
+	t.Helper()
 	st, err := store.Open(filepath.Join(t.TempDir(), "store"), store.Options{KeepFree: 1 << 20, MemTableSize: 4 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
+	return st
+}
+
+func peopleOn(t *testing.T, st *store.Store, change ...func(*api.Options)) *people {
+	t.Helper()
 	p := &people{store: st, tokens: auth.NewTokens(auth.Key{1}, "fleet", time.Now, rand.Reader)}
 	hasher := auth.NewHasher(rand.Reader, 2)
 	hash, err := hasher.Hash(t.Context(), right)

@@ -73,6 +73,16 @@ func (q *query) text(name string) string {
 	return v
 }
 
+// texts reads a text that may be given several times.
+func (q *query) texts(name string) []string {
+	for _, v := range q.values[name] {
+		if v == "" || !utf8.ValidString(v) {
+			q.bad.add("query."+name, "it is empty or not UTF-8")
+		}
+	}
+	return q.values[name]
+}
+
 // flag takes true, false, 1 and 0, and True because Python writes it so.
 func (q *query) flag(name string) bool {
 	v, ok := q.one(name)

@@ -70,6 +70,7 @@ func (s *server) routes() []route {
 		{method: get, path: "/api/archives/{name}/contents", role: Operator, handle: s.archiveContents, query: []string{"repository", "agent", "path", "path_base64", "limit", "cursor"}},
 		{method: post, path: "/api/restore/start", role: Operator, handle: s.startRestore},
 
+		{method: get, path: "/api/audit", role: Admin, handle: s.listAudit, query: auditParameters()},
 		{method: get, path: "/api/events", role: Viewer, handle: s.events, query: []string{"type", "agent", "repository", "job_id"}},
 
 		{method: get, path: "/healthz", handle: s.healthz},

@@ -167,7 +167,7 @@ func TestInternalErrorsAreLoggedAndNotTold(t *testing.T) {
 func TestInterruptedRequest(t *testing.T) {
 	f, log := newFakeFleet(), &syncBuffer{}
 	f.err = context.Canceled
-	h := api.New(api.Options{Fleet: f, Auth: &fakeAuth{}, Logger: slog.New(slog.NewJSONHandler(log, nil))})
+	h := api.New(api.Options{Fleet: f, Auth: &fakeAuth{}, Audit: &fakeAudit{}, Logger: slog.New(slog.NewJSONHandler(log, nil))})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/api/backup/cancel/1", nil)

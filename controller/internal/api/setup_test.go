@@ -27,6 +27,7 @@ type env struct {
 	t      *testing.T
 	fleet  *fakeFleet
 	auth   *fakeAuth
+	audit  *fakeAudit
 	log    *syncBuffer
 	server *httptest.Server
 	http   *http.Client
@@ -34,9 +35,9 @@ type env struct {
 
 func setup(t *testing.T, change ...func(*api.Options)) *env {
 	t.Helper()
-	e := &env{t: t, fleet: newFakeFleet(), auth: &fakeAuth{}, log: &syncBuffer{}}
+	e := &env{t: t, fleet: newFakeFleet(), auth: &fakeAuth{}, audit: &fakeAudit{}, log: &syncBuffer{}}
 	o := api.Options{
-		Fleet: e.fleet, Auth: e.auth, Version: "1.2.3", Now: testNow,
+		Fleet: e.fleet, Auth: e.auth, Audit: e.audit, Version: "1.2.3", Now: testNow,
 		Logger: slog.New(slog.NewJSONHandler(e.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, c := range change {

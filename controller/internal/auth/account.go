@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"borgfleet/controller/internal/fault"
@@ -66,6 +68,7 @@ func (p *People) CreateAccount(ctx context.Context, a NewAccount) (Account, erro
 		if _, there := tx.User(a.Name); there {
 			return fault.New(fault.Conflict, "user_exists", "there is a user %q already", a.Name)
 		}
+		tx.About("user/"+a.Name, "role "+string(a.Role))
 		now := p.opt.Now().UTC()
 		// Logins of an earlier user of this name are not this one's.
 		return tx.PutUser(store.User{Name: a.Name, PasswordHash: hash, Role: string(a.Role), CreatedAt: now, ValidFrom: now})
@@ -95,6 +98,7 @@ func (p *People) ChangeAccount(ctx context.Context, name string, c AccountChange
 		if !there {
 			return noUser(name)
 		}
+		tx.About("user/"+name, c.about(u))
 		if c.Role != "" {
 			if c.Role != Admin {
 				if err := keepAdmin(tx, u); err != nil {
@@ -112,6 +116,18 @@ func (p *People) ChangeAccount(ctx context.Context, name string, c AccountChange
 		return Account{}, fmt.Errorf("change user: %w", err)
 	}
 	return p.Account(name)
+}
+
+// about says for the audit log what changes of a user.
+func (c AccountChange) about(u store.User) string {
+	var parts []string
+	if c.Role != "" && string(c.Role) != u.Role {
+		parts = append(parts, fmt.Sprintf("role %s, was %s", c.Role, u.Role))
+	}
+	if c.Password != "" {
+		parts = append(parts, "password")
+	}
+	return cmp.Or(strings.Join(parts, "; "), "nothing")
 }
 
 // DeleteAccount removes a user and the user's API tokens.

@@ -76,6 +76,7 @@ func (p *People) CreateAPIToken(ctx context.Context, who Principal, n NewAPIToke
 		if err := mayHave(tx, n); err != nil {
 			return err
 		}
+		tx.About("token/"+t.ID, aboutToken(t))
 		if _, taken := tx.APIToken(t.ID); taken {
 			return errors.New("the random id is taken") // of a source that repeats itself
 		}
@@ -85,6 +86,15 @@ func (p *People) CreateAPIToken(ctx context.Context, who Principal, n NewAPIToke
 		return APIToken{}, "", fmt.Errorf("create API token: %w", err)
 	}
 	return p.view(t), s.text(), nil
+}
+
+// aboutToken says for the audit log which token it is.
+func aboutToken(t store.APIToken) string {
+	end := "without end"
+	if !t.ExpiresAt.IsZero() {
+		end = "until " + t.ExpiresAt.UTC().Format(time.RFC3339)
+	}
+	return fmt.Sprintf("%s, for %s as %s, %s", t.Name, t.User, t.Role, end)
 }
 
 // mayCreate completes n, and refuses what who may not ask for.
@@ -142,6 +152,7 @@ func (p *People) DeleteAPIToken(ctx context.Context, who Principal, id string) e
 		if !there || (t.User != who.User && !who.Role.May(Admin)) {
 			return fault.New(fault.NotFound, "token_not_found", "there is no API token %q", id)
 		}
+		tx.About("token/"+id, aboutToken(t))
 		return tx.DeleteAPIToken(id)
 	})
 	if err != nil {

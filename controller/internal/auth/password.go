@@ -46,7 +46,9 @@ func (p *People) ChangePassword(ctx context.Context, who Principal, c PasswordCh
 	// By the way of a login: the limits on guessing are the same.
 	user, err := p.check(ctx, who.User, c.Old, c.From)
 	if errors.Is(err, ErrWrong) {
-		return "", 0, fault.InvalidField("body.old_password", "it is not your password")
+		f := fault.InvalidField("body.old_password", "it is not your password")
+		f.Code = "wrong_password"
+		return "", 0, f
 	}
 	if err != nil {
 		return "", 0, err
@@ -62,6 +64,7 @@ func (p *People) ChangePassword(ctx context.Context, who Principal, c PasswordCh
 		if !there || u.PasswordHash != user.PasswordHash {
 			return fault.New(fault.Conflict, "password_changed", "the password was changed by somebody else meanwhile; log in again")
 		}
+		tx.About("user/"+user.Name, "password")
 		p.setPassword(&u, hash)
 		changed = userOf(u)
 		return tx.PutUser(u)

@@ -77,7 +77,7 @@ func TestChangePasswordIsNoWayToGuess(t *testing.T) {
 	token, who := r.login("bob", right)
 	for range addressFailures {
 		_, _, err := r.ChangePassword(t.Context(), who, PasswordChange{Old: "wrong", New: other, From: addr(1)})
-		wantCode(t, "a wrong password", err, "invalid_request")
+		wantCode(t, "a wrong password", err, "wrong_password")
 	}
 	_, _, err := r.ChangePassword(t.Context(), who, PasswordChange{Old: right, New: other, From: addr(1)})
 	wantCode(t, "after too many", err, "too_many_logins")

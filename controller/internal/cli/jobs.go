@@ -101,16 +101,22 @@ func (k *controller) jobFilter(c *cli.Context) (client.JobFilter, error) {
 		return f, fmt.Errorf("--limit is at least 1, not %d", c.Int("limit"))
 	}
 	var err error
-	if f.Since, err = cmdline.Moment(c.String("since"), k.now()); err != nil {
-		return f, fmt.Errorf("--since: %w", err)
+	f.Since, f.Until, err = k.span(c)
+	return f, err
+}
+
+// span reads --since and --until.
+func (k *controller) span(c *cli.Context) (since, until time.Time, err error) {
+	if since, err = cmdline.Moment(c.String("since"), k.now()); err != nil {
+		return since, until, fmt.Errorf("--since: %w", err)
 	}
-	if f.Until, err = cmdline.Moment(c.String("until"), k.now()); err != nil {
-		return f, fmt.Errorf("--until: %w", err)
+	if until, err = cmdline.Moment(c.String("until"), k.now()); err != nil {
+		return since, until, fmt.Errorf("--until: %w", err)
 	}
-	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
-		return f, fmt.Errorf("--since %s is not before --until %s", term.Time(f.Since), term.Time(f.Until))
+	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
+		return since, until, fmt.Errorf("--since %s is not before --until %s", term.Time(since), term.Time(until))
 	}
-	return f, nil
+	return since, until, nil
 }
 
 // everyKind stands for all kinds.

@@ -30,6 +30,7 @@ func (k *controller) values() map[string]cmdline.Values {
 		"TOKEN":          {Ask: quiet.proposing(tokenIDs)},
 		"ROLE":           {Words: []string{"viewer", "operator", "admin"}},
 		"KIND":           {Words: append(strings.Split(cmdline.Words(job.Kinds()), ", "), everyKind)},
+		"OUTCOME":        {Words: auditOutcomes()},
 		"POLICY":         {Words: []string{"failed", "warnings", "all"}},
 		"WHICH":          {Words: []string{string(job.FileLogNone), string(job.FileLogChanged), string(job.FileLogAll)}},
 		"MODE":           {Words: []string{"repokey-blake2", "repokey", "keyfile-blake2", "keyfile", "authenticated-blake2", "authenticated", "none"}},

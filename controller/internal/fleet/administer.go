@@ -29,6 +29,7 @@ func (s *Service) ChangeAgent(ctx context.Context, ref string, c AgentChange) (A
 		}
 	}
 	v, err := s.updateAgent(ctx, ref, func(tx *store.Tx, a store.Agent) error {
+		tx.About(agentName(a.ID), c.about(a))
 		if err := c.apply(tx, &a); err != nil {
 			return err
 		}
@@ -84,6 +85,7 @@ func (s *Service) RevokeAgent(ctx context.Context, ref, by string) (AgentView, e
 		}
 		tx.Urgent()
 		a.Revoked, a.RevokedAt = true, at
+		tx.About(agentName(a.ID), a.Name)
 		tx.OnCommit(func() {
 			s.expel(a.ID, revoked(a))
 			s.log.Warn("agent revoked", "agent", a.ID, "name", a.Name, "by", by)

@@ -33,6 +33,7 @@ func (s *Service) DeleteAgent(ctx context.Context, ref, by string) error {
 				return err
 			}
 		}
+		tx.About(agentName(a.ID), a.Name)
 		tx.OnCommit(func() {
 			s.expel(a.ID, unknown(a.ID))
 			s.forgetSilence(a.ID)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -41,6 +42,7 @@ func (s *Service) enrol(ctx context.Context, req *fleetv1.EnrollRequest) (*fleet
 			return fault.Wrap(err, fault.Invalid, "csr_refused", "the certificate request is refused")
 		}
 		agent.CertificateExpiresAt = cert.NotAfter
+		tx.About(agentName(agent.ID), fmt.Sprintf("%s, host %s", agent.Name, agent.Hostname))
 		out = &fleetv1.EnrollResponse{
 			AgentId: agent.ID, Name: agent.EnrolledName, FleetId: s.authority.FleetID(),
 			Chain: chain, Root: s.authority.Root(),

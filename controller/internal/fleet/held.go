@@ -124,6 +124,7 @@ func (s *Service) SettleHeld(ctx context.Context, agentRef string, id int64, tak
 			}
 		}
 		h.Settled = true
+		tx.About(repositoryName(id), fmt.Sprintf("%s of %s: what %s has counts", clip(h.Repository.Name), a.Name, settledFor(take)))
 		tx.OnCommit(func() {
 			s.repositoryChanged(a.ID, id)
 			s.noticeAgent(a.ID)

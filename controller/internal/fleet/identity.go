@@ -30,12 +30,14 @@ func (s *Service) Handler() http.Handler {
 	mux.Handle(path, rpc)
 	errs := connect.NewErrorWriter()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(s.audit.Begin(r.Context(), hostPart(r.RemoteAddr)))
 		if gate := s.gates[r.URL.Path]; gate != nil {
 			s.serveStranger(w, r, gate, mux, errs)
 			return
 		}
 		id, err := s.identify(r)
 		if err != nil {
+			s.noteRefused(r, id, err)
 			_ = errs.Write(w, r, fault.Connect(err))
 			return
 		}

@@ -46,7 +46,10 @@ func (s *Service) CreateJoinToken(ctx context.Context, r JoinTokenRequest) (Join
 		return JoinToken{}, err
 	}
 	rec := store.JoinToken{Hash: hash, Name: r.Name, Labels: r.Labels, ExpiresAt: s.now().Add(r.TTL).UTC(), UsesLeft: r.Uses}
-	if err := s.store.Update(ctx, func(tx *store.Tx) error { return tx.PutJoinToken(rec) }); err != nil {
+	if err := s.store.Update(ctx, func(tx *store.Tx) error {
+		tx.About("", aboutJoinToken(r, rec))
+		return tx.PutJoinToken(rec)
+	}); err != nil {
 		return JoinToken{}, err
 	}
 	s.log.Info("join token made", "by", r.By, "name", r.Name, "uses", r.Uses, "expires_at", rec.ExpiresAt)

@@ -64,6 +64,7 @@ func (s *Service) register(ctx context.Context, r RepositoryRequest, first job.K
 			return err
 		}
 		repo.InitJob = firstJob.ID
+		tx.About(repositoryName(def.ID), fmt.Sprintf("%s at %s on %s, job %d", def.Name, def.Path, agent.Name, firstJob.ID))
 		return s.putRepository(tx, repo)
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"borgfleet/certs"
+	"borgfleet/controller/internal/audit"
 	"borgfleet/controller/internal/fault"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 )
@@ -17,6 +18,7 @@ func (s *Service) renew(ctx context.Context, req *fleetv1.RenewRequest) (*fleetv
 	if err != nil {
 		return nil, err
 	}
+	s.isAgent(ctx, id)
 	chain, err := s.signNext("certificate renewed", req.Csr, id)
 	if err != nil {
 		return nil, err
@@ -28,6 +30,7 @@ func (s *Service) renew(ctx context.Context, req *fleetv1.RenewRequest) (*fleetv
 // connection has no identity; the proof makes up for it. Here, too, nothing is
 // written down before the new certificate says Hello.
 func (s *Service) recoverAgent(ctx context.Context, req *fleetv1.RecoverRequest) (*fleetv1.RecoverResponse, error) {
+	audit.Of(ctx).Presented()
 	state, err := connectionOf(ctx)
 	if err != nil {
 		return nil, err
@@ -39,6 +42,7 @@ func (s *Service) recoverAgent(ctx context.Context, req *fleetv1.RecoverRequest)
 	if err != nil {
 		return nil, fault.New(fault.Unauthenticated, "recover_refused", "%s", err)
 	}
+	s.isAgent(ctx, id)
 	a, ok := s.store.Agent(id.AgentID)
 	if err := s.admitAgent(a, ok, id); err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ func (s *Service) UpdateRepository(ctx context.Context, u RepositoryUpdate) (Rep
 		if err := s.seal(tx, &next, u); err != nil {
 			return err
 		}
+		tx.About(repositoryName(repo.ID), aboutChange(repo.Repository, next.Repository))
 		if err := checkSize(next.Repository); err != nil {
 			return err
 		}
@@ -84,6 +85,7 @@ func (s *Service) DeleteRepository(ctx context.Context, id int64) error {
 		if jobs := unfinished(tx.Active(repo.Agent), id); len(jobs) > 0 {
 			return stillAtWork(repo, jobs)
 		}
+		tx.About(repositoryName(id), fmt.Sprintf("%s at %s", repo.Name, repo.Path))
 		s.log.Info("repository deleted", "repository", id, "agent", repo.Agent, "path", repo.Path)
 		return s.dropRepository(tx, id)
 	})

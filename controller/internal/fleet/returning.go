@@ -62,6 +62,7 @@ func (s *Service) AdmitAgent(ctx context.Context, id, by string) error {
 			return fault.New(fault.Conflict, "agent_known", "agent %s is known already, as %s", id, a.Name)
 		}
 		tx.OnCommit(func() { s.log.Warn("lost agent admitted", "agent", id, "by", by) })
+		tx.About(agentName(id), "")
 		return tx.PutAgent(store.Agent{ID: id, Name: id, EnrolledAt: s.now().UTC()})
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"borgfleet/certs"
+	"borgfleet/controller/internal/audit"
 	revocations "borgfleet/controller/internal/revoked"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
@@ -70,7 +71,7 @@ func (r *rig) serve(dir string) {
 	set.CancelWait, set.InitWait = 100*time.Millisecond, 10*time.Second
 	set.AnswerWait = answerWait
 	set.ListWait, set.ContentsWait = 10*time.Second, 10*time.Second
-	r.s = New(Options{Store: r.st, Authority: r.ca, ShutOut: r.shut, AgentURL: "https://127.0.0.1:1", Settings: set, Logger: log, Now: r.clock})
+	r.s = New(Options{Store: r.st, Authority: r.ca, ShutOut: r.shut, Audit: audit.New(audit.Options{Store: r.st, Logger: log, Now: r.clock}), AgentURL: "https://127.0.0.1:1", Settings: set, Logger: log, Now: r.clock})
 	r.keep()
 	conf, err := r.ca.ServerTLS(r.clock)
 	if err != nil {

@@ -3,9 +3,11 @@ package fleet
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"connectrpc.com/connect"
 
+	"borgfleet/controller/internal/audit"
 	"borgfleet/controller/internal/fault"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 	"borgfleet/shared/proto/fleet/v1/fleetv1connect"
@@ -17,8 +19,11 @@ type rpc struct{ s *Service }
 func (s *Service) rpc() fleetv1connect.FleetServiceHandler { return rpc{s: s} }
 
 func (r rpc) Enroll(ctx context.Context, req *fleetv1.EnrollRequest) (*fleetv1.EnrollResponse, error) {
+	call := audit.Of(ctx)
+	call.What(whatEnrol, true)
+	call.Claims("", viaJoinToken)
 	out, err := r.s.enrol(ctx, req)
-	return out, r.told("enrol", err)
+	return out, r.answered(ctx, "enrol", err)
 }
 
 func (r rpc) Hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv1.HelloResponse, error) {
@@ -35,13 +40,26 @@ func (r rpc) Report(ctx context.Context, stream *connect.BidiStream[fleetv1.Repo
 }
 
 func (r rpc) Renew(ctx context.Context, req *fleetv1.RenewRequest) (*fleetv1.RenewResponse, error) {
+	audit.Of(ctx).What(whatRenew, true)
 	out, err := r.s.renew(ctx, req)
-	return out, r.told("renew", err)
+	return out, r.answered(ctx, "renew", err)
 }
 
 func (r rpc) Recover(ctx context.Context, req *fleetv1.RecoverRequest) (*fleetv1.RecoverResponse, error) {
+	audit.Of(ctx).What(whatRecover, true)
 	out, err := r.s.recoverAgent(ctx, req)
-	return out, r.told("recover", err)
+	return out, r.answered(ctx, "recover", err)
+}
+
+// answered is told for a call that changes something: its entry in the audit log
+// is on the disk before the agent hears.
+func (r rpc) answered(ctx context.Context, what string, err error) error {
+	status, code := http.StatusOK, ""
+	if err != nil {
+		status, code = fault.Status(err), fault.Of(err).Code
+	}
+	r.s.audit.Answer(ctx, status, code)
+	return r.told(what, err)
 }
 
 // told maps an error through the one table; what is already a Connect error

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"borgfleet/certs"
+	"borgfleet/controller/internal/audit"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
 )
@@ -24,6 +25,7 @@ type Options struct {
 	Store     *store.Store
 	Authority *certs.Authority
 	ShutOut   ShutOut
+	Audit     *audit.Trail
 	AgentURL  string // where agents find this controller; goes into join tokens
 	Settings  Settings
 	Logger    *slog.Logger
@@ -72,6 +74,7 @@ type Service struct {
 	store     *store.Store
 	authority *certs.Authority
 	shutOut   ShutOut
+	audit     *audit.Trail
 	agentURL  string
 	set       Settings
 	log       *slog.Logger
@@ -102,6 +105,7 @@ func New(o Options) *Service {
 		store:     o.Store,
 		authority: o.Authority,
 		shutOut:   o.ShutOut,
+		audit:     o.Audit,
 		agentURL:  o.AgentURL,
 		set:       o.Settings,
 		log:       o.Logger,
@@ -157,6 +161,9 @@ func (s *Service) change(tx *store.Tx, j job.Job, ev job.Event) (job.Job, job.Ef
 		return j, fx, err
 	}
 	if fx.Ended {
+		if err := s.noteRefusal(tx, j, next); err != nil {
+			return j, fx, err
+		}
 		if err := s.conclude(tx, next); err != nil {
 			return j, fx, err
 		}

@@ -14,6 +14,7 @@ import (
 	"filippo.io/age"
 
 	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/audit"
 	"borgfleet/controller/internal/backup"
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/fleet"
@@ -28,6 +29,7 @@ type Options struct {
 	ShutOut   *revoked.List
 	FleetID   string
 	Authority string // directory
+	Audit     *audit.Trail
 	Logger    *slog.Logger
 	Now       func() time.Time
 
@@ -41,17 +43,25 @@ type handler struct{ Options }
 func New(o Options) http.Handler {
 	h := handler{o}
 	mux := http.NewServeMux()
-	for pattern, fn := range map[string]func(http.ResponseWriter, *http.Request, string) error{
-		"POST " + rest.BackupPath:     h.backup,
-		"GET " + rest.StatsPath:       h.stats,
-		"GET " + rest.DifferencesPath: h.differences,
-		"POST " + rest.SettlePath:     h.settle,
-		"POST " + rest.AdmitPath:      h.admit,
+	for _, rt := range []struct {
+		pattern, name string
+		changes       bool
+		handle        func(http.ResponseWriter, *http.Request, string) error
+	}{
+		{"POST " + rest.BackupPath, "backupController", true, h.backup},
+		{"GET " + rest.StatsPath, "storeStats", false, h.stats},
+		{"GET " + rest.DifferencesPath, "listDifferences", false, h.differences},
+		{"POST " + rest.SettlePath, "settleRepository", true, h.settle},
+		{"POST " + rest.AdmitPath, "admitAgent", true, h.admit},
 	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if err := h.allowed(w, r, fn); err != nil {
+		mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) {
+			r = r.WithContext(h.Audit.Begin(r.Context(), socket))
+			audit.Of(r.Context()).What(rt.name, rt.changes)
+			if err := h.allowed(w, r, rt.handle); err != nil {
 				h.problem(w, r, err)
+				return
 			}
+			h.Audit.Answer(r.Context(), http.StatusOK, "")
 		})
 	}
 	// The mux must not see the others' paths: it would redirect some of them.
@@ -64,11 +74,15 @@ func New(o Options) http.Handler {
 	})
 }
 
+// socket is where all of these come from, and what proves who asks.
+const socket = "admin socket"
+
 func (h handler) allowed(w http.ResponseWriter, r *http.Request, fn func(http.ResponseWriter, *http.Request, string) error) error {
 	who, ok := h.By(r)
 	if !ok {
 		return fault.New(fault.Forbidden, "not_root", "this is for root on the controller's host")
 	}
+	audit.Of(r.Context()).Is(who, socket)
 	return fn(w, r, who)
 }
 
@@ -79,6 +93,7 @@ func (h handler) problem(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Set("Content-Type", rest.ProblemType)
 	status := fault.Status(err)
+	h.Audit.Answer(r.Context(), status, e.Code)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(rest.Problem{Status: status, Title: http.StatusText(status), Detail: e.Message, Code: e.Code}) // the caller has gone
 }
@@ -117,6 +132,8 @@ func (h handler) backup(w http.ResponseWriter, r *http.Request, by string) error
 		return err
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
+	// Before the first byte: who has a part of a backup has the users' hashes.
+	h.Audit.Answer(r.Context(), http.StatusOK, "")
 	out := &begun{w: w}
 	err = backup.Write(out, h.source(to))
 	if err != nil && !out.yes {

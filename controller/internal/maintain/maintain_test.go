@@ -1,19 +1,31 @@
 package maintain
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"borgfleet/controller/internal/audit"
+	"borgfleet/controller/internal/store"
 )
 
 // TestOnlyRoot: nothing of this is for somebody whom the kernel does not name as
 // root or the controller's own account, and everything else goes by.
 func TestOnlyRoot(t *testing.T) {
 	by := false
+	st, err := store.Open(filepath.Join(t.TempDir(), "store"), store.Options{KeepFree: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
 	h := New(Options{
-		Next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
-		By:   func(*http.Request) (string, bool) { return "", by },
+		Audit: audit.New(audit.Options{Store: st, Logger: slog.New(slog.DiscardHandler), Now: time.Now}),
+		Next:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
+		By:    func(*http.Request) (string, bool) { return "", by },
 	})
 	for _, tt := range []struct {
 		method, path string

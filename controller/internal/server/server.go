@@ -16,6 +16,7 @@ import (
 	"borgfleet/certs"
 	"borgfleet/controller/internal/addresses"
 	"borgfleet/controller/internal/api"
+	"borgfleet/controller/internal/audit"
 	"borgfleet/controller/internal/auth"
 	"borgfleet/controller/internal/backup"
 	"borgfleet/controller/internal/fleet"
@@ -91,15 +92,16 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	trail := audit.New(audit.Options{Store: st, Logger: o.Logger, Now: clock.Now})
 	fl := fleet.New(fleet.Options{
-		Store: st, Authority: authority, ShutOut: shutOut, AgentURL: agentURL,
+		Store: st, Authority: authority, ShutOut: shutOut, Audit: trail, AgentURL: agentURL,
 		Settings: o.Settings, Logger: o.Logger, Now: clock.Now,
 	})
 	if err := fl.AlignShutOut(ctx); err != nil {
 		return err
 	}
 	rest := api.Options{
-		Fleet: fl, Auth: people, LogPolicy: o.LogPolicy,
+		Fleet: fl, Auth: people, Audit: trail, LogPolicy: o.LogPolicy,
 		Version: version.String(), Logger: o.Logger, Ready: st.Ready,
 	}
 	if err := doors.admin(o.DataDir); err != nil {
@@ -107,7 +109,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	}
 	care := maintain.Options{
 		Fleet: fl, Store: st, ShutOut: shutOut, FleetID: authority.FleetID(),
-		Authority: filepath.Join(o.DataDir, "ca"), Logger: o.Logger, Now: clock.Now,
+		Authority: filepath.Join(o.DataDir, "ca"), Audit: trail, Logger: o.Logger, Now: clock.Now,
 	}
 	if err := doors.prepare(authority, rest, care, fl, o.Logger); err != nil {
 		return err
@@ -116,15 +118,26 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if err := where.Save(o.DataDir); err != nil { // a full disk is no reason not to answer
 		o.Logger.Warn("borgfleet-controller doctor will not know where the doors are", "err", err)
 	}
-	return run(ctx, o, fl, people, st, doors, Addresses{
+	trail.Own(ctx, "startController", started(st))
+	return run(ctx, o, fl, people, trail, st, doors, Addresses{
 		API: where.API, AgentListen: where.AgentListen, Agents: where.Agents, AdminSocket: doors.socket, PasswordFile: passwordFile,
 	})
+}
+
+// started says for the audit log what was started: a restored store has lost
+// the entries since its backup was taken.
+func started(st *store.Store) string {
+	text := version.String()
+	if r, ok := st.Restored(); ok {
+		text += fmt.Sprintf(", restored at %s from a backup of %s", r.At.UTC().Format(time.RFC3339), r.TakenAt.UTC().Format(time.RFC3339))
+	}
+	return text
 }
 
 // run serves until ctx ends or a part fails, then ends the parts in an order
 // that loses nothing: the fleet's sessions first, so that agents see an end and
 // keep what is not acknowledged; then the doors; the store last.
-func run(ctx context.Context, o Options, fl *fleet.Service, people *auth.People, st *store.Store, d *doors, at Addresses) error {
+func run(ctx context.Context, o Options, fl *fleet.Service, people *auth.People, trail *audit.Trail, st *store.Store, d *doors, at Addresses) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		fl.Run(ctx)
@@ -132,6 +145,10 @@ func run(ctx context.Context, o Options, fl *fleet.Service, people *auth.People,
 	})
 	g.Go(func() error {
 		people.Run(ctx)
+		return nil
+	})
+	g.Go(func() error {
+		trail.Run(ctx)
 		return nil
 	})
 	g.Go(func() error {

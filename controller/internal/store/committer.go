@@ -87,6 +87,9 @@ func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
+	if note := noteOf(ctx); note != nil {
+		fn = note.with(fn)
+	}
 	r := &request{fn: fn, done: make(chan error, 1)}
 	if !s.queue.push(r) {
 		return errClosed()

@@ -122,13 +122,15 @@ func messageOf(prefix byte) proto.Message {
 		return new(storev1.CatalogueArchive)
 	case heldPrefix:
 		return new(storev1.HeldRepository)
+	case auditPrefix:
+		return new(storev1.AuditEntry)
 	}
 	return nil
 }
 
 func checkMeta(e Entry) error {
 	switch string(e.Key) {
-	case nextJobKey, nextRepositoryKey:
+	case nextJobKey, nextRepositoryKey, nextAuditKey:
 		return checkNumber(e.Value)
 	case restoredKey:
 		return proto.Unmarshal(e.Value, new(storev1.Restored))

@@ -54,8 +54,10 @@ func crashJob(s *Store, agent string, say func(int64, uint64, bool)) {
 			os.Exit(1)
 		}
 	}
-	must(s.Update(ctx, func(tx *Tx) error {
+	note := &AuditNote{}
+	must(s.Update(WithNote(ctx, note), func(tx *Tx) error {
 		j = newJob(tx.NewJobID(), agent)
+		tx.About(fmt.Sprint("job/", j.ID), "")
 		return tx.PutJob(j)
 	}))
 	say(j.ID, 0, false)
@@ -190,6 +192,22 @@ func checkStore(t *testing.T, dir string, acked map[int64]acknowledged) int64 {
 		if !ok || j.LogNext-1 < a.lines || a.ended && !j.Status.Final() {
 			t.Fatalf("job %d was acknowledged with %+v; stored: %v, next line %d, %s", id, a, ok, j.LogNext, j.Status)
 		}
+	}
+	entries, _, err := s.AuditLog(AuditFilter{}, "", 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	on := map[string]bool{}
+	for _, e := range entries {
+		on[e.On] = true
+	}
+	for id := range there {
+		if !on[fmt.Sprint("job/", id)] {
+			t.Fatalf("job %d is there, and its entry in the audit log is not", id)
+		}
+	}
+	if len(on) != len(there) || len(entries) != len(there) {
+		t.Fatalf("%d entries on %d jobs, of %d", len(entries), len(on), len(there))
 	}
 	if n := len(s.ActiveJobs()); n != active {
 		t.Fatalf("%d active jobs, want %d", n, active)

@@ -1,5 +1,5 @@
 // Package store keeps the fleet: jobs and their logs, agents, repositories,
-// join tokens, users. It speaks of those, and knows alone how they lie in
+// join tokens, users, the audit log. It speaks of those, and knows alone how they lie in
 // Badger.
 //
 // One goroutine writes. It takes every Update that waits, commits what they

@@ -28,12 +28,14 @@ const (
 	heldPrefix        = 'd' // + repository id + agent id: a definition that the agent holds and this store does not
 
 	formerRepositoryPrefix = 'q' // + id
+	auditPrefix            = 'w' // + time + id: an entry of the audit log
 )
 
 const (
 	storeIDKey        = "mid"
 	nextJobKey        = "mnext-job"
 	nextRepositoryKey = "mnext-repository"
+	nextAuditKey      = "mnext-audit"
 	restoredKey       = "mrestored" // how this store was made, if from a backup
 )
 

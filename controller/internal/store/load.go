@@ -45,7 +45,10 @@ func (s *Store) loadMeta(txn *badger.Txn) error {
 	if s.next.job, err = loadCounter(txn, nextJobKey); err != nil {
 		return err
 	}
-	s.next.repository, err = loadCounter(txn, nextRepositoryKey)
+	if s.next.repository, err = loadCounter(txn, nextRepositoryKey); err != nil {
+		return err
+	}
+	s.next.audit, err = loadCounter(txn, nextAuditKey)
 	return err
 }
 

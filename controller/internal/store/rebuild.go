@@ -45,10 +45,10 @@ func Rebuild(path string, opt Options, entries iter.Seq2[Entry, error], r Restor
 }
 
 type rebuilding struct {
-	batch           *badger.WriteBatch
-	space           space
-	sinceCheck      int64
-	job, repository int64 // the counters as they were
+	batch      *badger.WriteBatch
+	space      space
+	sinceCheck int64
+	counters   counters // as they were
 }
 
 func (b *rebuilding) take(entries iter.Seq2[Entry, error]) error {
@@ -72,10 +72,13 @@ func (b *rebuilding) take(entries iter.Seq2[Entry, error]) error {
 func (b *rebuilding) entry(e Entry) error {
 	switch {
 	case string(e.Key) == nextJobKey:
-		b.job = decodeNumber(e.Value)
+		b.counters.job = decodeNumber(e.Value)
 		return nil
 	case string(e.Key) == nextRepositoryKey:
-		b.repository = decodeNumber(e.Value)
+		b.counters.repository = decodeNumber(e.Value)
+		return nil
+	case string(e.Key) == nextAuditKey:
+		b.counters.audit = decodeNumber(e.Value)
 		return nil
 	case string(e.Key) == storeIDKey, string(e.Key) == restoredKey:
 		return nil // this store has its own
@@ -110,8 +113,9 @@ func (b *rebuilding) finish(r Restored) error {
 		return err
 	}
 	return firstError(
-		b.set([]byte(nextJobKey), number(uint64(max(1, b.job)+r.ahead())), 0),
-		b.set([]byte(nextRepositoryKey), number(uint64(max(1, b.repository)+r.ahead())), 0),
+		b.set([]byte(nextJobKey), number(uint64(max(1, b.counters.job)+r.ahead())), 0),
+		b.set([]byte(nextRepositoryKey), number(uint64(max(1, b.counters.repository)+r.ahead())), 0),
+		b.set([]byte(nextAuditKey), number(uint64(max(1, b.counters.audit)+r.ahead())), 0),
 		b.set([]byte(storeIDKey), []byte(newStoreID()), 0),
 		b.set([]byte(restoredKey), origin, 0),
 	)

@@ -16,6 +16,8 @@ type Tx struct {
 	ended bool
 
 	urgent bool
+
+	on, detail string // of this update, for the audit log
 }
 
 var errTxEnded = errors.New("the update has ended")

@@ -1009,6 +1009,131 @@ func (x *ApiToken) GetLastUsedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// AuditEntry is one line of the audit log: something that was done or refused.
+type AuditEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	Who           string                 `protobuf:"bytes,3,opt,name=who,proto3" json:"who,omitempty"`   // the user, the agent's id, or the controller; empty: nobody who is known
+	Via           string                 `protobuf:"bytes,4,opt,name=via,proto3" json:"via,omitempty"`   // what that was proven with
+	From          string                 `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"` // the address
+	What          string                 `protobuf:"bytes,6,opt,name=what,proto3" json:"what,omitempty"`
+	On            string                 `protobuf:"bytes,7,opt,name=on,proto3" json:"on,omitempty"` // what it was done to
+	Detail        string                 `protobuf:"bytes,8,opt,name=detail,proto3" json:"detail,omitempty"`
+	Outcome       string                 `protobuf:"bytes,9,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Code          string                 `protobuf:"bytes,10,opt,name=code,proto3" json:"code,omitempty"`    // of the refusal or the failure
+	Count         int64                  `protobuf:"varint,11,opt,name=count,proto3" json:"count,omitempty"` // how often; more than once only where entries were left out
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditEntry) Reset() {
+	*x = AuditEntry{}
+	mi := &file_store_v1_store_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditEntry) ProtoMessage() {}
+
+func (x *AuditEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
+func (*AuditEntry) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *AuditEntry) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *AuditEntry) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *AuditEntry) GetWho() string {
+	if x != nil {
+		return x.Who
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetVia() string {
+	if x != nil {
+		return x.Via
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetOn() string {
+	if x != nil {
+		return x.On
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 type IdempotencyKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Job           int64                  `protobuf:"varint,1,opt,name=job,proto3" json:"job,omitempty"`
@@ -1020,7 +1145,7 @@ type IdempotencyKey struct {
 
 func (x *IdempotencyKey) Reset() {
 	*x = IdempotencyKey{}
-	mi := &file_store_v1_store_proto_msgTypes[9]
+	mi := &file_store_v1_store_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1157,7 @@ func (x *IdempotencyKey) String() string {
 func (*IdempotencyKey) ProtoMessage() {}
 
 func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[9]
+	mi := &file_store_v1_store_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1170,7 @@ func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdempotencyKey.ProtoReflect.Descriptor instead.
 func (*IdempotencyKey) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{9}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *IdempotencyKey) GetJob() int64 {
@@ -1082,7 +1207,7 @@ type HeldRepository struct {
 
 func (x *HeldRepository) Reset() {
 	*x = HeldRepository{}
-	mi := &file_store_v1_store_proto_msgTypes[10]
+	mi := &file_store_v1_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1094,7 +1219,7 @@ func (x *HeldRepository) String() string {
 func (*HeldRepository) ProtoMessage() {}
 
 func (x *HeldRepository) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[10]
+	mi := &file_store_v1_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1107,7 +1232,7 @@ func (x *HeldRepository) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldRepository.ProtoReflect.Descriptor instead.
 func (*HeldRepository) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{10}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *HeldRepository) GetAgent() string {
@@ -1144,7 +1269,7 @@ type Restored struct {
 
 func (x *Restored) Reset() {
 	*x = Restored{}
-	mi := &file_store_v1_store_proto_msgTypes[11]
+	mi := &file_store_v1_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1156,7 +1281,7 @@ func (x *Restored) String() string {
 func (*Restored) ProtoMessage() {}
 
 func (x *Restored) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[11]
+	mi := &file_store_v1_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1169,7 +1294,7 @@ func (x *Restored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Restored.ProtoReflect.Descriptor instead.
 func (*Restored) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{11}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Restored) GetFrom() string {
@@ -1216,7 +1341,7 @@ type BackupHeader struct {
 
 func (x *BackupHeader) Reset() {
 	*x = BackupHeader{}
-	mi := &file_store_v1_store_proto_msgTypes[12]
+	mi := &file_store_v1_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1228,7 +1353,7 @@ func (x *BackupHeader) String() string {
 func (*BackupHeader) ProtoMessage() {}
 
 func (x *BackupHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[12]
+	mi := &file_store_v1_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1241,7 +1366,7 @@ func (x *BackupHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupHeader.ProtoReflect.Descriptor instead.
 func (*BackupHeader) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{12}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *BackupHeader) GetFormat() int32 {
@@ -1307,7 +1432,7 @@ type BackupContents struct {
 
 func (x *BackupContents) Reset() {
 	*x = BackupContents{}
-	mi := &file_store_v1_store_proto_msgTypes[13]
+	mi := &file_store_v1_store_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1319,7 +1444,7 @@ func (x *BackupContents) String() string {
 func (*BackupContents) ProtoMessage() {}
 
 func (x *BackupContents) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[13]
+	mi := &file_store_v1_store_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1332,7 +1457,7 @@ func (x *BackupContents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupContents.ProtoReflect.Descriptor instead.
 func (*BackupContents) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{13}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *BackupContents) GetEntries() int64 {
@@ -1380,7 +1505,7 @@ type AuthorityFiles struct {
 
 func (x *AuthorityFiles) Reset() {
 	*x = AuthorityFiles{}
-	mi := &file_store_v1_store_proto_msgTypes[14]
+	mi := &file_store_v1_store_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1392,7 +1517,7 @@ func (x *AuthorityFiles) String() string {
 func (*AuthorityFiles) ProtoMessage() {}
 
 func (x *AuthorityFiles) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[14]
+	mi := &file_store_v1_store_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1405,7 +1530,7 @@ func (x *AuthorityFiles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorityFiles.ProtoReflect.Descriptor instead.
 func (*AuthorityFiles) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{14}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AuthorityFiles) GetFiles() map[string][]byte {
@@ -1538,7 +1663,21 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n" +
 	"\flast_used_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"lastUsedAt\"\x84\x01\n" +
+	"lastUsedAt\"\x80\x02\n" +
+	"\n" +
+	"AuditEntry\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x10\n" +
+	"\x03who\x18\x03 \x01(\tR\x03who\x12\x10\n" +
+	"\x03via\x18\x04 \x01(\tR\x03via\x12\x12\n" +
+	"\x04from\x18\x05 \x01(\tR\x04from\x12\x12\n" +
+	"\x04what\x18\x06 \x01(\tR\x04what\x12\x0e\n" +
+	"\x02on\x18\a \x01(\tR\x02on\x12\x16\n" +
+	"\x06detail\x18\b \x01(\tR\x06detail\x12\x18\n" +
+	"\aoutcome\x18\t \x01(\tR\aoutcome\x12\x12\n" +
+	"\x04code\x18\n" +
+	" \x01(\tR\x04code\x12\x14\n" +
+	"\x05count\x18\v \x01(\x03R\x05count\"\x84\x01\n" +
 	"\x0eIdempotencyKey\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\x03R\x03job\x12%\n" +
 	"\x0erequest_sha256\x18\x02 \x01(\fR\rrequestSha256\x129\n" +
@@ -1591,7 +1730,7 @@ func file_store_v1_store_proto_rawDescGZIP() []byte {
 	return file_store_v1_store_proto_rawDescData
 }
 
-var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_store_v1_store_proto_goTypes = []any{
 	(*Job)(nil),                   // 0: store.v1.Job
 	(*Agent)(nil),                 // 1: store.v1.Agent
@@ -1602,61 +1741,63 @@ var file_store_v1_store_proto_goTypes = []any{
 	(*JoinTokenUse)(nil),          // 6: store.v1.JoinTokenUse
 	(*User)(nil),                  // 7: store.v1.User
 	(*ApiToken)(nil),              // 8: store.v1.ApiToken
-	(*IdempotencyKey)(nil),        // 9: store.v1.IdempotencyKey
-	(*HeldRepository)(nil),        // 10: store.v1.HeldRepository
-	(*Restored)(nil),              // 11: store.v1.Restored
-	(*BackupHeader)(nil),          // 12: store.v1.BackupHeader
-	(*BackupContents)(nil),        // 13: store.v1.BackupContents
-	(*AuthorityFiles)(nil),        // 14: store.v1.AuthorityFiles
-	nil,                           // 15: store.v1.Agent.LabelsEntry
-	nil,                           // 16: store.v1.JoinToken.LabelsEntry
-	nil,                           // 17: store.v1.AuthorityFiles.FilesEntry
-	(*v1.JobSpec)(nil),            // 18: fleet.v1.JobSpec
-	(*v1.Register)(nil),           // 19: fleet.v1.Register
-	(*v1.Verdict)(nil),            // 20: fleet.v1.Verdict
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
-	(*v1.BorgBinary)(nil),         // 22: fleet.v1.BorgBinary
-	(*v1.Repository)(nil),         // 23: fleet.v1.Repository
+	(*AuditEntry)(nil),            // 9: store.v1.AuditEntry
+	(*IdempotencyKey)(nil),        // 10: store.v1.IdempotencyKey
+	(*HeldRepository)(nil),        // 11: store.v1.HeldRepository
+	(*Restored)(nil),              // 12: store.v1.Restored
+	(*BackupHeader)(nil),          // 13: store.v1.BackupHeader
+	(*BackupContents)(nil),        // 14: store.v1.BackupContents
+	(*AuthorityFiles)(nil),        // 15: store.v1.AuthorityFiles
+	nil,                           // 16: store.v1.Agent.LabelsEntry
+	nil,                           // 17: store.v1.JoinToken.LabelsEntry
+	nil,                           // 18: store.v1.AuthorityFiles.FilesEntry
+	(*v1.JobSpec)(nil),            // 19: fleet.v1.JobSpec
+	(*v1.Register)(nil),           // 20: fleet.v1.Register
+	(*v1.Verdict)(nil),            // 21: fleet.v1.Verdict
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*v1.BorgBinary)(nil),         // 23: fleet.v1.BorgBinary
+	(*v1.Repository)(nil),         // 24: fleet.v1.Repository
 }
 var file_store_v1_store_proto_depIdxs = []int32{
-	18, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
-	19, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
-	20, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
-	21, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
-	15, // 4: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
-	22, // 5: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
-	21, // 6: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
-	21, // 7: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
-	21, // 8: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	21, // 9: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
-	21, // 10: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
-	21, // 11: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
-	23, // 12: store.v1.Repository.definition:type_name -> fleet.v1.Repository
-	21, // 13: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
-	21, // 14: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
-	21, // 15: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
-	21, // 16: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
-	21, // 17: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
-	21, // 18: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
-	16, // 19: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
-	21, // 20: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	19, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
+	20, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
+	21, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
+	22, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
+	16, // 4: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
+	23, // 5: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
+	22, // 6: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
+	22, // 7: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
+	22, // 8: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	22, // 9: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
+	22, // 10: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
+	22, // 11: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
+	24, // 12: store.v1.Repository.definition:type_name -> fleet.v1.Repository
+	22, // 13: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
+	22, // 14: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
+	22, // 15: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
+	22, // 16: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
+	22, // 17: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
+	22, // 18: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
+	17, // 19: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
+	22, // 20: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
 	6,  // 21: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
-	21, // 22: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
-	21, // 23: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
-	21, // 24: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
-	21, // 25: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
-	21, // 26: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
-	21, // 27: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
-	23, // 28: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
-	21, // 29: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
-	21, // 30: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
-	21, // 31: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
-	17, // 32: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	22, // 22: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	22, // 23: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
+	22, // 24: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
+	22, // 25: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
+	22, // 26: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
+	22, // 27: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	22, // 28: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
+	24, // 29: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
+	22, // 30: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
+	22, // 31: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
+	22, // 32: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
+	18, // 33: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_store_v1_store_proto_init() }
@@ -1670,7 +1811,7 @@ func file_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_v1_store_proto_rawDesc), len(file_store_v1_store_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
