@@ -25,6 +25,9 @@ func (s *server) authorized(rt route) handler {
 		call := audit.Of(r.Context())
 		call.What(name, rt.method != get)
 		call.On(rt.on(r))
+		if rt.role == "" {
+			return fault.New(fault.Forbidden, "no_rule", "nobody may do this: the route says for whom it is nowhere")
+		}
 		if rt.role != Public {
 			who, err := s.identify(r, rt.queryToken)
 			if err != nil {

@@ -6,7 +6,7 @@ import "borgfleet/controller/internal/auth"
 type Role = auth.Role
 
 const (
-	Public   Role = "" // no principal needed
+	Public   Role = "public" // no principal needed; a route that says nothing is for nobody
 	Viewer        = auth.Viewer
 	Operator      = auth.Operator
 	Admin         = auth.Admin

@@ -36,7 +36,7 @@ func (s *server) routes() []route {
 		{method: get, path: "/api/backup/logs/{job_id}/download", role: Viewer, handle: s.downloadLog, query: []string{"token"}, queryToken: true},
 		{method: post, path: "/api/backup/logs/{job_id}/download-token", role: Viewer, handle: s.downloadToken},
 
-		{method: post, path: "/api/auth/login", handle: s.login},
+		{method: post, path: "/api/auth/login", role: Public, handle: s.login},
 		{method: get, path: "/api/auth/me", role: Viewer, handle: s.me},
 		{method: post, path: "/api/auth/logout", role: Viewer, handle: s.logout},
 		{method: post, path: "/api/auth/password", role: Viewer, handle: s.changePassword},
@@ -73,11 +73,11 @@ func (s *server) routes() []route {
 		{method: get, path: "/api/audit", role: Admin, handle: s.listAudit, query: auditParameters()},
 		{method: get, path: "/api/events", role: Viewer, handle: s.events, query: []string{"type", "agent", "repository", "job_id"}},
 
-		{method: get, path: "/healthz", handle: s.healthz},
-		{method: get, path: "/readyz", handle: s.readyz},
-		{method: get, path: "/api", handle: s.service},
-		{method: get, path: "/api/openapi.json", handle: s.openAPI},
-		{method: get, path: "/api/docs", handle: s.docs},
-		{method: get, path: "/api/docs/{file}", handle: s.docsPart},
+		{method: get, path: "/healthz", role: Public, handle: s.healthz},
+		{method: get, path: "/readyz", role: Public, handle: s.readyz},
+		{method: get, path: "/api", role: Public, handle: s.service},
+		{method: get, path: "/api/openapi.json", role: Public, handle: s.openAPI},
+		{method: get, path: "/api/docs", role: Public, handle: s.docs},
+		{method: get, path: "/api/docs/{file}", role: Public, handle: s.docsPart},
 	}
 }

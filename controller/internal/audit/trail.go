@@ -103,16 +103,6 @@ func (c *Call) refused(status int, code string) bool {
 	return code == "too_many_logins" || code == "wrong_password"
 }
 
-// Add writes an entry about something that is taken in with tx. The source is
-// held to its limit: it could tell the same without end.
-func (t *Trail) Add(tx *store.Tx, source string, e store.AuditEntry) error {
-	if t.limit.allows(source) {
-		return tx.Audit(e)
-	}
-	tx.OnCommit(func() { t.leftOut.add(e) })
-	return nil
-}
-
 // write stores an entry that belongs to no change. One that finds no room must
 // not take the answer with it: on a full disk an administrator logs in to
 // mend that. It goes to the process's log, and is counted.

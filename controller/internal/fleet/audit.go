@@ -69,7 +69,7 @@ func (s *Service) noteRefusal(tx *store.Tx, old, j job.Job) error {
 		return nil
 	}
 	a, _ := tx.Agent(j.Agent)
-	return s.audit.Add(tx, agentName(j.Agent), store.AuditEntry{
+	return tx.Audit(store.AuditEntry{
 		Who: cmp.Or(a.Name, j.Agent), Via: viaCertificate, What: whatRefused, On: jobName(j.ID),
 		Detail: j.Verdict.ErrorMessage, Outcome: audit.Refused, Code: j.Verdict.ErrorCode,
 	})

@@ -132,16 +132,5 @@ func TestHostsRefusalIsAudited(t *testing.T) {
 	report.Spec = wire.FromSpec(job.Spec{Kind: job.Backup, Repository: repo.Repository, CreatedAt: time.Now(), StartDeadline: time.Now().Add(time.Hour), TriggeredBy: job.ByAgent})
 	p.send(report)
 	p.next("a job of the host's own")
-	n = r.wantAudited("a job of the host's own", n)
-
-	// A host that takes its verdict back and gives it again, without end.
-	for version := uint64(4); version < 100; version += 2 {
-		p.send(&fleetv1.JobReport{Key: ordered, Register: register(version, job.PhaseAccepted, "")})
-		p.next("it goes on")
-		p.send(refused(version+1, ordered))
-		p.next("the verdict")
-	}
-	if more := len(r.audited()) - n; more > 20 {
-		t.Errorf("a host fills the log with %d entries", more)
-	}
+	r.wantAudited("a job of the host's own", n)
 }

@@ -43,17 +43,7 @@ type handler struct{ Options }
 func New(o Options) http.Handler {
 	h := handler{o}
 	mux := http.NewServeMux()
-	for _, rt := range []struct {
-		pattern, name string
-		changes       bool
-		handle        func(http.ResponseWriter, *http.Request, string) error
-	}{
-		{"POST " + rest.BackupPath, "backupController", true, h.backup},
-		{"GET " + rest.StatsPath, "storeStats", false, h.stats},
-		{"GET " + rest.DifferencesPath, "listDifferences", false, h.differences},
-		{"POST " + rest.SettlePath, "settleRepository", true, h.settle},
-		{"POST " + rest.AdmitPath, "admitAgent", true, h.admit},
-	} {
+	for _, rt := range h.routes() {
 		mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) {
 			r = r.WithContext(h.Audit.Begin(r.Context(), socket))
 			audit.Of(r.Context()).What(rt.name, rt.changes)
@@ -72,6 +62,23 @@ func New(o Options) http.Handler {
 		}
 		o.Next.ServeHTTP(w, r)
 	})
+}
+
+// route is an operation that only the admin socket has.
+type route struct {
+	pattern, name string // of the mux; and for the audit log
+	changes       bool
+	handle        func(http.ResponseWriter, *http.Request, string) error
+}
+
+func (h handler) routes() []route {
+	return []route{
+		{"POST " + rest.BackupPath, "backupController", true, h.backup},
+		{"GET " + rest.StatsPath, "storeStats", false, h.stats},
+		{"GET " + rest.DifferencesPath, "listDifferences", false, h.differences},
+		{"POST " + rest.SettlePath, "settleRepository", true, h.settle},
+		{"POST " + rest.AdmitPath, "admitAgent", true, h.admit},
+	}
 }
 
 // socket is where all of these come from, and what proves who asks.
