@@ -1,11 +1,16 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"borgfleet/scripts/testenv"
 )
@@ -78,5 +83,135 @@ func TestAccessSurvivesKill(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPasswordsAndLogins: a person changes the own password, root resets it on
+// the controller's host, and each time every login made before is over, an open
+// stream among them; a logout ends one login and no other; API tokens stay.
+func TestPasswordsAndLogins(t *testing.T) {
+	t.Parallel()
+	env := newFleet(t, testenv.Fleet{})
+	const first, second, third = "a password of ann", "another password of ann", "what root has set for ann"
+	cli := func(args ...string) string {
+		t.Helper()
+		out, err := env.Controller.CLI(args...)
+		fatal(t, err)
+		return out
+	}
+	as := func(token string) *testenv.API {
+		other := *env.API
+		other.Token = token
+		return &other
+	}
+	cli("users", "create", "ann", "--password-file", secretFile(t, first))
+	login := func(password string) (string, error) {
+		var out struct {
+			Token string `json:"access_token"`
+		}
+		err := as("").Post("/api/auth/login", map[string]string{"username": "ann", "password": password}, &out)
+		return out.Token, err
+	}
+	in := func(password string) string {
+		t.Helper()
+		token, err := login(password)
+		fatal(t, err)
+		fatal(t, as(token).Get("/api/auth/me", nil))
+		return token
+	}
+	var made struct{ ID, Token string }
+	a, b := in(first), in(first)
+	fatal(t, as(a).Post("/api/tokens", map[string]any{"name": "cron"}, &made))
+
+	fatal(t, as(a).Post("/api/auth/logout", nil, nil))
+	wantProblem(t, "a login that was ended", as(a).Get("/api/auth/me", nil), http.StatusUnauthorized)
+	fatal(t, as(b).Get("/api/auth/me", nil))
+
+	streamEnds := hangsUp(t, env, b)
+	file := filepath.Join(t.TempDir(), "token")
+	cli("password", "--server", env.API.URL, "--username", "ann", "--password-file", secretFile(t, first), "--new-password-file", secretFile(t, second), "--token-file", file)
+	streamEnds("after a change of the password")
+	wantProblem(t, "a login with the old password", as(b).Get("/api/auth/me", nil), http.StatusUnauthorized)
+	_, err := login(first)
+	wantProblem(t, "the old password", err, http.StatusUnauthorized)
+	data, err := os.ReadFile(file)
+	fatal(t, err)
+	c := strings.TrimSpace(string(data))
+	fatal(t, as(c).Get("/api/auth/me", nil))
+
+	streamEnds = hangsUp(t, env, c)
+	cli("users", "set", "ann", "--password-file", secretFile(t, third))
+	streamEnds("after a reset")
+	wantProblem(t, "a login before the reset", as(c).Get("/api/auth/me", nil), http.StatusUnauthorized)
+	_, err = login(second)
+	wantProblem(t, "the password before the reset", err, http.StatusUnauthorized)
+	d := in(third)
+	fatal(t, env.Controller.Kill())
+	fatal(t, env.Controller.Start())
+	fatal(t, as(d).Get("/api/auth/me", nil))
+	for what, token := range map[string]string{"logged out": a, "before the change": b, "before the reset": c} {
+		wantProblem(t, what+", after a kill", as(token).Get("/api/auth/me", nil), http.StatusUnauthorized)
+	}
+	fatal(t, as(made.Token).Get("/api/auth/me", nil))
+}
+
+// hangsUp opens a stream of events; what it gives waits for its end.
+func hangsUp(t *testing.T, env *testenv.Env, token string) func(what string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	req := newRequest(t, env, "GET", "/api/events", "").WithContext(ctx)
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	fatal(t, err)
+	t.Cleanup(func() { resp.Body.Close() })
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("the stream is %d", resp.StatusCode)
+	}
+	return func(what string) {
+		t.Helper()
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			t.Errorf("%s the stream goes on: %v", what, err)
+		}
+	}
+}
+
+// TestLoginsBehindAProxy: who guesses behind the same proxy shuts nobody else
+// out, by no header either; the audit log has the address that counts.
+func TestLoginsBehindAProxy(t *testing.T) {
+	t.Parallel()
+	env := newFleet(t, testenv.Fleet{Controller: []string{"--trusted-proxy", "127.0.0.1"}})
+	try := func(password, forwardedFor string) int {
+		t.Helper()
+		req := newRequest(t, env, "POST", "/api/auth/login", `{"username": "admin", "password": "`+password+`"}`)
+		req.Header.Set("X-Forwarded-For", forwardedFor)
+		resp, err := http.DefaultClient.Do(req)
+		fatal(t, err)
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	password, err := os.ReadFile(env.Controller.PasswordFile())
+	fatal(t, err)
+	right := strings.TrimSpace(string(password))
+	refused := 0
+	for i := range 15 {
+		if try("a guess of somebody", fmt.Sprintf("198.51.100.%d, 203.0.113.9", i)) == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if refused == 0 || try(right, "192.0.2.7, 203.0.113.9") != http.StatusTooManyRequests {
+		t.Errorf("of 15 guesses %d were refused, and a made-up address is a new one", refused)
+	}
+	if status := try(right, "192.0.2.7"); status != http.StatusOK {
+		t.Errorf("somebody else behind the proxy: %d", status)
+	}
+	var from []string
+	for _, e := range auditLog(t, env.Controller, "--what", "login") {
+		if len(from) == 0 || from[len(from)-1] != e.From {
+			from = append(from, e.From)
+		}
+	}
+	if want := []string{"127.0.0.1", "203.0.113.9", "192.0.2.7"}; !slices.Equal(from, want) {
+		t.Errorf("the audit log has logins from %v, want %v", from, want)
 	}
 }

@@ -14,7 +14,8 @@ import (
 // query is left out, since it can hold a token, and so are all headers.
 func (s *server) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := s.Audit.Begin(r.Context(), origin(r))
+		from := s.origin(r)
+		ctx := s.Audit.Begin(r.Context(), from)
 		rec := &recorder{ResponseWriter: w}
 		rec.before = func(status int) { s.Audit.Answer(ctx, status, rec.code) }
 		start := s.Now()
@@ -25,7 +26,7 @@ func (s *server) logged(next http.Handler) http.Handler {
 			}
 			s.Logger.Log(r.Context(), level, "request",
 				"method", r.Method, "path", r.URL.EscapedPath(), "status", rec.statusCode(), "bytes", rec.bytes,
-				"duration", s.Now().Sub(start), "remote", r.RemoteAddr, "user", rec.user, "code", rec.code)
+				"duration", s.Now().Sub(start), "remote", r.RemoteAddr, "from", from, "user", rec.user, "code", rec.code)
 		}()
 		next.ServeHTTP(rec, r.WithContext(ctx))
 	})

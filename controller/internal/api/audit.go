@@ -48,8 +48,8 @@ func via(who Principal) string {
 }
 
 // origin is where a request comes from.
-func origin(r *http.Request) string {
-	if at := address(r.RemoteAddr); at.IsValid() {
+func (s *server) origin(r *http.Request) string {
+	if at := s.address(r); at.IsValid() {
 		return at.String()
 	}
 	return viaSocket

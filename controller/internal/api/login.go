@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"mime"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -34,7 +33,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 		// typed in the wrong place.
 		call.Claims(in.Username, viaPassword)
 	}
-	token, life, err := s.Auth.Login(r.Context(), in.Username, in.Password, address(r.RemoteAddr))
+	token, life, err := s.Auth.Login(r.Context(), in.Username, in.Password, s.address(r))
 	if err != nil {
 		return err
 	}
@@ -45,15 +44,6 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 
 func tokenBody(token string, life time.Duration) rest.Token {
 	return rest.Token{AccessToken: token, TokenType: "bearer", ExpiresIn: int64(life.Seconds())}
-}
-
-// address is not valid for a caller on a unix socket.
-func address(remote string) netip.Addr {
-	at, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return at.Addr().Unmap()
 }
 
 // credentials reads a form or JSON. JSON is known by its brace, since curl

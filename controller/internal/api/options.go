@@ -6,6 +6,8 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"sync"
 	"time"
 
 	"borgfleet/controller/internal/fleet"
@@ -69,6 +71,9 @@ type Options struct {
 	StreamWrite time.Duration // that a client may take for a part of a stream; default: 30 s
 	Streams     int           // that one principal may have open; default: 64
 
+	// Proxies are believed when they say in X-Forwarded-For whom they speak for.
+	Proxies []netip.Prefix
+
 	// Principal, if set, is asked before any token is looked at: on the admin
 	// socket the kernel says who the caller is.
 	Principal func(*http.Request) (Principal, bool)
@@ -114,4 +119,6 @@ type server struct {
 	streams *streams
 	ending  context.Context   // ends when the controller stops
 	names   map[string]string // of the operations, by method and path
+
+	proxyNoticed sync.Once // that a proxy is there which is not among Proxies
 }

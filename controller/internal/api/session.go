@@ -25,7 +25,7 @@ func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c := auth.PasswordChange{From: address(r.RemoteAddr)}
+	c := auth.PasswordChange{From: s.address(r)}
 	c.Old, _ = body.mustText("old_password")
 	c.New = body.checked("new_password", true, saying(auth.CheckPassword))
 	if c.New != "" && c.New == c.Old {

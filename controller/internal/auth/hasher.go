@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -20,6 +21,11 @@ const (
 	saltBytes   = 16
 	keyBytes    = 32
 
+	// So many strangers may wait for the one that is verified, after which none is
+	// for so many times as long: they take a quarter of a processor at most.
+	mostStrangers  = 32
+	strangersPause = 3
+
 	// maxPassword keeps a request from buying time with a long password.
 	maxPassword = 1 << 10
 )
@@ -27,14 +33,25 @@ const (
 // Hasher hashes and verifies passwords with argon2id, and never more than a
 // fixed number at once: each takes hashMemory, and strangers decide how many
 // are asked for.
+//
+// Of these, strangers get one at a time, and more than a few do not wait for it:
+// else a flood of attempts would shut everybody out by its queue alone.
 type Hasher struct {
-	rand  io.Reader
-	slots chan struct{}
+	rand      io.Reader
+	slots     chan struct{}
+	strangers chan struct{} // holds those who wait, and the one whose turn it is
+	turn      chan struct{}
 }
+
+// ErrBusy says that too many strangers wait already.
+var ErrBusy = errors.New("too many log in at once")
 
 // NewHasher makes a hasher that works on at most concurrent passwords at once.
 func NewHasher(rand io.Reader, concurrent int) *Hasher {
-	return &Hasher{rand: rand, slots: make(chan struct{}, max(1, concurrent))}
+	return &Hasher{
+		rand: rand, slots: make(chan struct{}, max(1, concurrent)),
+		strangers: make(chan struct{}, mostStrangers), turn: make(chan struct{}, 1),
+	}
 }
 
 // Hash gives what may be stored of a password: a PHC string.
@@ -73,6 +90,25 @@ func (h *Hasher) Verify(ctx context.Context, password, hash string) (bool, error
 		return false, fmt.Errorf("verify password: %w", err)
 	}
 	return subtle.ConstantTimeCompare(key, p.key) == 1 && !tooLong, nil
+}
+
+// VerifyStranger is Verify for somebody of whom nothing is known. Its error is
+// ErrBusy when too many of these wait.
+func (h *Hasher) VerifyStranger(ctx context.Context, password, hash string) (bool, error) {
+	select {
+	case h.strangers <- struct{}{}:
+		defer func() { <-h.strangers }()
+	default:
+		return false, ErrBusy
+	}
+	select {
+	case h.turn <- struct{}{}:
+	case <-ctx.Done():
+		return false, fmt.Errorf("verify password: %w", ctx.Err())
+	}
+	begun := time.Now()
+	defer func() { time.AfterFunc(strangersPause*time.Since(begun), func() { <-h.turn }) }()
+	return h.Verify(ctx, password, hash)
 }
 
 // key waits for a slot, or for ctx: whoever has gone away costs nothing.

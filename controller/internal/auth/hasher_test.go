@@ -109,3 +109,22 @@ func TestHasherWorksOnFewAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// Between two strangers there is a rest: a flood of them takes a part of one
+// processor, and no more.
+func TestStrangersRest(t *testing.T) {
+	h := NewHasher(rand.Reader, 2)
+	hash, err := h.Hash(t.Context(), right)
+	must(t, err)
+	begun := time.Now()
+	if ok, err := h.VerifyStranger(t.Context(), right, hash); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	work := time.Since(begun)
+	if ok, err := h.VerifyStranger(t.Context(), "wrong", hash); ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if took := time.Since(begun); took < work+strangersPause*work/2 {
+		t.Errorf("two took %v, the first alone %v", took, work)
+	}
+}

@@ -16,6 +16,11 @@ const (
 	accountFailures = 20
 	accountPause    = 30 * time.Second
 
+	// At an account that is closed by that, so many addresses which have not
+	// failed yet get their attempt.
+	strangerFailures = 20
+	strangerPause    = 10 * time.Second
+
 	maxAddresses = 8192
 	accountSlots = 4096
 )
@@ -23,8 +28,11 @@ const (
 // Limiter bounds how often passwords can be guessed, for each address and for
 // each account.
 //
-// An account that is being attacked is closed only to addresses that have
-// failed themselves: a stranger who guesses at it cannot lock its owner out.
+// An account that is being attacked is closed to addresses that have failed
+// themselves, and not to networks from which its owner has logged in before: a
+// stranger who guesses at it cannot lock its owner out. An address that is clean
+// and not known gets one attempt, as long as there are not too many of these:
+// with IPv6, or many machines, a stranger has as many clean addresses as wanted.
 //
 // A right password waits like a wrong one while its address is closed, loopback
 // not excepted: to let it in, it would have to be compared, and whoever learns
@@ -43,6 +51,7 @@ type Limiter struct {
 	addresses map[netip.Prefix]*list.Element
 	recent    *list.List // of *address, the most recently used first
 	accounts  [accountSlots]bucket
+	strangers [accountSlots]bucket // attempts of the clean and unknown at closed accounts
 }
 
 type address struct {
@@ -60,10 +69,11 @@ func NewLimiter(now func() time.Time) *Limiter {
 	}
 }
 
-// Begin asks whether an attempt may be made. If so, it counts as a failure
-// until succeeded is called: a thousand attempts at once are a thousand, not
-// one. If not, retry says when to come again.
-func (l *Limiter) Begin(account string, addr netip.Addr) (succeeded func(), retry time.Duration) {
+// Begin asks whether an attempt may be made. If so, it counts as a failure until
+// succeeded is called: a thousand attempts at once are a thousand, not one. If
+// not, retry says when to come again. friend says that the account's owner has
+// logged in from there before.
+func (l *Limiter) Begin(account string, addr netip.Addr, friend bool) (succeeded func(), retry time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
@@ -76,21 +86,15 @@ func (l *Limiter) Begin(account string, addr netip.Addr) (succeeded func(), retr
 		own = from.Value.(*address).bucket
 	}
 	own.leak(now, addressPause)
-	l.accounts[slot].leak(now, accountPause)
-
-	counted := false
 	if wait := own.wait(addressFailures, addressPause); wait > 0 {
 		return nil, wait
 	}
-	if wait := l.accounts[slot].wait(accountFailures, accountPause); wait > 0 {
-		if own.level > 0 {
-			return nil, min(wait, time.Duration(own.level*float64(addressPause)))
-		}
-		// A clean address gets its attempt. It is not counted against the
-		// account, which could never recover otherwise.
-	} else {
-		l.accounts[slot].level++
-		counted = true
+	counts, wait := l.atAccount(slot, own, now, friend)
+	if wait > 0 {
+		return nil, wait
+	}
+	if counts != nil {
+		counts.level++
 	}
 	own.level++
 	if !known {
@@ -100,12 +104,32 @@ func (l *Limiter) Begin(account string, addr netip.Addr) (succeeded func(), retr
 	}
 	from.Value.(*address).bucket = own
 	l.recent.MoveToFront(from)
-	return func() { l.succeeded(prefix, slot, counted) }, 0
+	return func() { l.succeeded(prefix, counts) }, 0
+}
+
+// atAccount says which of the account's buckets an attempt counts in; nil: none,
+// since a friend who fails must not close the account to others.
+func (l *Limiter) atAccount(slot uint64, own bucket, now time.Time, friend bool) (counts *bucket, wait time.Duration) {
+	if friend {
+		return nil, 0
+	}
+	account, strangers := &l.accounts[slot], &l.strangers[slot]
+	account.leak(now, accountPause)
+	wait = account.wait(accountFailures, accountPause)
+	switch {
+	case wait == 0:
+		return account, 0
+	case own.level > 0:
+		return nil, min(wait, time.Duration(own.level*float64(addressPause)))
+	}
+	// It is not counted against the account, which could never recover then.
+	strangers.leak(now, strangerPause)
+	return strangers, strangers.wait(strangerFailures, strangerPause)
 }
 
 // succeeded takes back what Begin counted, and no more: whoever has one account
 // could otherwise wash off every failed guess at another with a login.
-func (l *Limiter) succeeded(prefix netip.Prefix, slot uint64, counted bool) {
+func (l *Limiter) succeeded(prefix netip.Prefix, counted *bucket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if from, ok := l.addresses[prefix]; ok {
@@ -115,8 +139,8 @@ func (l *Limiter) succeeded(prefix netip.Prefix, slot uint64, counted bool) {
 			delete(l.addresses, prefix)
 		}
 	}
-	if counted {
-		l.accounts[slot].level = max(0, l.accounts[slot].level-1)
+	if counted != nil {
+		counted.level = max(0, counted.level-1)
 	}
 }
 

@@ -9,13 +9,13 @@ import (
 func TestLimiterMemoryIsBounded(t *testing.T) {
 	l := NewLimiter(newClock().Now)
 	for i := range 3 * maxAddresses {
-		l.Begin(fmt.Sprintf("user%d", i), addr(i))
+		l.Begin(fmt.Sprintf("user%d", i), addr(i), false)
 	}
 	if len(l.addresses) != maxAddresses || l.recent.Len() != maxAddresses {
 		t.Errorf("%d addresses, %d in order", len(l.addresses), l.recent.Len())
 	}
 	// A flood marks nobody who has not failed.
-	if succeeded, _ := l.Begin("admin", netip.MustParseAddr("192.0.2.1")); succeeded == nil {
+	if succeeded, _ := l.Begin("admin", netip.MustParseAddr("192.0.2.1"), false); succeeded == nil {
 		t.Error("a clean address is refused after a flood of others")
 	} else {
 		succeeded()

@@ -66,6 +66,7 @@ func (p *People) ChangePassword(ctx context.Context, who Principal, c PasswordCh
 		}
 		tx.About("user/"+user.Name, "password")
 		p.setPassword(&u, hash)
+		u.Networks = with(u.Networks, network(c.From), p.opt.Now())
 		changed = userOf(u)
 		return tx.PutUser(u)
 	})
@@ -75,10 +76,11 @@ func (p *People) ChangePassword(ctx context.Context, who Principal, c PasswordCh
 	return p.opt.Tokens.Issue(changed)
 }
 
-// setPassword ends all logins of u. ValidFrom goes up even if the clock does
+// setPassword ends all logins of u, and forgets where they were made: whoever had
+// the old password made some. ValidFrom goes up even if the clock does
 // not: it is what tells the logins apart.
 func (p *People) setPassword(u *store.User, hash string) {
-	u.PasswordHash = hash
+	u.PasswordHash, u.Networks = hash, nil
 	now := p.opt.Now().UTC()
 	if !now.After(u.ValidFrom) {
 		now = u.ValidFrom.Add(time.Nanosecond)

@@ -65,7 +65,11 @@ func (s storedUsers) Get(name string) (User, bool) {
 }
 
 func userOf(u store.User) User {
-	return User{Name: u.Name, PasswordHash: u.PasswordHash, Role: Role(u.Role), ValidFrom: u.ValidFrom}
+	out := User{Name: u.Name, PasswordHash: u.PasswordHash, Role: Role(u.Role), ValidFrom: u.ValidFrom}
+	for _, n := range u.Networks {
+		out.Networks = append(out.Networks, n.Prefix)
+	}
+	return out
 }
 
 // Login checks a password and gives a token.
@@ -77,6 +81,7 @@ func (p *People) Login(ctx context.Context, name, password string, from netip.Ad
 	if err != nil {
 		return "", 0, err
 	}
+	p.rememberNetwork(ctx, user, from)
 	return p.opt.Tokens.Issue(user)
 }
 
@@ -86,7 +91,7 @@ func (p *People) check(ctx context.Context, name, password string, from netip.Ad
 	defer cancel()
 	user, err := p.logins.Login(ctx, name, password, from)
 	if many, ok := errors.AsType[*TooMany](err); ok {
-		f := fault.Wrap(err, fault.TooMany, "too_many_logins", "too many failed logins: try again in %s", many.RetryAfter)
+		f := fault.Wrap(err, fault.TooMany, "too_many_logins", "too many logins, or too many that failed: try again in %s", many.RetryAfter)
 		f.RetryAfter = many.RetryAfter
 		return User{}, f
 	}

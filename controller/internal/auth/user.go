@@ -1,6 +1,10 @@
 package auth
 
-import "time"
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
 
 // User is an account as a login needs it.
 type User struct {
@@ -8,6 +12,13 @@ type User struct {
 	PasswordHash string // of Hasher.Hash
 	Role         Role
 	ValidFrom    time.Time // changes when all its logins are ended
+	Networks     []netip.Prefix
+}
+
+// knows says whether the user has logged in from there before, with the password
+// that is good now.
+func (u User) knows(from netip.Addr) bool {
+	return from.IsValid() && slices.Contains(u.Networks, network(from))
 }
 
 // Users is where the accounts are kept.

@@ -58,7 +58,7 @@ func (k *controller) program() cmdline.Program {
 			"from elsewhere with --server URL and a token in --api-token-file or BORGFLEET_API_TOKEN.",
 		Commands: []*cli.Command{
 			k.serve(), k.joinToken(), k.agents(), k.repositories(), k.archives(), k.restore(), k.jobs(), k.fleet(),
-			k.users(), k.tokens(), k.audit(), k.db(), k.login(), k.logout(), k.doctor(),
+			k.users(), k.tokens(), k.audit(), k.db(), k.login(), k.logout(), k.passwd(), k.doctor(),
 		},
 		Values: k.values(),
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/client"
 	"borgfleet/shared/secretfile"
 	"borgfleet/shared/term"
@@ -35,6 +36,18 @@ func (k *controller) runLogin(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	return k.withPassword(c, askOnce, func(ctx context.Context, cl *client.Client, name, password string) error {
+		token, err := cl.Login(ctx, name, password)
+		if err != nil {
+			return err
+		}
+		return k.tellToken(c, token, "Logged in as "+term.Clean(name), asJSON)
+	})
+}
+
+// withPassword calls use with a client of --server, and with the name and the
+// password of who is to log in there.
+func (k *controller) withPassword(c *cli.Context, ask func(context.Context, term.Keyboard) (string, error), use func(ctx context.Context, cl *client.Client, name, password string) error) error {
 	server := c.String("server")
 	if server == "" {
 		return cmdline.Usagef("--server URL is missing: on the controller's own host no login is needed")
@@ -48,26 +61,27 @@ func (k *controller) runLogin(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	password, err := k.password(c, askOnce)
+	password, err := k.password(c, ask)
 	if err != nil {
 		return err
 	}
-	token, err := cl.Login(c.Context, name, password)
-	if err != nil {
-		return explainServer(server, err)
-	}
+	return explainServer(server, use(c.Context, cl, name, password))
+}
+
+// tellToken gives the token of a login to who asked for it.
+func (k *controller) tellToken(c *cli.Context, token rest.Token, done string, asJSON bool) error {
 	if asJSON {
 		return k.out.JSON(token)
 	}
 	until := term.Time(k.now().Add(time.Duration(token.ExpiresIn) * time.Second))
 	file := c.String("token-file")
 	if file == "" {
-		return k.out.Printf("Logged in as %s until %s\n\n%s\n", term.Clean(name), until, term.Clean(token.AccessToken))
+		return k.out.Printf("%s until %s\n\n%s\n", done, until, term.Clean(token.AccessToken))
 	}
 	if err := secretfile.Write(file, []byte(token.AccessToken+"\n"), 0o600); err != nil {
 		return err
 	}
-	return k.err.Printf("Logged in as %s until %s; the token is in %s, for --api-token-file\n", term.Clean(name), until, term.Clean(file))
+	return k.err.Printf("%s until %s; the token is in %s, for --api-token-file\n", done, until, term.Clean(file))
 }
 
 func (k *controller) username(c *cli.Context) (string, error) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,4 +109,51 @@ func TestDeletedAccessAsJSON(t *testing.T) {
 	f := newFake(t, map[string][]answer{"DELETE /api/users/ann": {{204, nil}}, "DELETE /api/tokens/0f1e": {{204, nil}}})
 	f.command("", "users", "delete", "ann", "-o", "json").want(t, 0, "{\n  \"deleted\": \"ann\"\n}\n", "")
 	f.command("", "tokens", "delete", "0f1e", "-o", "json").want(t, 0, "{\n  \"deleted\": \"0f1e\"\n}\n", "")
+}
+
+// Who changes the own password is told at once that the old one is wrong, and
+// keeps no login that is of no use.
+func TestOwnPassword(t *testing.T) {
+	const next = "another password that is right"
+	f := newFake(t, map[string][]answer{
+		"POST /api/auth/login":    ok(rest.Token{AccessToken: "first", TokenType: "bearer", ExpiresIn: 43200}),
+		"POST /api/auth/password": ok(rest.Token{AccessToken: "second", TokenType: "bearer", ExpiresIn: 43200}),
+		"POST /api/auth/logout":   {{204, nil}},
+	})
+	f.open = true
+	args := []string{"password", "--server", f.url, "--username", "ann"}
+	screen, code := talk(t, args, [2]string{"Old password:", password}, [2]string{"New password:", next}, [2]string{"The same again:", next})
+	if want := "The password is another one, and all logins have ended; logged in as ann until 2026-03-02 00:00:00\n\nsecond"; !strings.HasSuffix(screen, want) || code != 0 {
+		t.Errorf("%d\n%s", code, screen)
+	}
+	want := []string{
+		`POST /api/auth/login {"username":"ann","password":"` + password + `"}`,
+		`POST /api/auth/password {"old_password":"` + password + `","new_password":"` + next + `"}`,
+	}
+	if got := f.heard(); !slices.Equal(got, want) {
+		t.Errorf("asked %q", got)
+	}
+	if _, code = talk(t, args, [2]string{"Old password:", password}, [2]string{"New password:", next}, [2]string{"The same again:", "x"}); code != 2 {
+		t.Errorf("two that differ: %d", code)
+	}
+	if got := f.heard()[2:]; len(got) != 2 || got[1] != "POST /api/auth/logout" {
+		t.Errorf("asked %q", got)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"old": password, "new": next} {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o600))
+	}
+	files := append(args, "--password-file", filepath.Join(dir, "old"), "--new-password-file", filepath.Join(dir, "new"))
+	command(t.Context(), "", append(files, "-o", "json"), nil).want(t, 0, "{\n  \"access_token\": \"second\",\n  \"token_type\": \"bearer\",\n  \"expires_in\": 43200\n}\n", "")
+	r := command(t.Context(), "", append(files, "--token-file", filepath.Join(dir, "token")), nil)
+	if data, err := os.ReadFile(filepath.Join(dir, "token")); err != nil || string(data) != "second\n" || r.out != "" {
+		t.Errorf("%q, %v, %+v", data, err, r)
+	}
+	r = command(t.Context(), "", args, nil)
+	if r.code != 2 || !strings.Contains(r.err, "give --password-file FILE") {
+		t.Errorf("%+v", r)
+	}
+	if r := command(t.Context(), "", args[:1], nil); r.code != 2 || !strings.Contains(r.err, "--server URL is missing") {
+		t.Errorf("%+v", r)
+	}
 }

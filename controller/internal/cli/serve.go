@@ -23,8 +23,9 @@ type ServeOptions struct {
 	InsecureHTTP  bool
 	APICert       string // both or none
 	APIKey        string
-	LogPolicy     string // failed, warnings or all
-	LogLevel      string // debug, info, warn or error
+	Proxies       []netip.Prefix // in front of REST
+	LogPolicy     string         // failed, warnings or all
+	LogLevel      string         // debug, info, warn or error
 	StartDeadline time.Duration
 	ContactLost   time.Duration
 	LostAfter     time.Duration
@@ -43,6 +44,7 @@ func (k *controller) serve() *cli.Command {
 			&cli.StringFlag{Name: "agent-url", Usage: "https `URL` at which hosts reach --agent-listen; it is written into join tokens (default: this host's name and the port of --agent-listen)"},
 			&cli.StringFlag{Name: "api-cert", Usage: "`FILE` with the REST API's certificate chain (PEM)"},
 			&cli.StringFlag{Name: "api-key", Usage: "`FILE` with its key (PEM)"},
+			&cli.StringSliceFlag{Name: "trusted-proxy", Usage: "believe the proxy at this `ADDRESS` or network, such as 127.0.0.1 or 10.0.0.0/8, when it says in X-Forwarded-For who calls; may be repeated. Without it all its callers share one limit of failed logins"},
 			&cli.BoolFlag{Name: "insecure-http", Usage: "serve the REST API without TLS on an address that other hosts can reach: passwords and tokens can then be read on the way"},
 			&cli.StringFlag{Name: "log-policy", Value: "warnings", Usage: "which finished jobs show their log: failed, warnings or all (`POLICY`)"},
 			&cli.StringFlag{Name: "start-deadline", Value: "24h", Usage: "a job that could not start within this `TIME` fails"},
@@ -85,6 +87,9 @@ func serveOptions(c *cli.Context) (ServeOptions, error) {
 	if err := o.readSpans(c); err != nil {
 		return o, err
 	}
+	if o.Proxies, err = proxies(c.StringSlice("trusted-proxy")); err != nil {
+		return o, err
+	}
 	for _, oneOf := range []struct {
 		option, value string
 		allowed       []string
@@ -97,6 +102,21 @@ func serveOptions(c *cli.Context) (ServeOptions, error) {
 		}
 	}
 	return o, o.checkAddresses()
+}
+
+// proxies reads addresses and networks.
+func proxies(all []string) (out []netip.Prefix, err error) {
+	for _, s := range all {
+		prefix, err := netip.ParsePrefix(s)
+		if addr, aerr := netip.ParseAddr(s); aerr == nil {
+			prefix, err = addr.Unmap().Prefix(addr.Unmap().BitLen())
+		}
+		if err != nil {
+			return nil, errors.New("--trusted-proxy " + s + ": write an address such as 127.0.0.1, or a network such as 10.0.0.0/8")
+		}
+		out = append(out, prefix.Masked())
+	}
+	return out, nil
 }
 
 // readSpans reads the times that have a least and a most.

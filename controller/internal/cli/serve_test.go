@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +26,16 @@ func TestServe(t *testing.T) {
 		DataDir: "/x/data", APIListen: "127.0.0.1:5000", AgentListen: ":5443", LogPolicy: "warnings", LogLevel: "info",
 		StartDeadline: 24 * time.Hour, ContactLost: time.Minute, LostAfter: 24 * time.Hour,
 	}
-	if code != 1 || errs != "borgfleet-controller: stopped\n" || got == nil || *got != want {
+	if code != 1 || errs != "borgfleet-controller: stopped\n" || got == nil || !reflect.DeepEqual(*got, want) {
 		t.Errorf("%d %s %+v", code, errs, got)
+	}
+	_, _, got = runServe(t, "--trusted-proxy", "::ffff:127.0.0.1", "--trusted-proxy", "10.1.2.3/8", "--trusted-proxy", "fd00::1")
+	var proxies []netip.Prefix
+	for _, p := range []string{"127.0.0.1/32", "10.0.0.0/8", "fd00::1/128"} {
+		proxies = append(proxies, netip.MustParsePrefix(p))
+	}
+	if got == nil || !reflect.DeepEqual(got.Proxies, proxies) {
+		t.Errorf("proxies are %+v", got)
 	}
 	for _, good := range [][]string{
 		{"--api-listen", "[::1]:5000"}, {"--api-listen", "localhost:0"}, {"--api-listen", ":5000", "--insecure-http"},
@@ -50,6 +60,8 @@ func TestServeMistakes(t *testing.T) {
 		"--contact-lost is between":       {"--contact-lost", "100ms"},
 		"--lost-after is between":         {"--lost-after", "400d"},
 		"--lost-after is shorter":         {"--lost-after", "1m", "--contact-lost", "2m"},
+		"write an address such as":        {"--trusted-proxy", "127.0.0.1", "--trusted-proxy", "proxy"},
+		"or a network such as":            {"--trusted-proxy", "10.0.0.0/33"},
 		"one argument too many":           {"now"},
 	} {
 		if code, errs, got := runServe(t, bad...); code != 2 || !strings.Contains(errs, want) || got != nil {

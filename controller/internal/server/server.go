@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -36,6 +37,7 @@ type Options struct {
 	AgentURL      string // where agents find this controller; empty: made from the host's name
 	APICert       string // PEM files for REST with TLS
 	APIKey        string
+	Proxies       []netip.Prefix // in front of REST, whose word on who calls is taken
 	LogPolicy     api.LogPolicy
 	Settings      fleet.Settings
 	AdminPassword string // of the first user; empty: one is generated
@@ -102,7 +104,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	}
 	rest := api.Options{
 		Fleet: fl, Auth: people, Audit: trail, LogPolicy: o.LogPolicy,
-		Version: version.String(), Logger: o.Logger, Ready: st.Ready,
+		Proxies: o.Proxies, Version: version.String(), Logger: o.Logger, Ready: st.Ready,
 	}
 	if err := doors.admin(o.DataDir); err != nil {
 		return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"net/netip"
 	"time"
 
 	storev1 "borgfleet/shared/proto/store/v1"
@@ -14,14 +15,32 @@ type User struct {
 	Role         string // viewer, operator, admin
 	CreatedAt    time.Time
 	ValidFrom    time.Time // logins that were made before are refused
+	Networks     []KnownNetwork
+}
+
+// KnownNetwork is one from which a user has logged in with the password that is
+// good now.
+type KnownNetwork struct {
+	Prefix    netip.Prefix
+	LastLogin time.Time
 }
 
 func userToProto(u User) *storev1.User {
-	return &storev1.User{Name: text(u.Name), PasswordHash: u.PasswordHash, Role: u.Role, CreatedAt: stamp(u.CreatedAt), ValidFrom: stamp(u.ValidFrom)}
+	p := &storev1.User{Name: text(u.Name), PasswordHash: u.PasswordHash, Role: u.Role, CreatedAt: stamp(u.CreatedAt), ValidFrom: stamp(u.ValidFrom)}
+	for _, n := range u.Networks {
+		p.KnownNetworks = append(p.KnownNetworks, &storev1.KnownNetwork{Prefix: n.Prefix.String(), LastLogin: stamp(n.LastLogin)})
+	}
+	return p
 }
 
 func userFromProto(p *storev1.User) User {
-	return User{Name: p.Name, PasswordHash: p.PasswordHash, Role: p.Role, CreatedAt: instant(p.CreatedAt), ValidFrom: instant(p.ValidFrom)}
+	u := User{Name: p.Name, PasswordHash: p.PasswordHash, Role: p.Role, CreatedAt: instant(p.CreatedAt), ValidFrom: instant(p.ValidFrom)}
+	for _, n := range p.KnownNetworks {
+		if prefix, err := netip.ParsePrefix(n.Prefix); err == nil {
+			u.Networks = append(u.Networks, KnownNetwork{Prefix: prefix, LastLogin: instant(n.LastLogin)})
+		}
+	}
+	return u
 }
 
 // User gives the user with this name.

@@ -838,7 +838,8 @@ type User struct {
 	PasswordHash  string                 `protobuf:"bytes,2,opt,name=password_hash,json=passwordHash,proto3" json:"password_hash,omitempty"` // argon2id, PHC string
 	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
 	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	ValidFrom     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=valid_from,json=validFrom,proto3" json:"valid_from,omitempty"` // logins that were made before are refused
+	ValidFrom     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=valid_from,json=validFrom,proto3" json:"valid_from,omitempty"`             // logins that were made before are refused
+	KnownNetworks []*KnownNetwork        `protobuf:"bytes,6,rep,name=known_networks,json=knownNetworks,proto3" json:"known_networks,omitempty"` // from which the user has logged in
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -908,6 +909,65 @@ func (x *User) GetValidFrom() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *User) GetKnownNetworks() []*KnownNetwork {
+	if x != nil {
+		return x.KnownNetworks
+	}
+	return nil
+}
+
+type KnownNetwork struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Prefix        string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	LastLogin     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=last_login,json=lastLogin,proto3" json:"last_login,omitempty"` // to the day
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KnownNetwork) Reset() {
+	*x = KnownNetwork{}
+	mi := &file_store_v1_store_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KnownNetwork) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KnownNetwork) ProtoMessage() {}
+
+func (x *KnownNetwork) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KnownNetwork.ProtoReflect.Descriptor instead.
+func (*KnownNetwork) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *KnownNetwork) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *KnownNetwork) GetLastLogin() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastLogin
+	}
+	return nil
+}
+
 // ApiToken lets a program use the API.
 type ApiToken struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -925,7 +985,7 @@ type ApiToken struct {
 
 func (x *ApiToken) Reset() {
 	*x = ApiToken{}
-	mi := &file_store_v1_store_proto_msgTypes[8]
+	mi := &file_store_v1_store_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -937,7 +997,7 @@ func (x *ApiToken) String() string {
 func (*ApiToken) ProtoMessage() {}
 
 func (x *ApiToken) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[8]
+	mi := &file_store_v1_store_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -950,7 +1010,7 @@ func (x *ApiToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiToken.ProtoReflect.Descriptor instead.
 func (*ApiToken) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{8}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ApiToken) GetId() string {
@@ -1029,7 +1089,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_store_v1_store_proto_msgTypes[9]
+	mi := &file_store_v1_store_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1041,7 +1101,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[9]
+	mi := &file_store_v1_store_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1054,7 +1114,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{9}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *AuditEntry) GetId() int64 {
@@ -1145,7 +1205,7 @@ type IdempotencyKey struct {
 
 func (x *IdempotencyKey) Reset() {
 	*x = IdempotencyKey{}
-	mi := &file_store_v1_store_proto_msgTypes[10]
+	mi := &file_store_v1_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1217,7 @@ func (x *IdempotencyKey) String() string {
 func (*IdempotencyKey) ProtoMessage() {}
 
 func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[10]
+	mi := &file_store_v1_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1230,7 @@ func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdempotencyKey.ProtoReflect.Descriptor instead.
 func (*IdempotencyKey) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{10}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *IdempotencyKey) GetJob() int64 {
@@ -1207,7 +1267,7 @@ type HeldRepository struct {
 
 func (x *HeldRepository) Reset() {
 	*x = HeldRepository{}
-	mi := &file_store_v1_store_proto_msgTypes[11]
+	mi := &file_store_v1_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1279,7 @@ func (x *HeldRepository) String() string {
 func (*HeldRepository) ProtoMessage() {}
 
 func (x *HeldRepository) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[11]
+	mi := &file_store_v1_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1292,7 @@ func (x *HeldRepository) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldRepository.ProtoReflect.Descriptor instead.
 func (*HeldRepository) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{11}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *HeldRepository) GetAgent() string {
@@ -1269,7 +1329,7 @@ type Restored struct {
 
 func (x *Restored) Reset() {
 	*x = Restored{}
-	mi := &file_store_v1_store_proto_msgTypes[12]
+	mi := &file_store_v1_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1281,7 +1341,7 @@ func (x *Restored) String() string {
 func (*Restored) ProtoMessage() {}
 
 func (x *Restored) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[12]
+	mi := &file_store_v1_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1294,7 +1354,7 @@ func (x *Restored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Restored.ProtoReflect.Descriptor instead.
 func (*Restored) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{12}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Restored) GetFrom() string {
@@ -1341,7 +1401,7 @@ type BackupHeader struct {
 
 func (x *BackupHeader) Reset() {
 	*x = BackupHeader{}
-	mi := &file_store_v1_store_proto_msgTypes[13]
+	mi := &file_store_v1_store_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1353,7 +1413,7 @@ func (x *BackupHeader) String() string {
 func (*BackupHeader) ProtoMessage() {}
 
 func (x *BackupHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[13]
+	mi := &file_store_v1_store_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1366,7 +1426,7 @@ func (x *BackupHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupHeader.ProtoReflect.Descriptor instead.
 func (*BackupHeader) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{13}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *BackupHeader) GetFormat() int32 {
@@ -1432,7 +1492,7 @@ type BackupContents struct {
 
 func (x *BackupContents) Reset() {
 	*x = BackupContents{}
-	mi := &file_store_v1_store_proto_msgTypes[14]
+	mi := &file_store_v1_store_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1444,7 +1504,7 @@ func (x *BackupContents) String() string {
 func (*BackupContents) ProtoMessage() {}
 
 func (x *BackupContents) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[14]
+	mi := &file_store_v1_store_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1457,7 +1517,7 @@ func (x *BackupContents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupContents.ProtoReflect.Descriptor instead.
 func (*BackupContents) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{14}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *BackupContents) GetEntries() int64 {
@@ -1505,7 +1565,7 @@ type AuthorityFiles struct {
 
 func (x *AuthorityFiles) Reset() {
 	*x = AuthorityFiles{}
-	mi := &file_store_v1_store_proto_msgTypes[15]
+	mi := &file_store_v1_store_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1577,7 @@ func (x *AuthorityFiles) String() string {
 func (*AuthorityFiles) ProtoMessage() {}
 
 func (x *AuthorityFiles) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[15]
+	mi := &file_store_v1_store_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1590,7 @@ func (x *AuthorityFiles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorityFiles.ProtoReflect.Descriptor instead.
 func (*AuthorityFiles) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{15}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AuthorityFiles) GetFiles() map[string][]byte {
@@ -1643,7 +1703,7 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"P\n" +
 	"\fJoinTokenUse\x12*\n" +
 	"\x11public_key_sha256\x18\x01 \x01(\fR\x0fpublicKeySha256\x12\x14\n" +
-	"\x05agent\x18\x02 \x01(\tR\x05agent\"\xc9\x01\n" +
+	"\x05agent\x18\x02 \x01(\tR\x05agent\"\x88\x02\n" +
 	"\x04User\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
 	"\rpassword_hash\x18\x02 \x01(\tR\fpasswordHash\x12\x12\n" +
@@ -1651,7 +1711,12 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
 	"\n" +
-	"valid_from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tvalidFrom\"\x9e\x02\n" +
+	"valid_from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tvalidFrom\x12=\n" +
+	"\x0eknown_networks\x18\x06 \x03(\v2\x16.store.v1.KnownNetworkR\rknownNetworks\"a\n" +
+	"\fKnownNetwork\x12\x16\n" +
+	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x129\n" +
+	"\n" +
+	"last_login\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tlastLogin\"\x9e\x02\n" +
 	"\bApiToken\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -1730,7 +1795,7 @@ func file_store_v1_store_proto_rawDescGZIP() []byte {
 	return file_store_v1_store_proto_rawDescData
 }
 
-var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_store_v1_store_proto_goTypes = []any{
 	(*Job)(nil),                   // 0: store.v1.Job
 	(*Agent)(nil),                 // 1: store.v1.Agent
@@ -1740,64 +1805,67 @@ var file_store_v1_store_proto_goTypes = []any{
 	(*JoinToken)(nil),             // 5: store.v1.JoinToken
 	(*JoinTokenUse)(nil),          // 6: store.v1.JoinTokenUse
 	(*User)(nil),                  // 7: store.v1.User
-	(*ApiToken)(nil),              // 8: store.v1.ApiToken
-	(*AuditEntry)(nil),            // 9: store.v1.AuditEntry
-	(*IdempotencyKey)(nil),        // 10: store.v1.IdempotencyKey
-	(*HeldRepository)(nil),        // 11: store.v1.HeldRepository
-	(*Restored)(nil),              // 12: store.v1.Restored
-	(*BackupHeader)(nil),          // 13: store.v1.BackupHeader
-	(*BackupContents)(nil),        // 14: store.v1.BackupContents
-	(*AuthorityFiles)(nil),        // 15: store.v1.AuthorityFiles
-	nil,                           // 16: store.v1.Agent.LabelsEntry
-	nil,                           // 17: store.v1.JoinToken.LabelsEntry
-	nil,                           // 18: store.v1.AuthorityFiles.FilesEntry
-	(*v1.JobSpec)(nil),            // 19: fleet.v1.JobSpec
-	(*v1.Register)(nil),           // 20: fleet.v1.Register
-	(*v1.Verdict)(nil),            // 21: fleet.v1.Verdict
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
-	(*v1.BorgBinary)(nil),         // 23: fleet.v1.BorgBinary
-	(*v1.Repository)(nil),         // 24: fleet.v1.Repository
+	(*KnownNetwork)(nil),          // 8: store.v1.KnownNetwork
+	(*ApiToken)(nil),              // 9: store.v1.ApiToken
+	(*AuditEntry)(nil),            // 10: store.v1.AuditEntry
+	(*IdempotencyKey)(nil),        // 11: store.v1.IdempotencyKey
+	(*HeldRepository)(nil),        // 12: store.v1.HeldRepository
+	(*Restored)(nil),              // 13: store.v1.Restored
+	(*BackupHeader)(nil),          // 14: store.v1.BackupHeader
+	(*BackupContents)(nil),        // 15: store.v1.BackupContents
+	(*AuthorityFiles)(nil),        // 16: store.v1.AuthorityFiles
+	nil,                           // 17: store.v1.Agent.LabelsEntry
+	nil,                           // 18: store.v1.JoinToken.LabelsEntry
+	nil,                           // 19: store.v1.AuthorityFiles.FilesEntry
+	(*v1.JobSpec)(nil),            // 20: fleet.v1.JobSpec
+	(*v1.Register)(nil),           // 21: fleet.v1.Register
+	(*v1.Verdict)(nil),            // 22: fleet.v1.Verdict
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*v1.BorgBinary)(nil),         // 24: fleet.v1.BorgBinary
+	(*v1.Repository)(nil),         // 25: fleet.v1.Repository
 }
 var file_store_v1_store_proto_depIdxs = []int32{
-	19, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
-	20, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
-	21, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
-	22, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
-	16, // 4: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
-	23, // 5: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
-	22, // 6: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
-	22, // 7: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
-	22, // 8: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	22, // 9: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
-	22, // 10: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
-	22, // 11: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
-	24, // 12: store.v1.Repository.definition:type_name -> fleet.v1.Repository
-	22, // 13: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
-	22, // 14: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
-	22, // 15: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
-	22, // 16: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
-	22, // 17: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
-	22, // 18: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
-	17, // 19: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
-	22, // 20: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	20, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
+	21, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
+	22, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
+	23, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
+	17, // 4: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
+	24, // 5: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
+	23, // 6: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
+	23, // 7: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
+	23, // 8: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	23, // 9: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
+	23, // 10: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
+	23, // 11: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
+	25, // 12: store.v1.Repository.definition:type_name -> fleet.v1.Repository
+	23, // 13: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
+	23, // 14: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
+	23, // 15: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
+	23, // 16: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
+	23, // 17: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
+	23, // 18: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
+	18, // 19: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
+	23, // 20: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
 	6,  // 21: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
-	22, // 22: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
-	22, // 23: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
-	22, // 24: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
-	22, // 25: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
-	22, // 26: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
-	22, // 27: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	22, // 28: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
-	24, // 29: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
-	22, // 30: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
-	22, // 31: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
-	22, // 32: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
-	18, // 33: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	23, // 22: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	23, // 23: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
+	8,  // 24: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
+	23, // 25: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
+	23, // 26: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
+	23, // 27: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
+	23, // 28: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
+	23, // 29: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	23, // 30: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
+	25, // 31: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
+	23, // 32: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
+	23, // 33: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
+	23, // 34: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
+	19, // 35: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_store_v1_store_proto_init() }
@@ -1811,7 +1879,7 @@ func file_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_v1_store_proto_rawDesc), len(file_store_v1_store_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
