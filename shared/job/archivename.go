@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -29,4 +30,23 @@ func NameInArchive(s string) string {
 		s = s[:len(s)-n]
 	}
 	return s
+}
+
+// ArchivePattern is borg's glob for the archives of a registration: its own, or
+// one that matches what its archive names are made from. agent is the name that
+// the host knows.
+//
+// A time is matched as a time: "web-home-*" would match the archives of another
+// host named web-home too, and a prune must not. The end is open, since borg's
+// checkpoints are NAME.checkpoint.
+func ArchivePattern(def Repository, agent string) string {
+	if def.MatchArchives != "" {
+		return def.MatchArchives
+	}
+	const now = "????-??-??T??:??:??.???"
+	format := cmp.Or(def.ArchiveNameFormat, DefaultArchiveName)
+	return strings.NewReplacer(
+		"{agent}", NameInArchive(agent), "{repository}", NameInArchive(def.Name),
+		"{now}", now, "{utcnow}", now, "{job}", "????????-????-????-????-????????????",
+	).Replace(format) + "*"
 }

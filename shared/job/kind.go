@@ -36,9 +36,3 @@ func ParseKind(s string) (Kind, error) {
 func (k Kind) NeedsHostSlot() bool {
 	return k != Init && k != List && k != BreakLock
 }
-
-// Writes says whether the kind needs its location for itself. In borg 1.x
-// every command but break-lock takes an exclusive lock, readers included.
-func (k Kind) Writes() bool {
-	return k != BreakLock
-}

@@ -25,6 +25,8 @@ type Spec struct {
 	ScheduleID    int64
 	Restore       *RestoreSpec // of a restore
 	List          *ListSpec    // of a list; nil: of the repository's archives
+	Prune         *PruneSpec   // of a prune
+	Check         *CheckSpec   // of a check; nil: everything
 }
 
 // Repository is a borg repository as one agent uses it.
@@ -49,6 +51,7 @@ type Repository struct {
 	Adopted            bool   // a borg repository was there before it was registered
 	AccountDirs        bool   // used with the borg directories of the agent's account, not those of its state
 	MatchArchives      string // borg's glob for the archives of this registration; empty: made from ArchiveNameFormat
+	Maintainer         string // agent id of who prunes, compacts and checks it instead of this agent; empty: nobody
 }
 
 // DefaultArchiveName is unique by construction: agent names are unique in the

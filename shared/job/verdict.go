@@ -26,6 +26,9 @@ const (
 	CodePathsNotFound     = "paths_not_found"       // the archive has none of the paths that were asked for
 	CodeNotAFolder        = "not_a_folder"          // what was to be listed is no folder
 	CodeNothingRestored   = "nothing_restored"      // every single file failed
+	CodeArchivesVanished  = "archives_vanished"     // a compact would make it final that archives are gone
+	CodeNotToldArchives   = "archives_not_told"     // a compact without the controller's word on which archives there must be
+	CodeMaintainedElse    = "maintained_elsewhere"  // another agent prunes, compacts and checks the repository
 	CodeListIncomplete    = "list_incomplete"       // entries were lost or had no room, so the list would be half a list
 	CodeInternal          = "internal"
 	CodeCancelled         = "cancelled"
@@ -53,6 +56,9 @@ type Verdict struct {
 	// looked at its archives, so what is known of them is still all there is.
 	Undisturbed  bool
 	LastModified time.Time // of the repository, as borg says
+
+	ArchivesDeleted *int64 // of a prune; nil: not known
+	BytesFreed      *int64 // of a compact, about; nil: borg did not say
 }
 
 // Agrees says whether both tell the same outcome. What only some versions tell

@@ -11,7 +11,7 @@ import (
 
 // EncodeArchive makes the Data of a journal record.
 func EncodeArchive(a job.Archive) ([]byte, error) {
-	b, err := proto.Marshal(&fleetv1.Archive{Name: text(a.Name), Id: text(a.ID), Start: stamp(a.Start), RawName: a.RawName})
+	b, err := proto.Marshal(fromArchive(a))
 	if err != nil {
 		return nil, fmt.Errorf("encode archive: %w", err)
 	}
@@ -24,7 +24,7 @@ func DecodeArchive(data []byte) (job.Archive, error) {
 	if err := proto.Unmarshal(data, &p); err != nil {
 		return job.Archive{}, fmt.Errorf("read archive: %w", err)
 	}
-	return job.Archive{Name: p.Name, ID: p.Id, Start: instant(p.Start), RawName: p.RawName}, nil
+	return toArchive(&p), nil
 }
 
 // EncodeEntry makes the Data of a journal record.

@@ -77,6 +77,7 @@ func FromSpec(s job.Spec) *fleetv1.JobSpec {
 	if l := s.List; l != nil {
 		p.List = &fleetv1.List{Archive: text(l.Archive), Path: []byte(l.Path)}
 	}
+	p.Prune, p.Check = fromPrune(s.Prune), fromCheck(s.Check)
 	return p
 }
 
@@ -117,6 +118,7 @@ func ToSpec(p *fleetv1.JobSpec) (job.Spec, error) {
 	if l := p.List; l != nil {
 		s.List = &job.ListSpec{Archive: l.Archive, Path: string(l.Path)}
 	}
+	s.Prune, s.Check = toPrune(p.Prune), toCheck(p.Check)
 	return s, nil
 }
 
@@ -143,6 +145,7 @@ func FromRepository(r job.Repository) *fleetv1.Repository {
 		Adopted:            r.Adopted,
 		AccountDirectories: r.AccountDirs,
 		MatchArchives:      text(r.MatchArchives),
+		Maintainer:         text(r.Maintainer),
 	}
 }
 
@@ -173,6 +176,7 @@ func ToRepository(p *fleetv1.Repository) job.Repository {
 		Adopted:            p.Adopted,
 		AccountDirs:        p.AccountDirectories,
 		MatchArchives:      p.MatchArchives,
+		Maintainer:         p.Maintainer,
 	}
 }
 
@@ -289,6 +293,8 @@ func FromVerdict(v job.Verdict) *fleetv1.Verdict {
 		AccountDirectories: v.AccountDirs,
 		Undisturbed:        v.Undisturbed,
 		LastModified:       stamp(v.LastModified),
+		ArchivesDeleted:    v.ArchivesDeleted,
+		BytesFreed:         v.BytesFreed,
 	}
 	if v.ExitCode != nil {
 		p.HasExitCode, p.ExitCode = true, int32(*v.ExitCode)
@@ -323,6 +329,8 @@ func ToVerdict(p *fleetv1.Verdict) (job.Verdict, error) {
 		AccountDirs:       p.AccountDirectories,
 		Undisturbed:       p.Undisturbed,
 		LastModified:      instant(p.LastModified),
+		ArchivesDeleted:   notBelowZero(p.ArchivesDeleted),
+		BytesFreed:        notBelowZero(p.BytesFreed),
 	}
 	if p.HasExitCode {
 		code := int(p.ExitCode)

@@ -33,6 +33,7 @@ type Tracker struct {
 	cut         []string // files that a full disk cut short
 	cuts        int
 	cache       *CacheDamage
+	upkeep      Upkeep
 }
 
 // Failure is an error message of borg's.
@@ -137,6 +138,9 @@ func (t *Tracker) observeLog(e Event) {
 	}
 	if t.noSpace == "" && e.Level >= job.LevelWarning && diskFull(e.Text) {
 		t.noSpace = clip(exceptionLine(e.Text), 500)
+	}
+	if e.Level == job.LevelInfo {
+		t.observeUpkeep(e)
 	}
 	// ssh's words come as warnings, the server's as whatever they are.
 	if said, ok := strings.CutPrefix(text, "Remote: "); ok {

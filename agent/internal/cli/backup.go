@@ -65,8 +65,7 @@ func (a *agent) follow(ctx context.Context, client *local.Client, j local.Job, a
 	}
 	if err != nil {
 		if ctx.Err() != nil {
-			a.err.Printf("The job goes on. To see it again: borgfleet-agent logs -f %s\n", ref(j))
-			return cmdline.Silently(cmdline.ExitInterrupted)
+			return a.goesOn(j)
 		}
 		return err
 	}
@@ -78,6 +77,12 @@ func (a *agent) follow(ctx context.Context, client *local.Client, j local.Job, a
 		return err
 	}
 	return cmdline.Silently(cmdline.JobExit(job.Status(end.Status)))
+}
+
+// goesOn says that only the looking has ended.
+func (a *agent) goesOn(j local.Job) error {
+	a.err.Printf("The job goes on. To see it again: borgfleet-agent logs -f %s\n", ref(j))
+	return cmdline.Silently(cmdline.ExitInterrupted)
 }
 
 func (a *agent) tellEnd(j local.Job) error {

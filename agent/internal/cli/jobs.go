@@ -105,10 +105,22 @@ func remark(j local.Job) string {
 }
 
 func goodEnd(j local.Job) string {
-	if j.Kind != string(job.Backup) {
+	switch {
+	case j.Deleted != nil:
+		return removed(*j.Deleted)
+	case j.Freed != nil:
+		return "about " + term.Size(*j.Freed) + " freed"
+	case j.Kind != string(job.Backup):
 		return ""
 	}
 	return fmt.Sprintf("%s files, %s, %s new", term.Count(j.Progress.Files), term.Size(j.Progress.OriginalSize), term.Size(j.Progress.Deduplicated))
+}
+
+func removed(n int64) string {
+	if n == 1 {
+		return "1 archive removed"
+	}
+	return term.Count(n) + " archives removed"
 }
 
 func progressOf(j local.Job) term.Progress {
@@ -130,6 +142,8 @@ func stateOf(j local.Job) string {
 		return "waiting: " + j.WaitingFor
 	case j.Phase == "verifying":
 		return "the outcome is being looked up"
+	case j.Phase != "" && job.Kind(j.Kind).Maintains():
+		return fmt.Sprintf("%s: %s %.0f %%", j.Status, j.Phase, j.PhasePercent)
 	}
 	return j.Status
 }

@@ -5,6 +5,7 @@ import (
 
 	"borgfleet/agent/internal/policy"
 	"borgfleet/agent/internal/state"
+	"borgfleet/shared/job"
 	"borgfleet/shared/term"
 )
 
@@ -15,6 +16,7 @@ func describe(allow policy.Allow, dir state.Dir) string {
 	b.WriteString("The controller may, on this host:\n")
 	if allow.All {
 		row("do everything that borg can, also restore files onto it")
+		describeFloor(allow, row)
 		row("use any repository and any source")
 		b.WriteString("To take that back, edit " + term.Clean(dir.Config()) + ".\n")
 		return b.String()
@@ -39,6 +41,7 @@ func describe(allow policy.Allow, dir state.Dir) string {
 		row("not prune, compact or break locks")
 		more = append(more, command+" --maintenance")
 	}
+	describeFloor(allow, row)
 	if len(allow.Destinations) == 0 {
 		row("not restore files")
 	} else {
@@ -47,6 +50,12 @@ func describe(allow policy.Allow, dir state.Dir) string {
 	more = append(more, command+" --destination PATH", command+" --all")
 	b.WriteString("To allow more:\n  " + strings.Join(more, "\n  ") + "\n")
 	return b.String()
+}
+
+func describeFloor(allow policy.Allow, row func(string)) {
+	if floor := allow.RetentionFloor.Keep(); floor != (job.Keep{}) {
+		row("only prune what is beyond " + floor.String())
+	}
 }
 
 func words(list []string) string {
@@ -64,12 +73,14 @@ type permissionOf struct {
 	Destinations []string `json:"destinations"` // none: no restores
 	Maintenance  bool     `json:"maintenance"`
 	All          bool     `json:"all"`
+	// RetentionFloor is empty without one.
+	RetentionFloor policy.Floor `json:"retention_floor"`
 }
 
 func permissions(a policy.Allow) permissionOf {
 	return permissionOf{
 		Repositories: append([]string{}, a.Repositories...), Sources: append([]string{}, a.Sources...),
 		Destinations: append([]string{}, a.Destinations...),
-		Maintenance:  a.Maintenance, All: a.All,
+		Maintenance:  a.Maintenance, All: a.All, RetentionFloor: a.RetentionFloor,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/shared/job"
+	"borgfleet/shared/wire"
 )
 
 // maxStdout bounds borg's answer; that to a create is a few kilobytes.
@@ -25,10 +26,11 @@ type run struct {
 	errs    *jobdir.Drain
 	outs    *jobdir.Drain
 
-	off       int64 // in the stderr spool: begin of the line to read next
-	known     int64 // up to here the lines are journalled already
-	hole      bool  // what is at off may be punched out
-	cut       bool  // what borg said first is gone
+	phase     borg.Phase // last shown, before there are figures
+	off       int64      // in the stderr spool: begin of the line to read next
+	known     int64      // up to here the lines are journalled already
+	hole      bool       // what is at off may be punched out
+	cut       bool       // what borg said first is gone
 	read      int64
 	split     borg.LineSplitter
 	chunk     []byte
@@ -242,10 +244,24 @@ func (r *run) line(line []byte, size int64) {
 	r.batch = append(r.batch, jobdir.Line{
 		Record: job.Record{
 			Time: eventTime(e), Level: level, Source: "borg",
-			Text: r.p.pass.mask(text), Consumed: uint64(r.off),
+			Text: r.p.pass.mask(text), Consumed: uint64(r.off), Data: removedData(e),
 		},
 		Expendable: e.Kind == borg.FileStatus,
 	})
+}
+
+// removedData is the archive that a prune says it removes, for the controller: an
+// archive that nobody is known to have removed has vanished.
+func removedData(e borg.Event) []byte {
+	a, ok := e.RemovedArchive()
+	if !ok {
+		return nil
+	}
+	data, err := wire.EncodeArchive(job.Archive{Name: a.Name, ID: a.ID})
+	if err != nil {
+		return nil // the line itself is there
+	}
+	return data
 }
 
 func eventTime(e borg.Event) time.Time {
@@ -261,7 +277,11 @@ func (r *run) show() {
 	r.journal()
 	r.errs.Done(r.off)
 	c, ok := r.tracker.Counters()
-	if !ok || r.meter == nil {
+	if !ok {
+		r.showPhase() // a command that counts no files, or not yet
+		return
+	}
+	if r.meter == nil {
 		return
 	}
 	if total := r.tracker.Expected(); total > 0 {
@@ -275,6 +295,15 @@ func (r *run) show() {
 		g.Progress = progress
 		g.BorgPhase, g.BorgPhasePercent = phase.MsgID, phase.Percent
 	})
+}
+
+func (r *run) showPhase() {
+	phase := r.tracker.Phase()
+	if phase.MsgID == r.phase.MsgID && phase.Percent == r.phase.Percent {
+		return
+	}
+	r.phase = phase
+	r.p.reg.Change(func(g *job.Register) { g.BorgPhase, g.BorgPhasePercent = phase.MsgID, phase.Percent })
 }
 
 // lose counts the lines that are missing before an offset, after those that

@@ -26,10 +26,10 @@ func (p *process) lookBefore() (undisturbed bool) {
 	return ok && !busy && f == known
 }
 
-// looksAtArchives: these jobs change which archives there are, or tell them all.
+// looksAtArchives: these jobs change the repository, or tell all its archives.
 func (p *process) looksAtArchives() bool {
 	switch p.spec.Kind {
-	case job.Backup, job.Init:
+	case job.Backup, job.Init, job.Prune, job.Compact:
 		return true
 	case job.List:
 		return p.spec.List == nil || p.spec.List.Archive == ""
@@ -41,7 +41,8 @@ func (p *process) looksAtArchives() bool {
 // come. What borg saw itself, under its lock, counts too. Its cache is synced when others have written with other
 // directories.
 func (r *run) calmly() bool {
-	_, worked := r.tracker.Counters() // else it never had the lock
+	_, worked := r.tracker.Counters()
+	worked = worked || r.exitKnown && r.exit.Good() // else it never had the lock
 	return worked && r.started.Undisturbed && !r.tracker.CacheSynced() && !r.cut
 }
 
@@ -60,6 +61,11 @@ func (p *process) testify(v *job.Verdict) {
 	case p.spec.Kind == job.Backup && p.calm:
 		// Also after a bad end: checkpoints are this job's own.
 		v.Undisturbed = v.Status.Good()
+		if f, ok := now(); ok {
+			p.remembered(f)
+		}
+	case (p.spec.Kind == job.Prune || p.spec.Kind == job.Compact) && p.calm:
+		// What a prune removed is in its log, and a compact removes nothing.
 		if f, ok := now(); ok {
 			p.remembered(f)
 		}

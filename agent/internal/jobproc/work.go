@@ -60,6 +60,14 @@ func workOf(spec job.Spec) work {
 		return list{}
 	case job.Restore:
 		return &restore{}
+	case job.Prune:
+		return prune{}
+	case job.Compact:
+		return compact{}
+	case job.Check:
+		return check{}
+	case job.BreakLock:
+		return breakLock{}
 	}
 	return nil
 }

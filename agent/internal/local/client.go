@@ -75,6 +75,13 @@ func (c *Client) Restore(ctx context.Context, what Restore) (Job, error) {
 	return out, c.ask(ctx, http.MethodPost, "/v1/restores", what, &out)
 }
 
+// Maintain starts a prune, compact, check or break-lock on a repository of this
+// host.
+func (c *Client) Maintain(ctx context.Context, what Maintenance) (Job, error) {
+	var out Job
+	return out, c.ask(ctx, http.MethodPost, "/v1/maintenance", what, &out)
+}
+
 // Cancel asks for a job's end; the job is as it was right after that.
 func (c *Client) Cancel(ctx context.Context, ref string) (Job, error) {
 	var out Job

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/shared/job"
@@ -134,6 +135,40 @@ func (s *Server) restore(w http.ResponseWriter, r *http.Request) error {
 		what.Paths = append(what.Paths, string(p))
 	}
 	dir, err := s.o.Jobs.Restore(repo, what, caller(r))
+	return sendJob(w, dir, err)
+}
+
+func (s *Server) maintain(w http.ResponseWriter, r *http.Request) error {
+	var in Maintenance
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil || in.Repository == "" || in.MaxDuration < 0 {
+		return &Error{Invalid, "name the repository, and what is to be done with it"}
+	}
+	var prune *job.PruneSpec
+	var check *job.CheckSpec
+	switch kind := job.Kind(in.Kind); {
+	case kind == job.Prune && in.Keep == nil:
+		return &Error{Invalid, "say what the prune is to keep"}
+	case kind == job.Prune:
+		prune = &job.PruneSpec{Keep: job.Keep(*in.Keep), DryRun: in.DryRun}
+		if err := prune.Keep.Check(); err != nil {
+			return &Error{Invalid, err.Error()}
+		}
+	case kind == job.Check && in.MaxDuration > 0:
+		check = &job.CheckSpec{MaxDuration: time.Duration(in.MaxDuration) * time.Second}
+	case kind == job.Check, kind == job.Compact, kind == job.BreakLock:
+	default:
+		return &Error{Invalid, fmt.Sprintf("%q is no maintenance: it is prune, compact, check or break-lock", in.Kind)}
+	}
+	repo, err := s.repository(in.Repository)
+	if err != nil {
+		return err
+	}
+	if err := s.refuseDraining(); err != nil {
+		return err
+	}
+	dir, err := s.o.Jobs.Maintain(repo, job.Kind(in.Kind), prune, check, caller(r))
 	return sendJob(w, dir, err)
 }
 

@@ -62,7 +62,10 @@ type Job struct {
 	ArchiveName  string     `json:"archive_name"`
 	Destination  string     `json:"destination"` // of a restore
 	BorgVersion  string     `json:"borg_version"`
-	Replicated   bool       `json:"replicated"` // the controller has all of it
+	PhasePercent float64    `json:"phase_percent"`    // of the phase, not of the job
+	Deleted      *int64     `json:"archives_deleted"` // of a prune
+	Freed        *int64     `json:"bytes_freed"`      // of a compact
+	Replicated   bool       `json:"replicated"`       // the controller has all of it
 }
 
 // Progress is what a job has done.
@@ -104,6 +107,26 @@ type jobList struct {
 // start asks for a backup.
 type start struct {
 	Repository string `json:"repository"`
+}
+
+// Maintenance asks for a prune, compact, check or break-lock.
+type Maintenance struct {
+	Repository  string `json:"repository"`
+	Kind        string `json:"kind"`
+	Keep        *Keep  `json:"keep"` // of a prune
+	DryRun      bool   `json:"dry_run"`
+	MaxDuration int64  `json:"max_duration"` // of a check, in seconds; 0: everything
+}
+
+// Keep is a job.Keep.
+type Keep struct {
+	Hourly    int64  `json:"keep_hourly"`
+	Daily     int64  `json:"keep_daily"`
+	Weekly    int64  `json:"keep_weekly"`
+	Monthly   int64  `json:"keep_monthly"`
+	Quarterly int64  `json:"keep_quarterly"`
+	Yearly    int64  `json:"keep_yearly"`
+	Within    string `json:"keep_within"`
 }
 
 // Restore asks for a restore. Paths are as in the archive.

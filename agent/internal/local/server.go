@@ -26,6 +26,7 @@ type Jobs interface {
 	Repositories() []job.Repository
 	Start(repo job.Repository, by string) (*jobdir.Dir, error)
 	Restore(repo job.Repository, what job.RestoreSpec, by string) (*jobdir.Dir, error)
+	Maintain(repo job.Repository, kind job.Kind, prune *job.PruneSpec, check *job.CheckSpec, by string) (*jobdir.Dir, error)
 	Cancel(job.Key) error
 	Linked() (connected bool, lostAt time.Time)
 	Drain(on bool)
@@ -123,6 +124,7 @@ func (s *Server) handler() http.Handler {
 		"GET /v1/jobs/{ref}/log":     s.stream,
 		"POST /v1/backups":           s.backup,
 		"POST /v1/restores":          s.restore,
+		"POST /v1/maintenance":       s.maintain,
 		"POST /v1/drain":             s.drain,
 		"DELETE /v1/drain":           s.drain,
 		"/":                          unknown,

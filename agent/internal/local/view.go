@@ -41,7 +41,7 @@ func view(dir *jobdir.Dir) (Job, error) {
 	v.Cancelling = want == jobdir.Cancel
 	switch reg.Phase {
 	case job.PhaseStarted:
-		v.Phase = reg.BorgPhase
+		v.Phase, v.PhasePercent = reg.BorgPhase, reg.BorgPhasePercent
 	case job.PhaseVerifying:
 		v.Phase = "verifying"
 	default:
@@ -54,6 +54,7 @@ func view(dir *jobdir.Dir) (Job, error) {
 func (v *Job) addVerdict(verdict job.Verdict) {
 	v.EndedAt = orNull(verdict.EndedAt)
 	v.ErrorCode, v.ErrorMessage, v.ExitCode = verdict.ErrorCode, verdict.ErrorMessage, verdict.ExitCode
+	v.Deleted, v.Freed = verdict.ArchivesDeleted, verdict.BytesFreed
 	if verdict.BorgVersion != "" {
 		v.BorgVersion = verdict.BorgVersion
 	}

@@ -12,7 +12,9 @@ type Allow struct {
 	Sources      []string `yaml:"sources"`      // what lies at or below one of these; none: any source
 	Destinations []string `yaml:"destinations"` // restores go to or below one of these; none: no restores
 	Maintenance  bool     `yaml:"maintenance"`  // prune, compact, break-lock too
-	All          bool     `yaml:"all"`          // everything, for those who trust their controller with this host
+	// RetentionFloor is what no prune may keep less than; none: no limit.
+	RetentionFloor Floor `yaml:"retention_floor"`
+	All            bool  `yaml:"all"` // everything, for those who trust their controller with this host
 }
 
 // AddRepository allows one more repository pattern. It does nothing if the
@@ -66,7 +68,7 @@ func (a *Allow) check() error {
 			return fmt.Errorf("allow.destinations: %w", err)
 		}
 	}
-	return nil
+	return a.RetentionFloor.check()
 }
 
 func checkSource(path string) error {

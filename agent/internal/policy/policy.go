@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"borgfleet/shared/job"
@@ -62,12 +63,12 @@ func borgDirs(c Config) []string {
 // is to be asked right before borg is executed as well as when an order
 // arrives: symlinks and agent.yaml change while a job waits.
 func (p *Policy) Check(spec job.Spec) error {
-	always := []rule{p.form, p.archive, p.state, p.place}
+	always := []rule{p.form, p.archive, p.prune, p.state, p.place}
 	owners := []rule{p.kind, p.repository, p.sources, p.destination}
 	if p.allow.All {
 		owners = nil
 	}
-	for _, r := range append(always, owners...) {
+	for _, r := range slices.Concat(always, owners, []rule{p.floor}) {
 		if no := r(spec); no != nil {
 			return no
 		}

@@ -27,6 +27,9 @@ func order(kind job.Kind, path string, sources ...string) job.Spec {
 	if kind == job.Restore {
 		spec.Restore = &job.RestoreSpec{Archive: "a", Destination: "/srv/back again/x"}
 	}
+	if kind == job.Prune {
+		spec.Prune = &job.PruneSpec{Keep: job.Keep{Daily: 7}}
+	}
 	return spec
 }
 

@@ -9,10 +9,11 @@ const (
 	RuleSources      Rule = "allow.sources"
 	RuleMaintenance  Rule = "allow.maintenance"
 	RuleDestinations Rule = "allow.destinations"
-	RuleRepository   Rule = "repository"      // no restore may write into one, allow.all or not
-	RuleKind         Rule = "allow.all"       // what has no rule of its own
-	RuleForm         Rule = "form"            // no order may hold this, allow.all or not
-	RuleState        Rule = "state directory" // no order may touch this, allow.all or not
+	RuleRetention    Rule = "allow.retention_floor" // allow.all or not
+	RuleRepository   Rule = "repository"            // no restore may write into one, allow.all or not
+	RuleKind         Rule = "allow.all"             // what has no rule of its own
+	RuleForm         Rule = "form"                  // no order may hold this, allow.all or not
+	RuleState        Rule = "state directory"       // no order may touch this, allow.all or not
 )
 
 // Refusal is the host's no to an order.

@@ -33,6 +33,7 @@ type fakeFleet struct {
 	archivesQuery fleet.ArchiveQuery
 	folderQuery   fleet.FolderQuery
 	restore       fleet.RestoreRequest
+	maintenance   fleet.MaintenanceRequest
 	changed       chan struct{} // of every Follow; nil: nothing changes
 	cancel        fleet.CancelResult
 
@@ -88,6 +89,16 @@ func (f *fakeFleet) Start(_ context.Context, r fleet.StartRequest) (job.Job, err
 		return job.Job{}, fault.New(fault.NotFound, "repository_not_found", "no repository %q is registered", r.Repository)
 	}
 	return job.Job{ID: 123, Status: job.Running}, f.err
+}
+
+func (f *fakeFleet) Maintain(_ context.Context, r fleet.MaintenanceRequest) (job.Job, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.maintenance = r
+	if r.Repository != 7 {
+		return job.Job{}, fault.New(fault.NotFound, "repository_not_found", "there is no repository %d", r.Repository)
+	}
+	return job.Job{ID: 124, Status: job.Running}, f.err
 }
 
 func (f *fakeFleet) Cancel(_ context.Context, id int64, by string) (fleet.CancelResult, error) {

@@ -78,6 +78,10 @@ func (s *server) jobStatus(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return s.sendStatus(w, r, v)
+}
+
+func (s *server) sendStatus(w http.ResponseWriter, r *http.Request, v fleet.JobView) (err error) {
 	status := rest.JobStatus{JobCore: jobCore(v, s.Now())}
 	if status.Logs, err = s.lastLines(r.Context(), v, caller(r).Role); err != nil {
 		return err

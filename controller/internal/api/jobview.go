@@ -29,6 +29,7 @@ func jobCore(v fleet.JobView, now time.Time) rest.JobCore {
 		DurationSeconds: duration(v.Job, now),
 		CancelRequested: v.CancelRequested,
 		Phase:           phase(v.Job),
+		PhasePercent:    phasePercent(v.Job),
 		ArchiveName:     orNull(v.Register.ArchiveName),
 		TriggeredBy:     string(cmp.Or(v.Spec.TriggeredBy, job.ByManual)),
 		ParentID:        orNull(v.ParentID),
@@ -50,6 +51,7 @@ func addVerdict(core *rest.JobCore, v job.Verdict) {
 	core.ErrorMessage = orNull(v.ErrorMessage)
 	core.ErrorCode = orNull(v.ErrorCode)
 	core.ExitCode = v.ExitCode
+	core.ArchivesDeleted, core.BytesFreed = v.ArchivesDeleted, v.BytesFreed
 	if v.ArchiveName != "" {
 		core.ArchiveName = &v.ArchiveName
 	}
@@ -68,6 +70,15 @@ func phase(j job.Job) *string {
 		return orNull("verifying")
 	}
 	return orNull(j.Register.BorgPhase)
+}
+
+// phasePercent is how far that has come: of the phase, not of the job.
+func phasePercent(j job.Job) *float64 {
+	if j.Status != job.Running || j.Register.Phase == job.PhaseVerifying || j.Register.BorgPhase == "" {
+		return nil
+	}
+	p := percent(j.Register.BorgPhasePercent)
+	return &p
 }
 
 // duration is how long the job ran, or has run so far.

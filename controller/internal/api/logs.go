@@ -26,7 +26,10 @@ const (
 )
 
 // readable says whether the lines that v has may be shown now.
-func (s *server) readable(v fleet.JobView) bool { return s.LogPolicy.shows(v.Status) }
+func (s *server) readable(v fleet.JobView) bool {
+	// What a dry run has to say is in its log alone.
+	return s.LogPolicy.shows(v.Status) || v.Spec.Prune != nil && v.Spec.Prune.DryRun
+}
 
 // hasLogs says so to somebody with a role.
 func (s *server) hasLogs(v fleet.JobView, role Role) bool {

@@ -11,8 +11,25 @@ import (
 // router puts the routes in front of their handlers. The mux sees paths only:
 // it would answer a wrong method itself, and not as problem+json.
 func (s *server) router() http.Handler {
+	// /repositories/check-jobs/{id} and /repositories/{id}/check overlap: a mux
+	// takes no two paths of which neither is the narrower one.
+	literal, mux := s.mux(true), s.mux(false)
+	mux.Handle("/", s.answer(unknownPath))
+	return s.onlyClean(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := literal.Handler(r); pattern != "" {
+			literal.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+}
+
+func (s *server) mux(literal bool) *http.ServeMux {
 	paths := map[string]map[string]handler{}
 	for _, rt := range s.routes() {
+		if rt.literal != literal {
+			continue
+		}
 		if paths[rt.path] == nil {
 			paths[rt.path] = map[string]handler{}
 		}
@@ -27,8 +44,7 @@ func (s *server) router() http.Handler {
 		mux.Handle(p, h)
 		mux.Handle(p+"/{$}", h)
 	}
-	mux.Handle("/", s.answer(unknownPath))
-	return s.onlyClean(mux)
+	return mux
 }
 
 func byMethod(methods map[string]handler) handler {

@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"borgfleet/shared/job"
+)
 
 // handler answers a request or says why not.
 type handler func(http.ResponseWriter, *http.Request) error
@@ -15,6 +19,10 @@ type route struct {
 
 	// queryToken takes the token from the query as well, for links.
 	queryToken bool
+
+	// literal has a fixed word where another route has a parameter, and goes
+	// first.
+	literal bool
 }
 
 const (
@@ -65,6 +73,14 @@ func (s *server) routes() []route {
 		{method: put, path: "/api/repositories/{id}", role: Admin, handle: s.changeRepository},
 		{method: del, path: "/api/repositories/{id}", role: Admin, handle: s.deleteRepository},
 		{method: get, path: "/api/repositories/{id}/running-jobs", role: Viewer, handle: s.runningJobs},
+		{method: post, path: "/api/repositories/{id}/check", role: Operator, handle: s.maintain(job.Check, readCheck)},
+		{method: post, path: "/api/repositories/{id}/compact", role: Operator, handle: s.maintain(job.Compact, nil)},
+		{method: post, path: "/api/repositories/{id}/prune", role: Operator, handle: s.maintain(job.Prune, readPrune)},
+		// Two may write then, if somebody is mistaken.
+		{method: post, path: "/api/repositories/{id}/break-lock", role: Admin, handle: s.maintain(job.BreakLock, nil)},
+		{method: get, path: "/api/repositories/check-jobs/{id}", role: Viewer, handle: s.maintenanceJob(job.Check), literal: true},
+		{method: get, path: "/api/repositories/compact-jobs/{id}", role: Viewer, handle: s.maintenanceJob(job.Compact), literal: true},
+		{method: get, path: "/api/repositories/prune-jobs/{id}", role: Viewer, handle: s.maintenanceJob(job.Prune), literal: true},
 		{method: get, path: "/api/archives/list", role: Viewer, handle: s.listArchives, query: []string{"repository", "agent", "refresh", "matching"}},
 		// Names of files tell more about a host than the history of its jobs.
 		{method: get, path: "/api/archives/{name}/contents", role: Operator, handle: s.archiveContents, query: []string{"repository", "agent", "path", "path_base64", "limit", "cursor"}},

@@ -106,18 +106,21 @@ func TestGlobIsBorgs(t *testing.T) {
 	}
 }
 
-func TestPattern(t *testing.T) {
-	for _, c := range []struct {
-		def  job.Repository
-		want string
-	}{
-		{job.Repository{Name: "home"}, "web-1-home-*"},
-		{job.Repository{Name: "my [old] home"}, "web-1-my--old--home-*"},
-		{job.Repository{Name: "home", ArchiveNameFormat: "{repository}_{utcnow}.{job}"}, "home_*.*"},
-		{job.Repository{Name: "home", ArchiveNameFormat: "{now}", MatchArchives: "plan-*"}, "plan-*"},
+// TestPatternsOfRegistrations: they match their own archives and borg's
+// checkpoints of them, and not those of a host or repository whose name only
+// begins the same.
+func TestPatternsOfRegistrations(t *testing.T) {
+	g, err := Compile(job.ArchivePattern(job.Repository{Name: "home"}, "web"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const own = "web-home-2026-11-26T02:36:38.123"
+	for name, want := range map[string]bool{
+		own: true, own + ".checkpoint": true, own + ".checkpoint.1": true,
+		"web-home-old-2026-11-26T02:36:38.123": false, "web-home-by-hand": false, "web-home-": false,
 	} {
-		if got := Pattern(c.def, "web-1"); got != c.want {
-			t.Errorf("%+v: %q, not %q", c.def, got, c.want)
+		if g.Match(name) != want {
+			t.Errorf("%s: %v", name, !want)
 		}
 	}
 }

@@ -202,13 +202,24 @@ func remark(j rest.JobCore) string {
 
 func goodEnd(j rest.JobCore) string {
 	p := j.ProgressDetails
-	switch job.Kind(j.Kind) {
-	case job.Backup:
+	switch {
+	case j.ArchivesDeleted != nil:
+		return removed(*j.ArchivesDeleted)
+	case j.BytesFreed != nil:
+		return "about " + term.Size(*j.BytesFreed) + " freed"
+	case j.Kind == string(job.Backup):
 		return fmt.Sprintf("%s files, %s, %s new", term.Count(p.NFiles), term.Size(p.OriginalSize), term.Size(p.DeduplicatedSize))
-	case job.Restore:
+	case j.Kind == string(job.Restore):
 		return fmt.Sprintf("%s files, %s", term.Count(p.NFiles), term.Size(p.OriginalSize))
 	}
 	return ""
+}
+
+func removed(n int64) string {
+	if n == 1 {
+		return "1 archive removed"
+	}
+	return term.Count(n) + " archives removed"
 }
 
 func progressOf(j rest.JobCore) term.Progress {
@@ -233,6 +244,8 @@ func stateOf(j rest.JobCore) string {
 		return "waiting: " + *j.WaitingFor
 	case text(j.Phase) == "verifying":
 		return "the outcome is being looked up"
+	case j.PhasePercent != nil && job.Kind(j.Kind).Maintains():
+		return fmt.Sprintf("%s: %s %.0f %%", j.Status, *j.Phase, *j.PhasePercent)
 	}
 	return j.Status
 }

@@ -14,12 +14,13 @@ import (
 )
 
 func (k *controller) repositories() *cli.Command {
-	return group("repositories", "what is backed up where", k.repositoriesCreate(), k.repositoriesImport(), &cli.Command{
+	commands := []*cli.Command{k.repositoriesCreate(), k.repositoriesImport(), {
 		Name:   "list",
 		Usage:  "list the repositories",
 		Flags:  listFlags(),
 		Action: k.repeated((*controller).listRepositories),
-	}, k.repositoriesShow(), k.repositoriesUpdate(), k.repositoriesDelete(), k.repositoriesJobs())
+	}, k.repositoriesShow(), k.repositoriesUpdate(), k.repositoriesDelete(), k.repositoriesJobs()}
+	return group("repositories", "what is backed up where", append(commands, k.maintenanceCommands()...)...)
 }
 
 func (k *controller) listRepositories(c *cli.Context) error {

@@ -106,6 +106,7 @@ func addFigures(f *term.Fields, j rest.JobCore) {
 		f.Add("File", p.CurrentFile)
 		return
 	}
+	f.Add("Result", resultOf(j))
 	if p.NFiles == 0 && p.OriginalSize == 0 {
 		return
 	}
@@ -114,6 +115,14 @@ func addFigures(f *term.Fields, j rest.JobCore) {
 	if p.BackupSpeed > 0 {
 		f.Add("Speed", fmt.Sprintf("%.1f MB/s", p.BackupSpeed))
 	}
+}
+
+// resultOf is what a job did that backs nothing up.
+func resultOf(j rest.JobCore) string {
+	if j.Kind == string(job.Backup) {
+		return "" // it has figures of its own
+	}
+	return goodEnd(j)
 }
 
 // lastLines is how much of a log stands below a job.

@@ -137,7 +137,7 @@ func (s *Service) pattern(repo store.Repository) catalogue.Glob {
 // the name that it enrolled with: it does not hear of another one that people
 // gave it here.
 func ownPattern(def job.Repository, a store.Agent) string {
-	return catalogue.Pattern(def, a.EnrolledName)
+	return job.ArchivePattern(def, a.EnrolledName)
 }
 
 // compiled is ownPattern, ready to match. One that does not compile was refused

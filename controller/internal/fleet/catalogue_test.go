@@ -348,7 +348,7 @@ func TestARenamedAgent(t *testing.T) {
 	r, a, repo, at := catalogueRig(t)
 	own := func(n int) job.Archive {
 		x := arch(n)
-		x.Name = fmt.Sprintf("a-r-%03d", n)
+		x.Name = fmt.Sprintf("a-r-2026-01-02T03:04:05.%03d", n)
 		return x
 	}
 	a.lists(repo, at(1), own(1), arch(9))
@@ -359,7 +359,7 @@ func TestARenamedAgent(t *testing.T) {
 		t.Helper()
 		list, err := r.s.Archives(t.Context(), ArchiveQuery{Repository: repo.Path, Matching: true})
 		must(t, err)
-		if v := list.Repository; len(list.Archives) != matching || v.Unmatched != 1 || v.MatchArchives != "a-r-*" || v.AgentName != name {
+		if v := list.Repository; len(list.Archives) != matching || v.Unmatched != 1 || v.MatchArchives != "a-r-????-??-??T??:??:??.???*" || v.AgentName != name {
 			t.Errorf("%s: %d match; %s has %d that do not match %s", when, len(list.Archives), v.AgentName, v.Unmatched, v.MatchArchives)
 		}
 	}

@@ -56,23 +56,23 @@ func blocker(j job.Job, w world) string {
 	if j.Spec.Kind.NeedsHostSlot() && w.busy >= w.slots {
 		return waitHost
 	}
-	if j.Spec.Kind.Writes() {
-		for _, other := range w.atLocation(store.Locations(j)...) {
-			if other.ID != j.ID && holdsLocation(other, w) {
-				return fmt.Sprintf("repository busy (job %d)", other.ID)
-			}
+	for _, other := range w.atLocation(store.Locations(j)...) {
+		if other.ID != j.ID && (holdsLocation(other, w) || j.Spec.Kind == job.BreakLock && inHand(other)) {
+			return fmt.Sprintf("repository busy (job %d)", other.ID)
 		}
 	}
 	return ""
 }
 
-// holdsLocation: whoever may have borg at work on a repository holds it. One
+// holdsLocation: whoever may have borg at work on a repository holds it: in borg
+// 1.x every command takes an exclusive lock, but break-lock, which must not find
+// one of ours. One
 // that waits for borg's lock does not: the lock is the guard then, and if it is
 // a dead borg's, only the host that it ran on can take it away, with a job that
 // must not wait for this one. Nor does an agent that has been silent for too
 // long: nobody waits for a host that is away.
 func holdsLocation(j job.Job, w world) bool {
-	return inHand(j) && !waitsThere(j) && j.Spec.Kind.Writes() && !w.silent(j.Agent)
+	return inHand(j) && !waitsThere(j) && !w.silent(j.Agent)
 }
 
 // holdsSlot: a job that waits on its host costs the host nothing: others may

@@ -193,8 +193,14 @@ func (s *Service) conclude(tx *store.Tx, j job.Job) error {
 			return err
 		}
 	}
-	if err := s.settleRepository(tx, j); err != nil || !j.Status.Good() {
+	if err := s.settleRepository(tx, j); err != nil {
 		return err
+	}
+	if j.Spec.Kind == job.Prune {
+		return s.listAfter(tx, j) // also after a bad end: some may be gone
+	}
+	if !j.Status.Good() {
+		return nil
 	}
 	switch {
 	case j.Spec.Kind == job.Backup:

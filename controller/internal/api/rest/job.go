@@ -37,6 +37,7 @@ type JobCore struct {
 	WaitingFor      *string  `json:"waiting_for"`
 	CancelRequested bool     `json:"cancel_requested"`
 	Phase           *string  `json:"phase"`
+	PhasePercent    *float64 `json:"phase_percent"`
 	ArchiveName     *string  `json:"archive_name"`
 	TriggeredBy     string   `json:"triggered_by"`
 	ParentID        *int64   `json:"parent_id"`
@@ -44,6 +45,8 @@ type JobCore struct {
 	ExitCode        *int     `json:"exit_code"`
 	BorgVersion     *string  `json:"borg_version"`
 	LogComplete     bool     `json:"log_complete"`
+	ArchivesDeleted *int64   `json:"archives_deleted"` // of a prune
+	BytesFreed      *int64   `json:"bytes_freed"`      // of a compact
 }
 
 // ProgressDetails are a job's figures.

@@ -185,7 +185,7 @@ func (x Register_Phase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Register_Phase.Descriptor instead.
 func (Register_Phase) EnumDescriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{26, 0}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{29, 0}
 }
 
 type Record_Level int32
@@ -240,7 +240,7 @@ func (x Record_Level) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Record_Level.Descriptor instead.
 func (Record_Level) EnumDescriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{28, 0}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{31, 0}
 }
 
 // GoingAway is a detail of the error that ends an agent's streams, or answers
@@ -1205,6 +1205,7 @@ type Order struct {
 	Id            int64                  `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`
 	Desired       Order_Desired          `protobuf:"varint,3,opt,name=desired,proto3,enum=fleet.v1.Order_Desired" json:"desired,omitempty"`
 	Spec          *JobSpec               `protobuf:"bytes,4,opt,name=spec,proto3" json:"spec,omitempty"`
+	Expected      *ExpectedArchives      `protobuf:"bytes,40,opt,name=expected,proto3" json:"expected,omitempty"` // of a compact that is to run
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1267,6 +1268,59 @@ func (x *Order) GetSpec() *JobSpec {
 	return nil
 }
 
+func (x *Order) GetExpected() *ExpectedArchives {
+	if x != nil {
+		return x.Expected
+	}
+	return nil
+}
+
+// ExpectedArchives are those that a repository must have when it is compacted:
+// what is gone from it then would be gone for good.
+type ExpectedArchives struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Archives      []*Archive             `protobuf:"bytes,1,rep,name=archives,proto3" json:"archives,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExpectedArchives) Reset() {
+	*x = ExpectedArchives{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExpectedArchives) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExpectedArchives) ProtoMessage() {}
+
+func (x *ExpectedArchives) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExpectedArchives.ProtoReflect.Descriptor instead.
+func (*ExpectedArchives) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ExpectedArchives) GetArchives() []*Archive {
+	if x != nil {
+		return x.Archives
+	}
+	return nil
+}
+
 type ReportRequest struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	Epoch           string                 `protobuf:"bytes,1,opt,name=epoch,proto3" json:"epoch,omitempty"`                                             // in the first message of the stream
@@ -1280,7 +1334,7 @@ type ReportRequest struct {
 
 func (x *ReportRequest) Reset() {
 	*x = ReportRequest{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[15]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1292,7 +1346,7 @@ func (x *ReportRequest) String() string {
 func (*ReportRequest) ProtoMessage() {}
 
 func (x *ReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[15]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1305,7 +1359,7 @@ func (x *ReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportRequest.ProtoReflect.Descriptor instead.
 func (*ReportRequest) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{15}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReportRequest) GetEpoch() string {
@@ -1354,7 +1408,7 @@ type HeldRepositories struct {
 
 func (x *HeldRepositories) Reset() {
 	*x = HeldRepositories{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[16]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1366,7 +1420,7 @@ func (x *HeldRepositories) String() string {
 func (*HeldRepositories) ProtoMessage() {}
 
 func (x *HeldRepositories) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[16]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1379,7 +1433,7 @@ func (x *HeldRepositories) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldRepositories.ProtoReflect.Descriptor instead.
 func (*HeldRepositories) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{16}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HeldRepositories) GetRepositories() []*Repository {
@@ -1402,7 +1456,7 @@ type JobReport struct {
 
 func (x *JobReport) Reset() {
 	*x = JobReport{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[17]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1414,7 +1468,7 @@ func (x *JobReport) String() string {
 func (*JobReport) ProtoMessage() {}
 
 func (x *JobReport) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[17]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1427,7 +1481,7 @@ func (x *JobReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobReport.ProtoReflect.Descriptor instead.
 func (*JobReport) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{17}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *JobReport) GetKey() []byte {
@@ -1474,7 +1528,7 @@ type ReportResponse struct {
 
 func (x *ReportResponse) Reset() {
 	*x = ReportResponse{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[18]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1486,7 +1540,7 @@ func (x *ReportResponse) String() string {
 func (*ReportResponse) ProtoMessage() {}
 
 func (x *ReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[18]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1499,7 +1553,7 @@ func (x *ReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportResponse.ProtoReflect.Descriptor instead.
 func (*ReportResponse) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{18}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ReportResponse) GetJobs() []*JobAnswer {
@@ -1522,13 +1576,15 @@ type JobSpec struct {
 	ScheduleId    int64                  `protobuf:"varint,8,opt,name=schedule_id,json=scheduleId,proto3" json:"schedule_id,omitempty"`
 	Restore       *Restore               `protobuf:"bytes,9,opt,name=restore,proto3" json:"restore,omitempty"` // of a restore
 	List          *List                  `protobuf:"bytes,10,opt,name=list,proto3" json:"list,omitempty"`      // of a list
+	Check         *Check                 `protobuf:"bytes,40,opt,name=check,proto3" json:"check,omitempty"`    // of a check
+	Prune         *Prune                 `protobuf:"bytes,41,opt,name=prune,proto3" json:"prune,omitempty"`    // of a prune
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *JobSpec) Reset() {
 	*x = JobSpec{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[19]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1540,7 +1596,7 @@ func (x *JobSpec) String() string {
 func (*JobSpec) ProtoMessage() {}
 
 func (x *JobSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[19]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1553,7 +1609,7 @@ func (x *JobSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobSpec.ProtoReflect.Descriptor instead.
 func (*JobSpec) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{19}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *JobSpec) GetKind() string {
@@ -1626,6 +1682,166 @@ func (x *JobSpec) GetList() *List {
 	return nil
 }
 
+func (x *JobSpec) GetCheck() *Check {
+	if x != nil {
+		return x.Check
+	}
+	return nil
+}
+
+func (x *JobSpec) GetPrune() *Prune {
+	if x != nil {
+		return x.Prune
+	}
+	return nil
+}
+
+// Check says how much of a repository is looked at.
+type Check struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MaxDuration   int64                  `protobuf:"varint,1,opt,name=max_duration,json=maxDuration,proto3" json:"max_duration,omitempty"` // seconds; 0: all of it. Else a part, that the next one goes on from
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Check) Reset() {
+	*x = Check{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Check) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Check) ProtoMessage() {}
+
+func (x *Check) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Check.ProtoReflect.Descriptor instead.
+func (*Check) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Check) GetMaxDuration() int64 {
+	if x != nil {
+		return x.MaxDuration
+	}
+	return 0
+}
+
+// Prune says what is kept of a registration's archives.
+type Prune struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeepHourly    int64                  `protobuf:"varint,1,opt,name=keep_hourly,json=keepHourly,proto3" json:"keep_hourly,omitempty"`
+	KeepDaily     int64                  `protobuf:"varint,2,opt,name=keep_daily,json=keepDaily,proto3" json:"keep_daily,omitempty"`
+	KeepWeekly    int64                  `protobuf:"varint,3,opt,name=keep_weekly,json=keepWeekly,proto3" json:"keep_weekly,omitempty"`
+	KeepMonthly   int64                  `protobuf:"varint,4,opt,name=keep_monthly,json=keepMonthly,proto3" json:"keep_monthly,omitempty"`
+	KeepQuarterly int64                  `protobuf:"varint,5,opt,name=keep_quarterly,json=keepQuarterly,proto3" json:"keep_quarterly,omitempty"`
+	KeepYearly    int64                  `protobuf:"varint,6,opt,name=keep_yearly,json=keepYearly,proto3" json:"keep_yearly,omitempty"`
+	KeepWithin    string                 `protobuf:"bytes,7,opt,name=keep_within,json=keepWithin,proto3" json:"keep_within,omitempty"` // as borg takes it: 48H, 30d, 8w, 6m, 1y
+	DryRun        bool                   `protobuf:"varint,8,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`            // only tells what would be removed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Prune) Reset() {
+	*x = Prune{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Prune) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Prune) ProtoMessage() {}
+
+func (x *Prune) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Prune.ProtoReflect.Descriptor instead.
+func (*Prune) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Prune) GetKeepHourly() int64 {
+	if x != nil {
+		return x.KeepHourly
+	}
+	return 0
+}
+
+func (x *Prune) GetKeepDaily() int64 {
+	if x != nil {
+		return x.KeepDaily
+	}
+	return 0
+}
+
+func (x *Prune) GetKeepWeekly() int64 {
+	if x != nil {
+		return x.KeepWeekly
+	}
+	return 0
+}
+
+func (x *Prune) GetKeepMonthly() int64 {
+	if x != nil {
+		return x.KeepMonthly
+	}
+	return 0
+}
+
+func (x *Prune) GetKeepQuarterly() int64 {
+	if x != nil {
+		return x.KeepQuarterly
+	}
+	return 0
+}
+
+func (x *Prune) GetKeepYearly() int64 {
+	if x != nil {
+		return x.KeepYearly
+	}
+	return 0
+}
+
+func (x *Prune) GetKeepWithin() string {
+	if x != nil {
+		return x.KeepWithin
+	}
+	return ""
+}
+
+func (x *Prune) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 // Restore says what is to be brought back, and where to.
 type Restore struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1638,7 +1854,7 @@ type Restore struct {
 
 func (x *Restore) Reset() {
 	*x = Restore{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[20]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1650,7 +1866,7 @@ func (x *Restore) String() string {
 func (*Restore) ProtoMessage() {}
 
 func (x *Restore) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[20]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1663,7 +1879,7 @@ func (x *Restore) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Restore.ProtoReflect.Descriptor instead.
 func (*Restore) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{20}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Restore) GetArchive() string {
@@ -1698,7 +1914,7 @@ type List struct {
 
 func (x *List) Reset() {
 	*x = List{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[21]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1710,7 +1926,7 @@ func (x *List) String() string {
 func (*List) ProtoMessage() {}
 
 func (x *List) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[21]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1723,7 +1939,7 @@ func (x *List) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use List.ProtoReflect.Descriptor instead.
 func (*List) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{21}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *List) GetArchive() string {
@@ -1753,7 +1969,7 @@ type Archive struct {
 
 func (x *Archive) Reset() {
 	*x = Archive{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[22]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1765,7 +1981,7 @@ func (x *Archive) String() string {
 func (*Archive) ProtoMessage() {}
 
 func (x *Archive) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[22]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1778,7 +1994,7 @@ func (x *Archive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Archive.ProtoReflect.Descriptor instead.
 func (*Archive) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{22}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Archive) GetName() string {
@@ -1829,7 +2045,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[23]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1841,7 +2057,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[23]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1854,7 +2070,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{23}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Entry) GetPath() []byte {
@@ -1956,13 +2172,14 @@ type Repository struct {
 	Adopted            bool                   `protobuf:"varint,18,opt,name=adopted,proto3" json:"adopted,omitempty"`                                                 // a borg repository was there before us
 	AccountDirectories bool                   `protobuf:"varint,19,opt,name=account_directories,json=accountDirectories,proto3" json:"account_directories,omitempty"` // used with the borg directories of the agent's account, not those of its state
 	MatchArchives      string                 `protobuf:"bytes,20,opt,name=match_archives,json=matchArchives,proto3" json:"match_archives,omitempty"`                 // borg's glob for the archives that are this registration's; empty: made from archive_name_format
+	Maintainer         string                 `protobuf:"bytes,40,opt,name=maintainer,proto3" json:"maintainer,omitempty"`                                            // id of the agent that prunes, compacts and checks it instead of this one; empty: none
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Repository) Reset() {
 	*x = Repository{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[24]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1974,7 +2191,7 @@ func (x *Repository) String() string {
 func (*Repository) ProtoMessage() {}
 
 func (x *Repository) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[24]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2204,7 @@ func (x *Repository) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Repository.ProtoReflect.Descriptor instead.
 func (*Repository) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{24}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Repository) GetId() int64 {
@@ -2130,6 +2347,13 @@ func (x *Repository) GetMatchArchives() string {
 	return ""
 }
 
+func (x *Repository) GetMaintainer() string {
+	if x != nil {
+		return x.Maintainer
+	}
+	return ""
+}
+
 type Progress struct {
 	state                  protoimpl.MessageState `protogen:"open.v1"`
 	OriginalSize           int64                  `protobuf:"varint,1,opt,name=original_size,json=originalSize,proto3" json:"original_size,omitempty"`
@@ -2148,7 +2372,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[25]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2384,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[25]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2173,7 +2397,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{25}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Progress) GetOriginalSize() int64 {
@@ -2268,7 +2492,7 @@ type Register struct {
 
 func (x *Register) Reset() {
 	*x = Register{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[26]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2280,7 +2504,7 @@ func (x *Register) String() string {
 func (*Register) ProtoMessage() {}
 
 func (x *Register) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[26]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2293,7 +2517,7 @@ func (x *Register) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Register.ProtoReflect.Descriptor instead.
 func (*Register) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{26}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Register) GetIncarnation() uint64 {
@@ -2402,13 +2626,15 @@ type Verdict struct {
 	AccountDirectories bool                   `protobuf:"varint,17,opt,name=account_directories,json=accountDirectories,proto3" json:"account_directories,omitempty"` // an init found a repository that the account's own borg directories know
 	Undisturbed        bool                   `protobuf:"varint,18,opt,name=undisturbed,proto3" json:"undisturbed,omitempty"`                                         // nobody else has changed the repository since this agent last looked at its archives
 	LastModified       *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=last_modified,json=lastModified,proto3" json:"last_modified,omitempty"`                    // of the repository, as borg says
+	ArchivesDeleted    *int64                 `protobuf:"varint,40,opt,name=archives_deleted,json=archivesDeleted,proto3,oneof" json:"archives_deleted,omitempty"`    // of a prune, as borg says; absent: not known, or nothing of the kind
+	BytesFreed         *int64                 `protobuf:"varint,41,opt,name=bytes_freed,json=bytesFreed,proto3,oneof" json:"bytes_freed,omitempty"`                   // of a compact, about, as borg says; absent: it did not say
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[27]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2420,7 +2646,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[27]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2433,7 +2659,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{27}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Verdict) GetStatus() string {
@@ -2569,6 +2795,20 @@ func (x *Verdict) GetLastModified() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Verdict) GetArchivesDeleted() int64 {
+	if x != nil && x.ArchivesDeleted != nil {
+		return *x.ArchivesDeleted
+	}
+	return 0
+}
+
+func (x *Verdict) GetBytesFreed() int64 {
+	if x != nil && x.BytesFreed != nil {
+		return *x.BytesFreed
+	}
+	return 0
+}
+
 // Record is one journal record: one log line, or a hole where lines were.
 type Record struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2586,7 +2826,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[28]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2598,7 +2838,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[28]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2611,7 +2851,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{28}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Record) GetNumber() uint64 {
@@ -2680,7 +2920,7 @@ type Gap struct {
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[29]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2692,7 +2932,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[29]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2705,7 +2945,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{29}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Gap) GetCount() uint64 {
@@ -2804,16 +3044,19 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x14removed_repositories\x18\x05 \x03(\x03R\x13removedRepositories\x12\x19\n" +
 	"\bstore_id\x18\x06 \x01(\tR\astoreId\x121\n" +
 	"\x14settled_repositories\x18\a \x03(\x03R\x13settledRepositories\x12+\n" +
-	"\x11held_repositories\x18\b \x03(\x03R\x10heldRepositories\"\xcc\x01\n" +
+	"\x11held_repositories\x18\b \x03(\x03R\x10heldRepositories\"\x84\x02\n" +
 	"\x05Order\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x03R\x02id\x121\n" +
 	"\adesired\x18\x03 \x01(\x0e2\x17.fleet.v1.Order.DesiredR\adesired\x12%\n" +
-	"\x04spec\x18\x04 \x01(\v2\x11.fleet.v1.JobSpecR\x04spec\"G\n" +
+	"\x04spec\x18\x04 \x01(\v2\x11.fleet.v1.JobSpecR\x04spec\x126\n" +
+	"\bexpected\x18( \x01(\v2\x1a.fleet.v1.ExpectedArchivesR\bexpected\"G\n" +
 	"\aDesired\x12\x17\n" +
 	"\x13DESIRED_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vDESIRED_RUN\x10\x01\x12\x12\n" +
-	"\x0eDESIRED_CANCEL\x10\x02\"\xc5\x01\n" +
+	"\x0eDESIRED_CANCEL\x10\x02\"A\n" +
+	"\x10ExpectedArchives\x12-\n" +
+	"\barchives\x18\x01 \x03(\v2\x11.fleet.v1.ArchiveR\barchives\"\xc5\x01\n" +
 	"\rReportRequest\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\tR\x05epoch\x12)\n" +
 	"\x10applied_revision\x18\x02 \x01(\x04R\x0fappliedRevision\x12'\n" +
@@ -2829,7 +3072,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\arecords\x18\x04 \x03(\v2\x10.fleet.v1.RecordR\arecords\x12%\n" +
 	"\x04spec\x18\x05 \x01(\v2\x11.fleet.v1.JobSpecR\x04spec\"9\n" +
 	"\x0eReportResponse\x12'\n" +
-	"\x04jobs\x18\x01 \x03(\v2\x13.fleet.v1.JobAnswerR\x04jobs\"\xa8\x03\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x13.fleet.v1.JobAnswerR\x04jobs\"\xf6\x03\n" +
 	"\aJobSpec\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x124\n" +
 	"\n" +
@@ -2846,7 +3089,25 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"scheduleId\x12+\n" +
 	"\arestore\x18\t \x01(\v2\x11.fleet.v1.RestoreR\arestore\x12\"\n" +
 	"\x04list\x18\n" +
-	" \x01(\v2\x0e.fleet.v1.ListR\x04list\"[\n" +
+	" \x01(\v2\x0e.fleet.v1.ListR\x04list\x12%\n" +
+	"\x05check\x18( \x01(\v2\x0f.fleet.v1.CheckR\x05check\x12%\n" +
+	"\x05prune\x18) \x01(\v2\x0f.fleet.v1.PruneR\x05prune\"*\n" +
+	"\x05Check\x12!\n" +
+	"\fmax_duration\x18\x01 \x01(\x03R\vmaxDuration\"\x8d\x02\n" +
+	"\x05Prune\x12\x1f\n" +
+	"\vkeep_hourly\x18\x01 \x01(\x03R\n" +
+	"keepHourly\x12\x1d\n" +
+	"\n" +
+	"keep_daily\x18\x02 \x01(\x03R\tkeepDaily\x12\x1f\n" +
+	"\vkeep_weekly\x18\x03 \x01(\x03R\n" +
+	"keepWeekly\x12!\n" +
+	"\fkeep_monthly\x18\x04 \x01(\x03R\vkeepMonthly\x12%\n" +
+	"\x0ekeep_quarterly\x18\x05 \x01(\x03R\rkeepQuarterly\x12\x1f\n" +
+	"\vkeep_yearly\x18\x06 \x01(\x03R\n" +
+	"keepYearly\x12\x1f\n" +
+	"\vkeep_within\x18\a \x01(\tR\n" +
+	"keepWithin\x12\x17\n" +
+	"\adry_run\x18\b \x01(\bR\x06dryRun\"[\n" +
 	"\aRestore\x12\x18\n" +
 	"\aarchive\x18\x01 \x01(\tR\aarchive\x12\x14\n" +
 	"\x05paths\x18\x02 \x03(\fR\x05paths\x12 \n" +
@@ -2871,7 +3132,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x03gid\x18\t \x01(\x03R\x03gid\x12\x16\n" +
 	"\x06target\x18\n" +
 	" \x01(\fR\x06target\x12\x18\n" +
-	"\aimplied\x18\v \x01(\bR\aimplied\"\xd9\x05\n" +
+	"\aimplied\x18\v \x01(\bR\aimplied\"\xf9\x05\n" +
 	"\n" +
 	"Repository\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
@@ -2896,7 +3157,10 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\aborg_id\x18\x11 \x01(\tR\x06borgId\x12\x18\n" +
 	"\aadopted\x18\x12 \x01(\bR\aadopted\x12/\n" +
 	"\x13account_directories\x18\x13 \x01(\bR\x12accountDirectories\x12%\n" +
-	"\x0ematch_archives\x18\x14 \x01(\tR\rmatchArchives\"\x8e\x03\n" +
+	"\x0ematch_archives\x18\x14 \x01(\tR\rmatchArchives\x12\x1e\n" +
+	"\n" +
+	"maintainer\x18( \x01(\tR\n" +
+	"maintainer\"\x8e\x03\n" +
 	"\bProgress\x12#\n" +
 	"\roriginal_size\x18\x01 \x01(\x03R\foriginalSize\x12'\n" +
 	"\x0fcompressed_size\x18\x02 \x01(\x03R\x0ecompressedSize\x12+\n" +
@@ -2931,7 +3195,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x0ePHASE_ACCEPTED\x10\x02\x12\x11\n" +
 	"\rPHASE_WAITING\x10\x03\x12\x11\n" +
 	"\rPHASE_STARTED\x10\x04\x12\x13\n" +
-	"\x0fPHASE_VERIFYING\x10\x05\"\xf3\x05\n" +
+	"\x0fPHASE_VERIFYING\x10\x05\"\xee\x06\n" +
 	"\aVerdict\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\"\n" +
 	"\rhas_exit_code\x18\x02 \x01(\bR\vhasExitCode\x12\x1b\n" +
@@ -2958,7 +3222,12 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"encryption\x12/\n" +
 	"\x13account_directories\x18\x11 \x01(\bR\x12accountDirectories\x12 \n" +
 	"\vundisturbed\x18\x12 \x01(\bR\vundisturbed\x12?\n" +
-	"\rlast_modified\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\flastModified\"\xe0\x02\n" +
+	"\rlast_modified\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\flastModified\x12.\n" +
+	"\x10archives_deleted\x18( \x01(\x03H\x00R\x0farchivesDeleted\x88\x01\x01\x12$\n" +
+	"\vbytes_freed\x18) \x01(\x03H\x01R\n" +
+	"bytesFreed\x88\x01\x01B\x13\n" +
+	"\x11_archives_deletedB\x0e\n" +
+	"\f_bytes_freed\"\xe0\x02\n" +
 	"\x06Record\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12,\n" +
@@ -2999,7 +3268,7 @@ func file_fleet_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_fleet_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_fleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_fleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_fleet_v1_fleet_proto_goTypes = []any{
 	(JobAnswer_Action)(0),         // 0: fleet.v1.JobAnswer.Action
 	(Order_Desired)(0),            // 1: fleet.v1.Order.Desired
@@ -3020,78 +3289,85 @@ var file_fleet_v1_fleet_proto_goTypes = []any{
 	(*WatchRequest)(nil),          // 16: fleet.v1.WatchRequest
 	(*WatchResponse)(nil),         // 17: fleet.v1.WatchResponse
 	(*Order)(nil),                 // 18: fleet.v1.Order
-	(*ReportRequest)(nil),         // 19: fleet.v1.ReportRequest
-	(*HeldRepositories)(nil),      // 20: fleet.v1.HeldRepositories
-	(*JobReport)(nil),             // 21: fleet.v1.JobReport
-	(*ReportResponse)(nil),        // 22: fleet.v1.ReportResponse
-	(*JobSpec)(nil),               // 23: fleet.v1.JobSpec
-	(*Restore)(nil),               // 24: fleet.v1.Restore
-	(*List)(nil),                  // 25: fleet.v1.List
-	(*Archive)(nil),               // 26: fleet.v1.Archive
-	(*Entry)(nil),                 // 27: fleet.v1.Entry
-	(*Repository)(nil),            // 28: fleet.v1.Repository
-	(*Progress)(nil),              // 29: fleet.v1.Progress
-	(*Register)(nil),              // 30: fleet.v1.Register
-	(*Verdict)(nil),               // 31: fleet.v1.Verdict
-	(*Record)(nil),                // 32: fleet.v1.Record
-	(*Gap)(nil),                   // 33: fleet.v1.Gap
-	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 35: google.protobuf.Timestamp
+	(*ExpectedArchives)(nil),      // 19: fleet.v1.ExpectedArchives
+	(*ReportRequest)(nil),         // 20: fleet.v1.ReportRequest
+	(*HeldRepositories)(nil),      // 21: fleet.v1.HeldRepositories
+	(*JobReport)(nil),             // 22: fleet.v1.JobReport
+	(*ReportResponse)(nil),        // 23: fleet.v1.ReportResponse
+	(*JobSpec)(nil),               // 24: fleet.v1.JobSpec
+	(*Check)(nil),                 // 25: fleet.v1.Check
+	(*Prune)(nil),                 // 26: fleet.v1.Prune
+	(*Restore)(nil),               // 27: fleet.v1.Restore
+	(*List)(nil),                  // 28: fleet.v1.List
+	(*Archive)(nil),               // 29: fleet.v1.Archive
+	(*Entry)(nil),                 // 30: fleet.v1.Entry
+	(*Repository)(nil),            // 31: fleet.v1.Repository
+	(*Progress)(nil),              // 32: fleet.v1.Progress
+	(*Register)(nil),              // 33: fleet.v1.Register
+	(*Verdict)(nil),               // 34: fleet.v1.Verdict
+	(*Record)(nil),                // 35: fleet.v1.Record
+	(*Gap)(nil),                   // 36: fleet.v1.Gap
+	(*durationpb.Duration)(nil),   // 37: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 38: google.protobuf.Timestamp
 }
 var file_fleet_v1_fleet_proto_depIdxs = []int32{
-	34, // 0: fleet.v1.GoingAway.come_back_after:type_name -> google.protobuf.Duration
-	35, // 1: fleet.v1.HelloRequest.now:type_name -> google.protobuf.Timestamp
+	37, // 0: fleet.v1.GoingAway.come_back_after:type_name -> google.protobuf.Duration
+	38, // 1: fleet.v1.HelloRequest.now:type_name -> google.protobuf.Timestamp
 	11, // 2: fleet.v1.HelloRequest.borg:type_name -> fleet.v1.BorgBinary
 	13, // 3: fleet.v1.HelloRequest.jobs:type_name -> fleet.v1.JobState
-	30, // 4: fleet.v1.JobState.register:type_name -> fleet.v1.Register
+	33, // 4: fleet.v1.JobState.register:type_name -> fleet.v1.Register
 	15, // 5: fleet.v1.HelloResponse.jobs:type_name -> fleet.v1.JobAnswer
 	0,  // 6: fleet.v1.JobAnswer.action:type_name -> fleet.v1.JobAnswer.Action
 	18, // 7: fleet.v1.WatchResponse.orders:type_name -> fleet.v1.Order
-	28, // 8: fleet.v1.WatchResponse.repositories:type_name -> fleet.v1.Repository
+	31, // 8: fleet.v1.WatchResponse.repositories:type_name -> fleet.v1.Repository
 	1,  // 9: fleet.v1.Order.desired:type_name -> fleet.v1.Order.Desired
-	23, // 10: fleet.v1.Order.spec:type_name -> fleet.v1.JobSpec
-	21, // 11: fleet.v1.ReportRequest.jobs:type_name -> fleet.v1.JobReport
-	20, // 12: fleet.v1.ReportRequest.held:type_name -> fleet.v1.HeldRepositories
-	28, // 13: fleet.v1.HeldRepositories.repositories:type_name -> fleet.v1.Repository
-	30, // 14: fleet.v1.JobReport.register:type_name -> fleet.v1.Register
-	32, // 15: fleet.v1.JobReport.records:type_name -> fleet.v1.Record
-	23, // 16: fleet.v1.JobReport.spec:type_name -> fleet.v1.JobSpec
-	15, // 17: fleet.v1.ReportResponse.jobs:type_name -> fleet.v1.JobAnswer
-	28, // 18: fleet.v1.JobSpec.repository:type_name -> fleet.v1.Repository
-	35, // 19: fleet.v1.JobSpec.created_at:type_name -> google.protobuf.Timestamp
-	35, // 20: fleet.v1.JobSpec.start_deadline:type_name -> google.protobuf.Timestamp
-	24, // 21: fleet.v1.JobSpec.restore:type_name -> fleet.v1.Restore
-	25, // 22: fleet.v1.JobSpec.list:type_name -> fleet.v1.List
-	35, // 23: fleet.v1.Archive.start:type_name -> google.protobuf.Timestamp
-	35, // 24: fleet.v1.Entry.mtime:type_name -> google.protobuf.Timestamp
-	2,  // 25: fleet.v1.Register.phase:type_name -> fleet.v1.Register.Phase
-	35, // 26: fleet.v1.Register.started_at:type_name -> google.protobuf.Timestamp
-	29, // 27: fleet.v1.Register.progress:type_name -> fleet.v1.Progress
-	31, // 28: fleet.v1.Register.verdict:type_name -> fleet.v1.Verdict
-	35, // 29: fleet.v1.Verdict.started_at:type_name -> google.protobuf.Timestamp
-	35, // 30: fleet.v1.Verdict.ended_at:type_name -> google.protobuf.Timestamp
-	29, // 31: fleet.v1.Verdict.progress:type_name -> fleet.v1.Progress
-	35, // 32: fleet.v1.Verdict.last_modified:type_name -> google.protobuf.Timestamp
-	35, // 33: fleet.v1.Record.time:type_name -> google.protobuf.Timestamp
-	3,  // 34: fleet.v1.Record.level:type_name -> fleet.v1.Record.Level
-	33, // 35: fleet.v1.Record.gap:type_name -> fleet.v1.Gap
-	5,  // 36: fleet.v1.FleetService.Enroll:input_type -> fleet.v1.EnrollRequest
-	12, // 37: fleet.v1.FleetService.Hello:input_type -> fleet.v1.HelloRequest
-	16, // 38: fleet.v1.FleetService.Watch:input_type -> fleet.v1.WatchRequest
-	19, // 39: fleet.v1.FleetService.Report:input_type -> fleet.v1.ReportRequest
-	7,  // 40: fleet.v1.FleetService.Renew:input_type -> fleet.v1.RenewRequest
-	9,  // 41: fleet.v1.FleetService.Recover:input_type -> fleet.v1.RecoverRequest
-	6,  // 42: fleet.v1.FleetService.Enroll:output_type -> fleet.v1.EnrollResponse
-	14, // 43: fleet.v1.FleetService.Hello:output_type -> fleet.v1.HelloResponse
-	17, // 44: fleet.v1.FleetService.Watch:output_type -> fleet.v1.WatchResponse
-	22, // 45: fleet.v1.FleetService.Report:output_type -> fleet.v1.ReportResponse
-	8,  // 46: fleet.v1.FleetService.Renew:output_type -> fleet.v1.RenewResponse
-	10, // 47: fleet.v1.FleetService.Recover:output_type -> fleet.v1.RecoverResponse
-	42, // [42:48] is the sub-list for method output_type
-	36, // [36:42] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	24, // 10: fleet.v1.Order.spec:type_name -> fleet.v1.JobSpec
+	19, // 11: fleet.v1.Order.expected:type_name -> fleet.v1.ExpectedArchives
+	29, // 12: fleet.v1.ExpectedArchives.archives:type_name -> fleet.v1.Archive
+	22, // 13: fleet.v1.ReportRequest.jobs:type_name -> fleet.v1.JobReport
+	21, // 14: fleet.v1.ReportRequest.held:type_name -> fleet.v1.HeldRepositories
+	31, // 15: fleet.v1.HeldRepositories.repositories:type_name -> fleet.v1.Repository
+	33, // 16: fleet.v1.JobReport.register:type_name -> fleet.v1.Register
+	35, // 17: fleet.v1.JobReport.records:type_name -> fleet.v1.Record
+	24, // 18: fleet.v1.JobReport.spec:type_name -> fleet.v1.JobSpec
+	15, // 19: fleet.v1.ReportResponse.jobs:type_name -> fleet.v1.JobAnswer
+	31, // 20: fleet.v1.JobSpec.repository:type_name -> fleet.v1.Repository
+	38, // 21: fleet.v1.JobSpec.created_at:type_name -> google.protobuf.Timestamp
+	38, // 22: fleet.v1.JobSpec.start_deadline:type_name -> google.protobuf.Timestamp
+	27, // 23: fleet.v1.JobSpec.restore:type_name -> fleet.v1.Restore
+	28, // 24: fleet.v1.JobSpec.list:type_name -> fleet.v1.List
+	25, // 25: fleet.v1.JobSpec.check:type_name -> fleet.v1.Check
+	26, // 26: fleet.v1.JobSpec.prune:type_name -> fleet.v1.Prune
+	38, // 27: fleet.v1.Archive.start:type_name -> google.protobuf.Timestamp
+	38, // 28: fleet.v1.Entry.mtime:type_name -> google.protobuf.Timestamp
+	2,  // 29: fleet.v1.Register.phase:type_name -> fleet.v1.Register.Phase
+	38, // 30: fleet.v1.Register.started_at:type_name -> google.protobuf.Timestamp
+	32, // 31: fleet.v1.Register.progress:type_name -> fleet.v1.Progress
+	34, // 32: fleet.v1.Register.verdict:type_name -> fleet.v1.Verdict
+	38, // 33: fleet.v1.Verdict.started_at:type_name -> google.protobuf.Timestamp
+	38, // 34: fleet.v1.Verdict.ended_at:type_name -> google.protobuf.Timestamp
+	32, // 35: fleet.v1.Verdict.progress:type_name -> fleet.v1.Progress
+	38, // 36: fleet.v1.Verdict.last_modified:type_name -> google.protobuf.Timestamp
+	38, // 37: fleet.v1.Record.time:type_name -> google.protobuf.Timestamp
+	3,  // 38: fleet.v1.Record.level:type_name -> fleet.v1.Record.Level
+	36, // 39: fleet.v1.Record.gap:type_name -> fleet.v1.Gap
+	5,  // 40: fleet.v1.FleetService.Enroll:input_type -> fleet.v1.EnrollRequest
+	12, // 41: fleet.v1.FleetService.Hello:input_type -> fleet.v1.HelloRequest
+	16, // 42: fleet.v1.FleetService.Watch:input_type -> fleet.v1.WatchRequest
+	20, // 43: fleet.v1.FleetService.Report:input_type -> fleet.v1.ReportRequest
+	7,  // 44: fleet.v1.FleetService.Renew:input_type -> fleet.v1.RenewRequest
+	9,  // 45: fleet.v1.FleetService.Recover:input_type -> fleet.v1.RecoverRequest
+	6,  // 46: fleet.v1.FleetService.Enroll:output_type -> fleet.v1.EnrollResponse
+	14, // 47: fleet.v1.FleetService.Hello:output_type -> fleet.v1.HelloResponse
+	17, // 48: fleet.v1.FleetService.Watch:output_type -> fleet.v1.WatchResponse
+	23, // 49: fleet.v1.FleetService.Report:output_type -> fleet.v1.ReportResponse
+	8,  // 50: fleet.v1.FleetService.Renew:output_type -> fleet.v1.RenewResponse
+	10, // 51: fleet.v1.FleetService.Recover:output_type -> fleet.v1.RecoverResponse
+	46, // [46:52] is the sub-list for method output_type
+	40, // [40:46] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_fleet_v1_fleet_proto_init() }
@@ -3099,13 +3375,14 @@ func file_fleet_v1_fleet_proto_init() {
 	if File_fleet_v1_fleet_proto != nil {
 		return
 	}
+	file_fleet_v1_fleet_proto_msgTypes[30].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fleet_v1_fleet_proto_rawDesc), len(file_fleet_v1_fleet_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   30,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

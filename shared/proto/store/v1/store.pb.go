@@ -495,6 +495,7 @@ type Catalogue struct {
 	Archives      int64                  `protobuf:"varint,4,opt,name=archives,proto3" json:"archives,omitempty"`
 	Unmatched     int64                  `protobuf:"varint,5,opt,name=unmatched,proto3" json:"unmatched,omitempty"` // of these, that the registration's pattern does not match
 	Job           int64                  `protobuf:"varint,6,opt,name=job,proto3" json:"job,omitempty"`             // whose list it was
+	Vanished      int64                  `protobuf:"varint,40,opt,name=vanished,proto3" json:"vanished,omitempty"`  // archives that have gone, and no job of ours removed them; not among archives
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -571,6 +572,13 @@ func (x *Catalogue) GetJob() int64 {
 	return 0
 }
 
+func (x *Catalogue) GetVanished() int64 {
+	if x != nil {
+		return x.Vanished
+	}
+	return 0
+}
+
 // CatalogueArchive is one archive in a repository.
 type CatalogueArchive struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -583,8 +591,10 @@ type CatalogueArchive struct {
 	CompressedSize   int64                  `protobuf:"varint,7,opt,name=compressed_size,json=compressedSize,proto3" json:"compressed_size,omitempty"`
 	DeduplicatedSize int64                  `protobuf:"varint,8,opt,name=deduplicated_size,json=deduplicatedSize,proto3" json:"deduplicated_size,omitempty"`
 	Nfiles           int64                  `protobuf:"varint,9,opt,name=nfiles,proto3" json:"nfiles,omitempty"`
-	Job              int64                  `protobuf:"varint,10,opt,name=job,proto3" json:"job,omitempty"`                    // that made it; 0: not one of ours
-	SeenAt           *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"` // when it was last known to be there
+	Job              int64                  `protobuf:"varint,10,opt,name=job,proto3" json:"job,omitempty"`                                // that made it; 0: not one of ours
+	SeenAt           *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`             // when it was last known to be there
+	VanishedAt       *timestamppb.Timestamp `protobuf:"bytes,40,opt,name=vanished_at,json=vanishedAt,proto3" json:"vanished_at,omitempty"` // when it was noticed that it is gone; absent: it is there
+	RemovedBy        int64                  `protobuf:"varint,41,opt,name=removed_by,json=removedBy,proto3" json:"removed_by,omitempty"`   // a prune that says it removes it, until a list has shown whether it did
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -694,6 +704,20 @@ func (x *CatalogueArchive) GetSeenAt() *timestamppb.Timestamp {
 		return x.SeenAt
 	}
 	return nil
+}
+
+func (x *CatalogueArchive) GetVanishedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.VanishedAt
+	}
+	return nil
+}
+
+func (x *CatalogueArchive) GetRemovedBy() int64 {
+	if x != nil {
+		return x.RemovedBy
+	}
+	return 0
 }
 
 type JoinToken struct {
@@ -1667,7 +1691,7 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x19\n" +
 	"\binit_job\x18\b \x01(\x03R\ainitJob\x12\x1a\n" +
-	"\bimported\x18\t \x01(\bR\bimported\"\xe9\x01\n" +
+	"\bimported\x18\t \x01(\bR\bimported\"\x85\x02\n" +
 	"\tCatalogue\x12\x1e\n" +
 	"\n" +
 	"repository\x18\x01 \x01(\x03R\n" +
@@ -1676,7 +1700,8 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\rlast_modified\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\flastModified\x12\x1a\n" +
 	"\barchives\x18\x04 \x01(\x03R\barchives\x12\x1c\n" +
 	"\tunmatched\x18\x05 \x01(\x03R\tunmatched\x12\x10\n" +
-	"\x03job\x18\x06 \x01(\x03R\x03job\"\x8b\x03\n" +
+	"\x03job\x18\x06 \x01(\x03R\x03job\x12\x1a\n" +
+	"\bvanished\x18( \x01(\x03R\bvanished\"\xe7\x03\n" +
 	"\x10CatalogueArchive\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x19\n" +
@@ -1689,7 +1714,11 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\x06nfiles\x18\t \x01(\x03R\x06nfiles\x12\x10\n" +
 	"\x03job\x18\n" +
 	" \x01(\x03R\x03job\x123\n" +
-	"\aseen_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x06seenAt\"\xab\x02\n" +
+	"\aseen_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x06seenAt\x12;\n" +
+	"\vvanished_at\x18( \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"vanishedAt\x12\x1d\n" +
+	"\n" +
+	"removed_by\x18) \x01(\x03R\tremovedBy\"\xab\x02\n" +
 	"\tJoinToken\x12\x12\n" +
 	"\x04hash\x18\x01 \x01(\fR\x04hash\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x127\n" +
@@ -1844,28 +1873,29 @@ var file_store_v1_store_proto_depIdxs = []int32{
 	23, // 16: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
 	23, // 17: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
 	23, // 18: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
-	18, // 19: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
-	23, // 20: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
-	6,  // 21: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
-	23, // 22: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
-	23, // 23: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
-	8,  // 24: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
-	23, // 25: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
-	23, // 26: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
-	23, // 27: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
-	23, // 28: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
-	23, // 29: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	23, // 30: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
-	25, // 31: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
-	23, // 32: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
-	23, // 33: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
-	23, // 34: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
-	19, // 35: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	23, // 19: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
+	18, // 20: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
+	23, // 21: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	6,  // 22: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
+	23, // 23: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	23, // 24: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
+	8,  // 25: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
+	23, // 26: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
+	23, // 27: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
+	23, // 28: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
+	23, // 29: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
+	23, // 30: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	23, // 31: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
+	25, // 32: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
+	23, // 33: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
+	23, // 34: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
+	23, // 35: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
+	19, // 36: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_store_v1_store_proto_init() }

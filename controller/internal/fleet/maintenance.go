@@ -1,0 +1,106 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"borgfleet/controller/internal/fault"
+	"borgfleet/controller/internal/store"
+	"borgfleet/shared/job"
+)
+
+// MaintenanceRequest asks for a check, compact, prune or break-lock.
+type MaintenanceRequest struct {
+	Kind           job.Kind
+	Repository     int64
+	Prune          *job.PruneSpec // of a prune
+	Check          *job.CheckSpec // of a check; nil: everything
+	IdempotencyKey string
+	By             string
+}
+
+// Maintain makes a maintenance job. What the host does not allow it refuses
+// itself.
+func (s *Service) Maintain(ctx context.Context, r MaintenanceRequest) (job.Job, error) {
+	repo, refused := s.maintainable(r)
+	request := fmt.Sprintf("maintain\x00%s\x00%d\x00%+v\x00%+v", r.Kind, r.Repository, deref(r.Prune), deref(r.Check))
+	return s.startOnce(ctx, once{r.By, r.IdempotencyKey, request}, refused, func(tx *store.Tx) (job.Job, error) {
+		if r.Kind == job.BreakLock {
+			if err := s.refuseInHand(tx, repo); err != nil {
+				return job.Job{}, err
+			}
+		}
+		return s.order(tx, repo.ID, r.Kind, r.By, func(spec *job.Spec) {
+			spec.Prune, spec.Check = r.Prune, r.Check
+			if r.Kind == job.BreakLock {
+				spec.StartDeadline = spec.CreatedAt.Add(min(job.BreakLockDeadline, s.set.StartDeadline))
+			}
+		})
+	})
+}
+
+func deref[T any](p *T) T {
+	if p == nil {
+		return *new(T)
+	}
+	return *p
+}
+
+// maintainable finds the registration, and says what is in the way.
+func (s *Service) maintainable(r MaintenanceRequest) (store.Repository, error) {
+	repo, ok := s.store.Repository(r.Repository)
+	if !ok {
+		return repo, noSuchRepository(r.Repository)
+	}
+	if repo.Status != store.RepositoryReady {
+		return repo, notReady(repo)
+	}
+	if r.Kind == job.Prune {
+		return repo, refuseWide(repo)
+	}
+	return repo, nil
+}
+
+// refuseWide: a pattern that was made from the format of the archives' names, and
+// has no name in it, matches those of other hosts too. A person may mean that;
+// then it is written down.
+func refuseWide(repo store.Repository) error {
+	if repo.MatchArchives != "" || strings.Contains(repo.ArchiveNameFormat, "{agent}") || strings.Contains(repo.ArchiveNameFormat, "{repository}") || repo.ArchiveNameFormat == "" {
+		return nil
+	}
+	fixed := strings.NewReplacer("{now}", "", "{utcnow}", "", "{job}", "").Replace(repo.ArchiveNameFormat)
+	if strings.Trim(fixed, "-_.+@ ") != "" {
+		return nil
+	}
+	return fault.New(fault.Conflict, "pattern_too_wide",
+		"the archives of %q are named %s, which tells them from no others in the same borg repository: set match_archives, to * if there are no others, and prune then", repo.Name, repo.ArchiveNameFormat)
+}
+
+// refuseInHand: a lock that is broken under a borg that is at work lets two of
+// them write, so nothing of ours may be. A job of a host that is silent may well
+// be at work, and one that waits for a lock may have it in the next moment.
+func (s *Service) refuseInHand(tx *store.Tx, repo store.Repository) error {
+	for _, other := range tx.AtLocation(store.Locations(job.Job{Agent: repo.Agent, Spec: job.Spec{Repository: repo.Repository}})...) {
+		if inHand(other) {
+			return fault.New(fault.Conflict, "repository_busy",
+				"job %d (%s on %s) is in hand at this repository, and a lock may be its own: cancel it, or wait for its end, then break the lock",
+				other.ID, other.Spec.Kind, s.agentName(other.Agent))
+		}
+	}
+	return nil
+}
+
+// listAfter has the archives listed where a prune has run: what it removed is
+// known then, however it ended.
+func (s *Service) listAfter(tx *store.Tx, j job.Job) error {
+	spec := j.Spec
+	repo, ok := tx.Repository(spec.Repository.ID)
+	if !ok || repo.Agent != j.Agent || spec.Prune == nil || spec.Prune.DryRun || j.Verdict.StartedAt.IsZero() {
+		return nil
+	}
+	_, err := s.order(tx, repo.ID, job.List, fmt.Sprintf("the controller: after the prune, job %d", j.ID), func(list *job.Spec) {
+		list.TriggeredBy, list.Parent = spec.TriggeredBy, j.Key
+	})
+	return err
+}
