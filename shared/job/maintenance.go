@@ -19,6 +19,11 @@ type CheckSpec struct {
 // the lock of tomorrow.
 const BreakLockDeadline = 10 * time.Minute
 
+// NeedsController says whether no host may run the kind on its own authority:
+// only the controller knows that no other host is at work, for a break-lock, and
+// which archives there must be, for a compact.
+func (k Kind) NeedsController() bool { return k == BreakLock || k == Compact }
+
 // Maintains says whether a kind is the maintainer's, where a repository has one.
 // Of these borg tells how far the phase has come that it is in, and not the job.
 func (k Kind) Maintains() bool { return k == Prune || k == Compact || k == Check }

@@ -104,5 +104,8 @@ func expect(d *json.Decoder, want json.Delim) error {
 
 // Line is the archive in a log.
 func (a Archive) Line() string {
-	return fmt.Sprintf("%s  %s  %s", a.Start.UTC().Format(time.RFC3339), a.ID, escapeText(a.Name, false))
+	return fmt.Sprintf("%s  %s  %s", a.Start.UTC().Format(time.RFC3339), a.ID, a.Shown())
 }
+
+// Shown is the archive's name for logs.
+func (a Archive) Shown() string { return escapeText(a.Name, false) }

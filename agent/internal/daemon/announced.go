@@ -87,13 +87,14 @@ func accept(dir *jobdir.Dir) error {
 //
 // A job starts on the word of the controller or a person; when its deadline is
 // over, for its job process to say so; and on the host's own authority, within
-// the host's limit, unless it needs to be known that no other host is at work. A
-// host that drains keeps all but the overdue and the cancelled back.
+// the host's limit, unless only the controller knows what it takes: that no other
+// host is at work, or which archives there must be. A host that drains keeps all
+// but the overdue and the cancelled back.
 func (d *Daemon) mayStart(t *tended) (may bool, news <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	overdue := !d.o.Now().Before(t.dir.Spec().StartDeadline)
-	may = t.word || t.dir.Spec().Kind != job.BreakLock && d.aloneLocked() && d.fits(t)
+	may = t.word || !t.dir.Spec().Kind.NeedsController() && d.aloneLocked() && d.fits(t)
 	if d.draining {
 		may = t.cancelled()
 	}

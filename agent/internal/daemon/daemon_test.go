@@ -327,6 +327,45 @@ func TestOwnAuthority(t *testing.T) {
 	}
 }
 
+// TestNotOnOwnAuthority: a break-lock or compact waits for the controller's word
+// however long it is away; that to a compact says which archives there must be.
+func TestNotOnOwnAuthority(t *testing.T) {
+	f := newFixture(t)
+	dirs := map[job.Kind]*jobdir.Dir{}
+	for _, kind := range []job.Kind{job.BreakLock, job.Compact} {
+		dir, err := f.d.Maintain(job.Repository{ID: 7, Path: "/r"}, kind, nil, nil, "root")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dirs[kind] = dir
+	}
+	f.pass(5 * time.Minute)
+	if !f.d.alone() || f.spawns.Load() != 0 {
+		t.Fatalf("alone %v, %d job processes", f.d.alone(), f.spawns.Load())
+	}
+	compact := dirs[job.Compact]
+	key := compact.Key()
+	expected := &fleetv1.ExpectedArchives{Archives: []*fleetv1.Archive{{Name: "a", Id: "1"}}}
+	for range 2 { // ordered anew: for a job of its own, and for one that the host does not know yet
+		m := &fleetv1.WatchResponse{Revision: 1, Orders: []*fleetv1.Order{{Key: key[:], Id: 42, Desired: fleetv1.Order_DESIRED_RUN, Spec: wire.FromSpec(compact.Spec()), Expected: expected}}}
+		if err := f.d.Apply(m); err != nil {
+			t.Fatal(err)
+		}
+		if v := f.ended(key); v.Status != job.Completed {
+			t.Errorf("%+v", v)
+		}
+		dir, _ := f.d.Dir(key)
+		if all, told, err := dir.Expected(); err != nil || !told || len(all) != 1 || all[0].Name != "a" {
+			t.Errorf("%v, %v, %v", all, told, err)
+		}
+		key = newKey(t)
+	}
+	f.pass(job.BreakLockDeadline)
+	if v := f.ended(dirs[job.BreakLock].Key()); v == nil {
+		t.Error("an order to break a lock is good for ever")
+	}
+}
+
 // TestTheControllersWord lets an announced job start, or ends it.
 func TestTheControllersWord(t *testing.T) {
 	f := newFixture(t)

@@ -63,6 +63,10 @@ func (d *Daemon) order(o *fleetv1.Order) error {
 		if t, err = d.take(key, o); err != nil {
 			return fmt.Errorf("order %s: %w", key, err)
 		}
+	} else if o.Expected != nil && !t.dir.Ended() {
+		if err := t.dir.SetExpected(o.Expected); err != nil { // before it is released
+			return fmt.Errorf("order %s: %w", key, err)
+		}
 	}
 	d.note(t, d.learnID(t.dir, o.Id))
 	d.carryOut(t, o.Desired)
@@ -97,6 +101,13 @@ func (d *Daemon) take(key job.Key, o *fleetv1.Order) (*tended, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if o.Expected != nil {
+		// Before anybody looks after the directory. Without it, after a crash
+		// right here, the job fails and says that it was not told.
+		if err := dir.SetExpected(o.Expected); err != nil {
+			return nil, err
+		}
 	}
 	d.log.Info("order taken", "job", key, "id", o.Id, "kind", spec.Kind, "repository", spec.Repository.Path)
 	return d.add(dir), nil

@@ -35,6 +35,7 @@ const (
 	dirJournal   = "journal"
 	fileSynced   = "synced" // in dirJournal
 	fileLog      = "jobproc.log"
+	fileExpected = "expected"
 )
 
 // tmpPrefix marks directories that are still being made.

@@ -14,6 +14,8 @@ import (
 	"borgfleet/agent/internal/policy"
 	"borgfleet/agent/internal/witness"
 	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/wire"
 )
 
 // maintained lets the controller prune, compact and break locks on the host.
@@ -104,9 +106,93 @@ func TestPrune(t *testing.T) {
 	})
 }
 
-func (h *host) compacted(repo job.Repository) (*jobdir.Dir, job.Verdict) {
+// compacted compacts a repository that must have these archives; nobody says
+// more of it if there are none.
+func (h *host) compacted(repo job.Repository, expected ...job.Archive) (*jobdir.Dir, job.Verdict) {
 	h.t.Helper()
-	return h.run(h.spec(job.Compact, repo))
+	d := h.order(h.spec(job.Compact, repo))
+	must(h.t, d.SetExpected(&fleetv1.ExpectedArchives{Archives: wire.FromArchives(expected)}))
+	return d, h.finish(d)
+}
+
+// stored is how many bytes lie in a repository's segments.
+func (h *host) stored(repo job.Repository) (n int64) {
+	h.t.Helper()
+	segments, err := filepath.Glob(filepath.Join(repo.Path, "data", "*", "*"))
+	must(h.t, err)
+	for _, s := range segments {
+		info, err := os.Stat(s)
+		must(h.t, err)
+		n += info.Size()
+	}
+	return n
+}
+
+// TestCompactLooksFirst: what must be there is looked for right before, and a
+// compact that misses something, or was not told what to look for, does nothing.
+func TestCompactLooksFirst(t *testing.T) {
+	eachBorg(t, func(h *host) {
+		h.maintained()
+		repo := h.inited("a")
+		for day := range 3 {
+			h.aged(repo, ownName(repo, 5+day), 5+day)
+		}
+		d, _ := h.list(repo)
+		all := h.listed(d)
+		d, v := h.run(h.spec(job.Compact, repo))
+		if v.ErrorCode != job.CodeNotToldArchives {
+			h.t.Errorf("not told: %+v\n%s", v, logText(h.log(d)))
+		}
+		h.borg("delete", repo.Path+"::"+all[1].Name)
+		before := h.stored(repo)
+		d, v = h.compacted(repo, all...)
+		if v.Status != job.Failed || v.ErrorCode != job.CodeArchivesVanished || !strings.Contains(v.ErrorMessage, all[1].Name) || strings.Contains(v.ErrorMessage, all[0].Name) || !v.StartedAt.IsZero() {
+			h.t.Errorf("%+v\n%s", v, logText(h.log(d)))
+		}
+		var missing []string
+		for _, r := range h.log(d) {
+			if a, err := wire.DecodeArchive(r.Data); err == nil && len(r.Data) > 0 {
+				missing = append(missing, a.Name+a.ID)
+			}
+		}
+		if !slices.Equal(missing, []string{all[1].Name + all[1].ID}) {
+			h.t.Errorf("the log names %v", missing)
+		}
+		if after := h.stored(repo); after != before {
+			h.t.Errorf("%d bytes are left of %d", after, before)
+		}
+		// The same name with another id is not the archive that must be there.
+		h.borg("create", repo.Path+"::"+all[1].Name, h.path("src"))
+		if _, v = h.compacted(repo, all...); v.ErrorCode != job.CodeArchivesVanished {
+			h.t.Errorf("replaced under its name: %+v", v)
+		}
+		if d, v = h.compacted(repo, all[0], all[2]); v.Status != job.Completed || h.stored(repo) >= before {
+			h.t.Errorf("%+v, %d bytes are left of %d\n%s", v, h.stored(repo), before, logText(h.log(d)))
+		}
+	})
+}
+
+// TestCompactWaitsForTheLock like any other job, and can be cancelled there.
+func TestCompactWaitsForTheLock(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.maintained()
+	repo := h.inited("a")
+	lock := filepath.Join(repo.Path, "lock.exclusive", "other@1.0-1")
+	must(t, os.MkdirAll(filepath.Dir(lock), 0o700))
+	h.write(lock, "")
+	d := h.order(h.spec(job.Compact, repo))
+	must(t, d.SetExpected(&fleetv1.ExpectedArchives{}))
+	cmd := h.spawn(d)
+	await(t, "it to wait", func() bool {
+		r, err := d.Register()
+		return err == nil && r.Phase == job.PhaseWaiting && r.Reason == reasonLocked
+	})
+	must(t, os.RemoveAll(filepath.Dir(lock)))
+	cmd.Wait()
+	if v := h.verdict(d); v.Status != job.Completed {
+		t.Errorf("%+v\n%s", v, logText(h.log(d)))
+	}
 }
 
 // TestPruneKeepsFloor: the owner's word counts on the host, whatever is ordered.
@@ -222,6 +308,7 @@ func TestMaintenanceThatDied(t *testing.T) {
 				spec := h.spec(kind, repo)
 				spec.Prune = &job.PruneSpec{Keep: job.Keep{Daily: 1}}
 				d := h.order(spec)
+				must(t, d.SetExpected(&fleetv1.ExpectedArchives{}))
 				hold, err := d.HoldPipes()
 				must(t, err)
 				defer hold.Close()
@@ -235,7 +322,9 @@ func TestMaintenanceThatDied(t *testing.T) {
 				if kind == job.Prune && good && (v.ArchivesDeleted == nil || *v.ArchivesDeleted != 2) {
 					t.Errorf("%v archives deleted", v.ArchivesDeleted)
 				}
-				if _, v := h.run(spec); !v.Status.Good() {
+				d = h.order(spec)
+				must(t, d.SetExpected(&fleetv1.ExpectedArchives{}))
+				if v := h.finish(d); !v.Status.Good() {
 					t.Errorf("again: %+v", v)
 				}
 			})

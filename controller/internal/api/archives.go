@@ -40,7 +40,7 @@ func (s *server) listArchives(w http.ResponseWriter, r *http.Request) error {
 
 func archiveList(list fleet.ArchiveList) rest.ArchiveList {
 	repo := list.Repository
-	out := rest.ArchiveList{AsOf: rest.At(list.AsOf), Refresh: refreshOf(list.Refresh), Archives: rest.BorgList{
+	out := rest.ArchiveList{AsOf: rest.At(list.AsOf), Refresh: refreshOf(list.Refresh), Vanished: vanishedBody(list.Vanished), Archives: rest.BorgList{
 		Archives:   make([]rest.Archive, 0, len(list.Archives)),
 		Encryption: rest.BorgEncryption{Mode: repo.Encryption},
 		Repository: rest.BorgRepository{ID: repo.BorgID, LastModified: borgTime(list.LastModified), Location: repo.Path},

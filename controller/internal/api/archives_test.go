@@ -28,6 +28,7 @@ func TestArchivesAreInBorgsWords(t *testing.T) {
 			{ID: "11", Name: "by-hand", Start: at},
 			{ID: "22", Name: "ours", Start: at, Job: 9, NFiles: 0, OriginalSize: 7},
 		},
+		Vanished: []fleet.Archive{{ID: "33", Name: "gone", Start: at, Job: 8, NFiles: 2, OriginalSize: 5, VanishedAt: at.Add(time.Hour)}},
 	}
 	a := e.get("/api/archives/list?repository=/r&refresh=true&matching=1").is(200)
 	if q := e.fleet.archivesQuery; !q.Refresh || !q.Matching || q.Repository != "/r" {
@@ -43,7 +44,8 @@ func TestArchivesAreInBorgsWords(t *testing.T) {
 			{"archive": "by-hand", "barchive": "by-hand", "id": "11", "name": "by-hand", "start": "2024-01-15T10:00:00.250000", "time": "2024-01-15T10:00:00.250000",
 			 "original_size": null, "nfiles": null, "job_id": null},
 			{"archive": "ours", "barchive": "ours", "id": "22", "name": "ours", "start": "2024-01-15T10:00:00.250000", "time": "2024-01-15T10:00:00.250000",
-			 "original_size": 7, "nfiles": 0, "job_id": 9}]}}`), &want)
+			 "original_size": 7, "nfiles": 0, "job_id": 9}]},
+		"vanished": [{"name": "gone", "id": "33", "start": "2024-01-15T10:00:00.250000", "vanished_at": "2024-01-15T11:00:00Z", "original_size": 5, "nfiles": 2, "job_id": 8}]}`), &want)
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}

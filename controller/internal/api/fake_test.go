@@ -34,6 +34,7 @@ type fakeFleet struct {
 	folderQuery   fleet.FolderQuery
 	restore       fleet.RestoreRequest
 	maintenance   fleet.MaintenanceRequest
+	acknowledged  []string
 	changed       chan struct{} // of every Follow; nil: nothing changes
 	cancel        fleet.CancelResult
 
@@ -99,6 +100,16 @@ func (f *fakeFleet) Maintain(_ context.Context, r fleet.MaintenanceRequest) (job
 		return job.Job{}, fault.New(fault.NotFound, "repository_not_found", "there is no repository %d", r.Repository)
 	}
 	return job.Job{ID: 124, Status: job.Running}, f.err
+}
+
+func (f *fakeFleet) AcknowledgeVanished(_ context.Context, id int64, refs []string, by string) (fleet.Acknowledged, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.acknowledged, f.by = refs, by
+	if id != 7 {
+		return fleet.Acknowledged{}, fault.New(fault.NotFound, "repository_not_found", "there is no repository %d", id)
+	}
+	return fleet.Acknowledged{Archives: []fleet.Archive{{Name: "gone"}}, Remaining: 2}, f.err
 }
 
 func (f *fakeFleet) Cancel(_ context.Context, id int64, by string) (fleet.CancelResult, error) {

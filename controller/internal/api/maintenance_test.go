@@ -98,3 +98,19 @@ func TestDryRunCanBeRead(t *testing.T) {
 		}
 	}
 }
+
+func TestAcknowledgeVanished(t *testing.T) {
+	e := setup(t)
+	const path = "/api/repositories/7/acknowledge-vanished"
+	if got := strings.TrimSpace(string(e.post(path, "").is(200).body)); got != `{"archives":["gone"],"remaining":2}` || e.fleet.acknowledged != nil || e.fleet.by != "the admin" {
+		t.Errorf("%s; asked for %v by %s", got, e.fleet.acknowledged, e.fleet.by)
+	}
+	e.post(path, `{"archives": ["a", "b"]}`).is(200)
+	if got := e.fleet.acknowledged; len(got) != 2 || got[0] != "a" {
+		t.Errorf("asked for %v", got)
+	}
+	for _, bad := range []string{`{"archives": []}`, `{"archives": "a"}`, `{"archives": [""]}`, `{"archives": [7]}`, `{"all": true}`} {
+		e.post(path, bad).is(422)
+	}
+	e.post("/api/repositories/8/acknowledge-vanished", "{}").is(404)
+}

@@ -53,6 +53,7 @@ type Fleet interface {
 	Contents(context.Context, fleet.FolderQuery) (fleet.Folder, error)
 	Restore(context.Context, fleet.RestoreRequest) (job.Job, error)
 	Repository(ctx context.Context, id int64) (fleet.RepositoryView, error)
+	AcknowledgeVanished(ctx context.Context, id int64, refs []string, by string) (fleet.Acknowledged, error)
 	Maintain(context.Context, fleet.MaintenanceRequest) (job.Job, error)
 }
 

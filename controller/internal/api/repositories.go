@@ -95,7 +95,7 @@ func repositoryBody(v fleet.RepositoryView) rest.Repository {
 		CatalogueAsOf:      rest.At(v.CatalogueAsOf),
 	}
 	if !v.CatalogueAsOf.IsZero() {
-		body.Archives, body.ArchivesUnmatched = &v.Archives, &v.Unmatched
+		body.Archives, body.ArchivesUnmatched, body.ArchivesVanished = &v.Archives, &v.Unmatched, &v.Vanished
 	}
 	return body
 }

@@ -78,6 +78,7 @@ func (s *server) routes() []route {
 		{method: post, path: "/api/repositories/{id}/prune", role: Operator, handle: s.maintain(job.Prune, readPrune)},
 		// Two may write then, if somebody is mistaken.
 		{method: post, path: "/api/repositories/{id}/break-lock", role: Admin, handle: s.maintain(job.BreakLock, nil)},
+		{method: post, path: "/api/repositories/{id}/acknowledge-vanished", role: Admin, handle: s.acknowledgeVanished},
 		{method: get, path: "/api/repositories/check-jobs/{id}", role: Viewer, handle: s.maintenanceJob(job.Check), literal: true},
 		{method: get, path: "/api/repositories/compact-jobs/{id}", role: Viewer, handle: s.maintenanceJob(job.Compact), literal: true},
 		{method: get, path: "/api/repositories/prune-jobs/{id}", role: Viewer, handle: s.maintenanceJob(job.Prune), literal: true},

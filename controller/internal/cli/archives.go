@@ -62,6 +62,9 @@ func (k *controller) tellArchives(list rest.ArchiveList) error {
 			return err
 		}
 	}
+	if err := k.tellVanished(list); err != nil {
+		return err
+	}
 	return k.err.Printf("%d archives, as of %s.\n", len(list.Archives.Archives), term.Time(at(list.AsOf)))
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -19,7 +20,7 @@ func (k *controller) repositories() *cli.Command {
 		Usage:  "list the repositories",
 		Flags:  listFlags(),
 		Action: k.repeated((*controller).listRepositories),
-	}, k.repositoriesShow(), k.repositoriesUpdate(), k.repositoriesDelete(), k.repositoriesJobs()}
+	}, k.repositoriesShow(), k.repositoriesUpdate(), k.repositoriesDelete(), k.repositoriesJobs(), k.repositoriesAcknowledge()}
 	return group("repositories", "what is backed up where", append(commands, k.maintenanceCommands()...)...)
 }
 
@@ -52,7 +53,7 @@ func (k *controller) tellRepositories(list []rest.Repository, except ...string) 
 	}, except)
 	t := term.Table{Columns: columns}
 	for _, r := range list {
-		t.Add(keep([]string{fmt.Sprint(r.ID), r.Name, r.Agent, r.Path, r.Status, text(r.Encryption), strings.Join(r.SourceDirectories, ", "), text(r.ErrorMessage)})...)
+		t.Add(keep([]string{fmt.Sprint(r.ID), r.Name, r.Agent, r.Path, r.Status, text(r.Encryption), strings.Join(r.SourceDirectories, ", "), cmp.Or(text(r.ErrorMessage), vanishedText(r))})...)
 	}
 	return t.Print(k.out)
 }
@@ -75,7 +76,7 @@ func (k *controller) tellRepository(r rest.Repository) error {
 	if r.Archives != nil {
 		f.Add("Archives", archivesText(r))
 	}
-	f.Add("Problem", text(r.ErrorMessage))
+	f.Add("Problem", cmp.Or(text(r.ErrorMessage), vanishedText(r)))
 	if err := f.Print(k.out); err != nil {
 		return err
 	}

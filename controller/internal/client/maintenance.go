@@ -16,3 +16,9 @@ func (c *Client) Maintain(ctx context.Context, repository int64, kind string, bo
 	}
 	return ask[rest.Started](ctx, c, in)
 }
+
+// AcknowledgeVanished says that vanished archives were meant to go; without names
+// all of them.
+func (c *Client) AcknowledgeVanished(ctx context.Context, repository int64, archives []string) (rest.Acknowledged, error) {
+	return ask[rest.Acknowledged](ctx, c, call{method: http.MethodPost, path: repositoryPath(repository) + "/acknowledge-vanished", body: rest.Acknowledge{Archives: archives}})
+}

@@ -29,6 +29,7 @@ type ArchiveList struct {
 	AsOf         time.Time
 	LastModified time.Time // of the repository, as borg says; zero: not told
 	Archives     []Archive // oldest first, as borg lists them
+	Vanished     []Archive // have gone, and no job of ours removed them
 	Refresh      *Refresh  // nil: not asked for
 }
 
@@ -64,6 +65,12 @@ func (s *Service) Archives(ctx context.Context, q ArchiveQuery) (ArchiveList, er
 		return ArchiveList{}, s.catalogueUnknown(repo, list)
 	}
 	out.AsOf, out.LastModified = head.AsOf, head.LastModified
+	if out.Vanished, err = s.vanished(repo.ID); err != nil {
+		return ArchiveList{}, err
+	}
+	if q.Matching {
+		out.Vanished = slices.DeleteFunc(out.Vanished, func(a Archive) bool { return !own.Match(a.Name) })
+	}
 	slices.SortFunc(out.Archives, func(a, b Archive) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Name, b.Name))
 	})

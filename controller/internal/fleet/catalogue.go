@@ -56,6 +56,7 @@ func madeBy(j job.Job, old store.CatalogueArchive, ended time.Time) store.Catalo
 	}
 	if old.ID != "" {
 		a.Name, a.RawName, a.Start = old.Name, old.RawName, old.Start
+		a.VanishedAt, a.RemovedBy = old.VanishedAt, old.RemovedBy
 	}
 	if old.SeenAt.After(ended) {
 		a.SeenAt = old.SeenAt

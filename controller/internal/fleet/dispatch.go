@@ -16,6 +16,8 @@ const (
 	waitDraining = "host draining"
 	waitRevoked  = "agent revoked"
 	waitAccepted = "starting on the host"
+	waitVanished = "archives vanished: acknowledge them, or bring them back"
+	waitListed   = "catalogue not up to date"
 
 	sayVerifying = "verifying" // an agent's reason that says no more than the phase
 )
@@ -31,6 +33,7 @@ type world struct {
 	slots      int
 	silent     func(agent string) bool // past Settings.ContactLost
 	atLocation func(locations ...string) []job.Job
+	untold     func(j job.Job) string // why the catalogue is not fit for a compact yet; empty: it is
 }
 
 // away is what keeps every job of the host from being sent; empty: nothing.
@@ -60,6 +63,9 @@ func blocker(j job.Job, w world) string {
 		if other.ID != j.ID && (holdsLocation(other, w) || j.Spec.Kind == job.BreakLock && inHand(other)) {
 			return fmt.Sprintf("repository busy (job %d)", other.ID)
 		}
+	}
+	if j.Spec.Kind == job.Compact {
+		return w.untold(j)
 	}
 	return ""
 }
@@ -98,7 +104,7 @@ func inHand(j job.Job) bool {
 func (s *Service) dispatch(tx *store.Tx, agent string) error {
 	a, _ := tx.Agent(agent)
 	active := tx.Active(agent)
-	w := s.world(a, active, tx.AtLocation)
+	w := s.world(a, active, tx)
 	if w.away() != "" {
 		return nil
 	}
@@ -139,7 +145,16 @@ func (s *Service) dispatchAfter(tx *store.Tx, j job.Job) error {
 	return nil
 }
 
-func (s *Service) world(a store.Agent, onHost []job.Job, at func(...string) []job.Job) world {
+// books are the store, in an update or outside of one.
+type books interface {
+	AtLocation(locations ...string) []job.Job
+	Repository(id int64) (store.Repository, bool)
+	Repositories() []store.Repository
+	Catalogue(repository int64) (store.Catalogue, bool)
+	NewLists() []store.NewList
+}
+
+func (s *Service) world(a store.Agent, onHost []job.Job, in books) world {
 	w := world{
 		online:     s.online(a.ID),
 		paused:     a.Paused,
@@ -147,8 +162,9 @@ func (s *Service) world(a store.Agent, onHost []job.Job, at func(...string) []jo
 		draining:   s.draining(a.ID),
 		slots:      a.MaxParallel,
 		silent:     func(agent string) bool { return s.silentFor(agent) > s.set.ContactLost },
-		atLocation: at,
+		atLocation: in.AtLocation,
 	}
+	w.untold = func(j job.Job) string { return untold(in, j, w.silent) }
 	if w.slots == 0 {
 		w.slots = s.set.MaxParallel
 	}
@@ -185,5 +201,5 @@ func (s *Service) waitingFor(j job.Job) string {
 	if j.Sent {
 		return waitAccepted
 	}
-	return blocker(j, s.world(a, s.store.Active(j.Agent), s.store.AtLocation))
+	return blocker(j, s.world(a, s.store.Active(j.Agent), s.store))
 }

@@ -56,8 +56,11 @@ func (s *Service) maintainable(r MaintenanceRequest) (store.Repository, error) {
 	if repo.Status != store.RepositoryReady {
 		return repo, notReady(repo)
 	}
-	if r.Kind == job.Prune {
+	switch r.Kind {
+	case job.Prune:
 		return repo, refuseWide(repo)
+	case job.Compact:
+		return repo, s.refuseCompact(repo)
 	}
 	return repo, nil
 }
@@ -91,16 +94,39 @@ func (s *Service) refuseInHand(tx *store.Tx, repo store.Repository) error {
 	return nil
 }
 
-// listAfter has the archives listed where a prune has run: what it removed is
-// known then, however it ended.
+// changesArchives: a prune removes some, and a compact makes it final what others
+// removed.
+func changesArchives(j job.Job) bool {
+	if j.Verdict.StartedAt.IsZero() && j.Verdict.ErrorCode != job.CodeArchivesVanished {
+		return false
+	}
+	switch j.Spec.Kind {
+	case job.Prune:
+		return j.Spec.Prune != nil && !j.Spec.Prune.DryRun
+	case job.Compact:
+		return true
+	}
+	return false
+}
+
+// listAfter has the archives listed by everybody who uses the repository: what a
+// prune removed is known then, however it ended.
 func (s *Service) listAfter(tx *store.Tx, j job.Job) error {
 	spec := j.Spec
 	repo, ok := tx.Repository(spec.Repository.ID)
-	if !ok || repo.Agent != j.Agent || spec.Prune == nil || spec.Prune.DryRun || j.Verdict.StartedAt.IsZero() {
+	if !ok || repo.Agent != j.Agent {
 		return nil
 	}
-	_, err := s.order(tx, repo.ID, job.List, fmt.Sprintf("the controller: after the prune, job %d", j.ID), func(list *job.Spec) {
-		list.TriggeredBy, list.Parent = spec.TriggeredBy, j.Key
-	})
-	return err
+	for _, r := range placeOf(tx.Repositories(), repo) {
+		if a, _ := tx.Agent(r.Agent); r.Status != store.RepositoryReady || a.Revoked {
+			continue
+		}
+		_, err := s.order(tx, r.ID, job.List, fmt.Sprintf("the controller: after the %s, job %d", spec.Kind, j.ID), func(list *job.Spec) {
+			list.TriggeredBy, list.Parent = spec.TriggeredBy, j.Key
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -57,7 +57,18 @@ func (s *Service) listAgain(tx *store.Tx, agent string, held map[job.Key]bool) e
 		if err != nil {
 			return err
 		}
-		if !ok || j.Agent != agent || held[j.Key] || j.LogComplete() || listInHand(tx, l.Repository, agent) {
+		if !ok || j.Agent != agent || held[j.Key] || j.LogComplete() {
+			continue
+		}
+		if !listsArchives(j.Spec) {
+			// What it told of archives is lost: a list will show what is missing,
+			// and a person has to say that it was meant.
+			if err := s.listDone(tx, l.Job); err != nil {
+				return err
+			}
+			continue
+		}
+		if listInHand(tx, l.Repository, agent) {
 			continue
 		}
 		wanted, err := listWanted(tx, j)

@@ -34,7 +34,7 @@ func (s *Service) repositoryView(r store.Repository) RepositoryView {
 		AlreadyExisted: r.AlreadyExisted, Imported: r.Imported, CreatedAt: r.CreatedAt, InitJob: r.InitJob,
 	}
 	if head, ok := s.store.Catalogue(r.ID); ok && !head.AsOf.IsZero() {
-		v.CatalogueAsOf, v.Archives, v.Unmatched = head.AsOf, head.Archives, head.Unmatched
+		v.CatalogueAsOf, v.Archives, v.Unmatched, v.Vanished = head.AsOf, head.Archives, head.Unmatched, head.Vanished
 	}
 	return v
 }

@@ -181,7 +181,7 @@ func (s *Service) change(tx *store.Tx, j job.Job, ev job.Event) (job.Job, job.Ef
 
 // listArrived wakes the keeper of the catalogue for a list that is complete.
 func (s *Service) listArrived(j job.Job) {
-	if listsArchives(j.Spec) && j.LogComplete() {
+	if j.LogComplete() && (listsArchives(j.Spec) || tellsOfArchives(j)) {
 		signal(s.listsWake)
 	}
 }
@@ -196,7 +196,12 @@ func (s *Service) conclude(tx *store.Tx, j job.Job) error {
 	if err := s.settleRepository(tx, j); err != nil {
 		return err
 	}
-	if j.Spec.Kind == job.Prune {
+	if tellsOfArchives(j) {
+		if err := s.noteArchives(tx, j); err != nil {
+			return err
+		}
+	}
+	if changesArchives(j) {
 		return s.listAfter(tx, j) // also after a bad end: some may be gone
 	}
 	if !j.Status.Good() {

@@ -41,33 +41,56 @@ func (s *Service) keepCatalogue(ctx context.Context) {
 	}
 }
 
-// takeInLists takes in every list whose log is complete. One that fails for
+// takeInLists takes in every list whose log is complete, and what prunes and
+// compacts tell. One that fails for
 // the disk's sake is tried again at the next wake-up. The newest is the first:
 // those before it are not wanted then.
 func (s *Service) takeInLists(ctx context.Context) {
-	for _, l := range slices.Backward(s.store.NewLists()) {
-		if ctx.Err() != nil {
-			return
-		}
-		if err := s.takeIn(ctx, l); err != nil && ctx.Err() == nil {
-			s.log.Error("take in list", "job", l.Job, "repository", l.Repository, "err", err)
+	for _, take := range []func(context.Context, store.NewList, job.Job) error{s.takeRemovals, s.takeIn} {
+		for _, l := range slices.Backward(s.store.NewLists()) {
+			if ctx.Err() != nil {
+				return
+			}
+			j, ok, err := s.store.Job(l.Job)
+			if err == nil && !ok {
+				err = s.store.Update(ctx, func(tx *store.Tx) error { return s.listDone(tx, l.Job) })
+			} else if err == nil {
+				err = take(ctx, l, j)
+			}
+			if err != nil && ctx.Err() == nil {
+				s.log.Error("take in list", "job", l.Job, "repository", l.Repository, "err", err)
+			}
 		}
 	}
 }
 
-func (s *Service) takeIn(ctx context.Context, l store.NewList) error {
-	j, ok, err := s.store.Job(l.Job)
-	if err != nil {
+// takeRemovals comes before all lists: what is missing in one may be what a prune
+// has removed.
+func (s *Service) takeRemovals(ctx context.Context, l store.NewList, j job.Job) error {
+	if listsArchives(j.Spec) || !j.LogComplete() {
+		return nil
+	}
+	if err := s.takeRemoved(ctx, j); err != nil {
 		return err
 	}
-	wanted := false
-	if ok {
-		if wanted, err = listWanted(s.store, j); err != nil || wanted && !j.LogComplete() {
-			return err
-		}
+	return s.store.Update(ctx, func(tx *store.Tx) error { return s.listDone(tx, l.Job) })
+}
+
+func (s *Service) takeIn(ctx context.Context, l store.NewList, j job.Job) error {
+	if !listsArchives(j.Spec) {
+		return nil
+	}
+	wanted, err := listWanted(s.store, j)
+	if err != nil || wanted && !j.LogComplete() {
+		return err
 	}
 	if wanted {
-		t := &takeIn{s: s, j: j, begun: j.Verdict.StartedAt, seen: map[string]struct{}{}}
+		repo, _ := s.store.Repository(l.Repository)
+		at := placeOf(s.store.Repositories(), repo)
+		if untold, err := s.pruneUntold(at); err != nil || untold {
+			return err // with the next sweep
+		}
+		t := &takeIn{s: s, j: j, begun: j.Verdict.StartedAt, seen: map[string]struct{}{}, at: at}
 		err = t.run(ctx)
 	}
 	switch {
@@ -94,6 +117,7 @@ type takeIn struct {
 	j     job.Job
 	begun time.Time
 	seen  map[string]struct{} // the ids that the list has
+	at    place
 }
 
 func (t *takeIn) run(ctx context.Context) error {
@@ -149,12 +173,12 @@ func (t *takeIn) addAll(ctx context.Context) error {
 		if some = append(some, a); len(some) < takeInStep {
 			continue
 		}
-		if err := t.step(ctx, addSome(some)); err != nil {
+		if err := t.step(ctx, t.addSome(some)); err != nil {
 			return err
 		}
 		some = some[:0]
 	}
-	return t.step(ctx, addSome(some))
+	return t.step(ctx, t.addSome(some))
 }
 
 func (t *takeIn) removeAll(ctx context.Context) error {
@@ -170,7 +194,7 @@ func (t *takeIn) removeAll(ctx context.Context) error {
 	}
 	for len(gone) > 0 {
 		n := min(len(gone), takeInStep)
-		if err := t.step(ctx, removeSome(gone[:n], t.begun)); err != nil {
+		if err := t.step(ctx, t.removeSome(gone[:n])); err != nil {
 			return err
 		}
 		gone = gone[n:]

@@ -39,7 +39,7 @@ func (t *takeIn) within(tx *store.Tx, change func(store.Catalogue, store.Reposit
 	return t.s.putCatalogue(tx, head)
 }
 
-func addSome(some []job.Archive) catalogueChange {
+func (t *takeIn) addSome(some []job.Archive) catalogueChange {
 	return func(tx *store.Tx, head store.Catalogue, own catalogue.Glob) (store.Catalogue, error) {
 		for _, a := range some {
 			old, there, err := tx.CatalogueArchive(head.Repository, a.ID)
@@ -48,14 +48,19 @@ func addSome(some []job.Archive) catalogueChange {
 			}
 			now := old // keeps the figures and the job
 			now.ID, now.Name, now.RawName, now.Start = a.ID, a.Name, a.RawName, a.Start
-			if there && now == old {
-				continue
+			if !old.VanishedAt.IsZero() && t.at.mayRemove(t.j.Agent) {
+				now.VanishedAt = time.Time{} // somebody brought it back
 			}
-			if there {
-				head = counted(head, old.Name, own, -1)
+			if now.RemovedBy, err = t.stillRemovedBy(tx, old); err != nil {
+				return head, err
 			}
-			head = counted(head, a.Name, own, 1)
-			if err := tx.PutCatalogueArchive(head.Repository, now); err != nil {
+			if !there || now != old {
+				head = recounted(head, old, now, own)
+				if err := tx.PutCatalogueArchive(head.Repository, now); err != nil {
+					return head, err
+				}
+			}
+			if err := t.backElsewhere(tx, head.Repository, a.ID); err != nil {
 				return head, err
 			}
 		}
@@ -63,19 +68,83 @@ func addSome(some []job.Archive) catalogueChange {
 	}
 }
 
-// removeSome leaves what a job made after the list had begun.
-func removeSome(ids []string, begun time.Time) catalogueChange {
+// recounted is the head with now in the place of old, whose id may be empty.
+func recounted(head store.Catalogue, old, now store.CatalogueArchive, own catalogue.Glob) store.Catalogue {
+	switch {
+	case old.ID == "":
+	case old.VanishedAt.IsZero():
+		head = counted(head, old.Name, own, -1)
+	default:
+		head.Vanished--
+	}
+	if now.VanishedAt.IsZero() {
+		return counted(head, now.Name, own, 1)
+	}
+	head.Vanished++
+	return head
+}
+
+// stillRemovedBy: a list that began after a prune had ended, and has the archive,
+// shows that the prune did not remove it.
+func (t *takeIn) stillRemovedBy(tx *store.Tx, a store.CatalogueArchive) (int64, error) {
+	if a.RemovedBy == 0 {
+		return 0, nil
+	}
+	j, ok, err := tx.Job(a.RemovedBy)
+	if err != nil || ok && (j.Verdict == nil || j.Verdict.EndedAt.After(t.begun)) {
+		return a.RemovedBy, err
+	}
+	return 0, nil
+}
+
+// backElsewhere tells the other registrations of the repository that an archive
+// is there, if this host's word counts for them.
+func (t *takeIn) backElsewhere(tx *store.Tx, listed int64, id string) error {
+	if !t.at.mayRemove(t.j.Agent) {
+		return nil
+	}
+	for _, other := range t.at {
+		head, _ := tx.Catalogue(other.ID)
+		if other.ID == listed || head.Vanished == 0 {
+			continue
+		}
+		a, there, err := tx.CatalogueArchive(other.ID, id)
+		if err != nil {
+			return err
+		}
+		if !there || a.VanishedAt.IsZero() {
+			continue
+		}
+		old := a
+		a.VanishedAt = time.Time{}
+		if err := tx.PutCatalogueArchive(other.ID, a); err != nil {
+			return err
+		}
+		if err := t.s.putCatalogue(tx, recounted(head, old, a, t.s.matcher(tx, other))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeSome leaves what a job made after the list had begun. What no prune of
+// ours has removed has vanished.
+func (t *takeIn) removeSome(ids []string) catalogueChange {
 	return func(tx *store.Tx, head store.Catalogue, own catalogue.Glob) (store.Catalogue, error) {
 		for _, id := range ids {
 			a, there, err := tx.CatalogueArchive(head.Repository, id)
 			if err != nil {
 				return head, err
 			}
-			if !there || a.SeenAt.After(begun) {
-				continue
+			switch {
+			case !there || a.SeenAt.After(t.begun) || !a.VanishedAt.IsZero():
+			case a.RemovedBy != 0:
+				head = counted(head, a.Name, own, -1)
+				err = tx.DeleteCatalogueArchive(head.Repository, id)
+			default:
+				head, err = t.s.vanish(tx, head, a, own)
 			}
-			head = counted(head, a.Name, own, -1)
-			if err := tx.DeleteCatalogueArchive(head.Repository, id); err != nil {
+			if err != nil {
 				return head, err
 			}
 		}

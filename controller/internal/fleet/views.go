@@ -86,6 +86,7 @@ type RepositoryView struct {
 	CatalogueAsOf time.Time // when this was true; zero: nothing is known of the archives
 	Archives      int64
 	Unmatched     int64 // of these, that MatchArchives does not match
+	Vanished      int64 // have gone, and no job of ours removed them; not among Archives
 }
 
 // StartRequest asks for a backup.

@@ -130,6 +130,9 @@ func (s *Service) orderFor(j job.Job) *fleetv1.Order {
 		o.Desired = fleetv1.Order_DESIRED_CANCEL
 	case j.Sent:
 		o.Desired = fleetv1.Order_DESIRED_RUN
+		if j.Spec.Kind == job.Compact {
+			o.Expected = s.expectedFor(j)
+		}
 	}
 	return o
 }

@@ -20,6 +20,7 @@ type Catalogue struct {
 	Archives     int64
 	Unmatched    int64 // of these, that the registration's pattern does not match
 	Job          int64 // whose list it was
+	Vanished     int64 // archives that have gone unexplained; not among Archives
 }
 
 // CatalogueArchive is one archive in a repository.
@@ -34,6 +35,9 @@ type CatalogueArchive struct {
 	NFiles         int64
 	Job            int64     // that made it; 0: not one of ours
 	SeenAt         time.Time // it was there at this moment, and in every list since
+
+	VanishedAt time.Time // it was noticed then that it has gone, and no job of ours removed it; zero: it is there
+	RemovedBy  int64     // a prune that says it removes it; a list will show whether it did
 }
 
 // archiveIDLength is that of borg's ids, which end an archive's key.
@@ -101,14 +105,14 @@ func cataloguesOf(st *state) table[int64, Catalogue] { return st.catalogues }
 func catalogueToProto(c Catalogue) *storev1.Catalogue {
 	return &storev1.Catalogue{
 		Repository: c.Repository, AsOf: stamp(c.AsOf), LastModified: stamp(c.LastModified),
-		Archives: c.Archives, Unmatched: c.Unmatched, Job: c.Job,
+		Archives: c.Archives, Unmatched: c.Unmatched, Job: c.Job, Vanished: c.Vanished,
 	}
 }
 
 func catalogueFromProto(p *storev1.Catalogue) Catalogue {
 	return Catalogue{
 		Repository: p.Repository, AsOf: instant(p.AsOf), LastModified: instant(p.LastModified),
-		Archives: p.Archives, Unmatched: p.Unmatched, Job: p.Job,
+		Archives: p.Archives, Unmatched: p.Unmatched, Job: p.Job, Vanished: p.Vanished,
 	}
 }
 
@@ -116,7 +120,7 @@ func archiveToProto(a CatalogueArchive) *storev1.CatalogueArchive {
 	return &storev1.CatalogueArchive{
 		Id: a.ID, Name: text(a.Name), RawName: text(a.RawName), Start: stamp(a.Start), End: stamp(a.End),
 		OriginalSize: a.OriginalSize, CompressedSize: a.CompressedSize, DeduplicatedSize: a.DedupSize,
-		Nfiles: a.NFiles, Job: a.Job, SeenAt: stamp(a.SeenAt),
+		Nfiles: a.NFiles, Job: a.Job, SeenAt: stamp(a.SeenAt), VanishedAt: stamp(a.VanishedAt), RemovedBy: a.RemovedBy,
 	}
 }
 
@@ -128,6 +132,6 @@ func decodeArchive(b []byte) (CatalogueArchive, error) {
 	return CatalogueArchive{
 		ID: p.Id, Name: p.Name, RawName: p.RawName, Start: instant(p.Start), End: instant(p.End),
 		OriginalSize: p.OriginalSize, CompressedSize: p.CompressedSize, DedupSize: p.DeduplicatedSize,
-		NFiles: p.Nfiles, Job: p.Job, SeenAt: instant(p.SeenAt),
+		NFiles: p.Nfiles, Job: p.Job, SeenAt: instant(p.SeenAt), VanishedAt: instant(p.VanishedAt), RemovedBy: p.RemovedBy,
 	}, nil
 }

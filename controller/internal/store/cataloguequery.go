@@ -12,8 +12,22 @@ import (
 
 // ReadCatalogue reads a catalogue as it was at one moment: the head, and each
 // archive in the order of their ids, until each says that it is enough. The
-// archives are on the disk only: a repository can have thousands.
+// archives are on the disk only: a repository can have thousands. Those that
+// have vanished are left out.
 func (s *Store) ReadCatalogue(repository int64, each func(CatalogueArchive) bool) (head Catalogue, ok bool, err error) {
+	return s.readCatalogue(repository, func(a CatalogueArchive) bool { return !a.VanishedAt.IsZero() || each(a) })
+}
+
+// ReadVanished is ReadCatalogue for those that have vanished alone.
+func (s *Store) ReadVanished(repository int64, each func(CatalogueArchive) bool) error {
+	if head, _ := s.Catalogue(repository); head.Vanished == 0 {
+		return nil
+	}
+	_, _, err := s.readCatalogue(repository, func(a CatalogueArchive) bool { return a.VanishedAt.IsZero() || each(a) })
+	return err
+}
+
+func (s *Store) readCatalogue(repository int64, each func(CatalogueArchive) bool) (head Catalogue, ok bool, err error) {
 	err = s.db.View(func(txn *badger.Txn) error {
 		b, found, err := get(txn, idKey(cataloguePrefix, repository))
 		if err != nil || !found {

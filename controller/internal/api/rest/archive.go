@@ -2,9 +2,33 @@ package rest
 
 // ArchiveList is what is known of a repository's archives.
 type ArchiveList struct {
-	Archives BorgList `json:"archives"`
-	AsOf     *Time    `json:"as_of"`
-	Refresh  *Refresh `json:"refresh"`
+	Archives BorgList   `json:"archives"`
+	AsOf     *Time      `json:"as_of"`
+	Refresh  *Refresh   `json:"refresh"`
+	Vanished []Vanished `json:"vanished"`
+}
+
+// Vanished is an archive that was there, is gone, and that no job of the fleet
+// removed.
+type Vanished struct {
+	Name         string `json:"name"`
+	ID           string `json:"id"`
+	Start        string `json:"start"` // as borg writes it
+	VanishedAt   *Time  `json:"vanished_at"`
+	OriginalSize *int64 `json:"original_size"`
+	NFiles       *int64 `json:"nfiles"`
+	JobID        *int64 `json:"job_id"`
+}
+
+// Acknowledge names vanished archives that were meant to go; none: all of them.
+type Acknowledge struct {
+	Archives []string `json:"archives,omitempty"` // names or ids
+}
+
+// Acknowledged says what came of it.
+type Acknowledged struct {
+	Archives  []string `json:"archives"`
+	Remaining int      `json:"remaining"`
 }
 
 // BorgList is the object that borg list --json prints, with our figures in each

@@ -56,6 +56,7 @@ type Repository struct {
 	Imported           bool     `json:"imported"`
 	Archives           *int64   `json:"archives"`
 	ArchivesUnmatched  *int64   `json:"archives_unmatched"`
+	ArchivesVanished   *int64   `json:"archives_vanished"`
 	CatalogueAsOf      *Time    `json:"catalogue_as_of"`
 }
 

@@ -1,0 +1,137 @@
+package fleet
+
+import (
+	"context"
+
+	"borgfleet/controller/internal/store"
+	"borgfleet/shared/job"
+	"borgfleet/shared/wire"
+)
+
+// tellsOfArchives: a job whose log says what has become of archives: what a
+// prune removed, and what a compact missed.
+func tellsOfArchives(j job.Job) bool {
+	v := j.Verdict
+	if v == nil || v.StartedAt.IsZero() && v.ErrorCode != job.CodeArchivesVanished {
+		return false
+	}
+	switch j.Spec.Kind {
+	case job.Prune:
+		return j.Spec.Prune != nil && !j.Spec.Prune.DryRun
+	case job.Compact:
+		return v.ErrorCode == job.CodeArchivesVanished
+	}
+	return false
+}
+
+// noteArchives remembers, in the commit of its verdict, that a job's log is to be
+// read for what it tells of archives.
+func (s *Service) noteArchives(tx *store.Tx, j job.Job) error {
+	if repo, ok := tx.Repository(j.Spec.Repository.ID); !ok || repo.Agent != j.Agent {
+		return nil
+	}
+	return tx.PutNewList(store.NewList{Job: j.ID, Repository: j.Spec.Repository.ID})
+}
+
+// takeRemoved reads what a job tells of archives into the catalogues of all
+// registrations of its repository.
+func (s *Service) takeRemoved(ctx context.Context, j job.Job) error {
+	repo, ok := s.store.Repository(j.Spec.Repository.ID)
+	if !ok {
+		return nil
+	}
+	at := placeOf(s.store.Repositories(), repo)
+	mark := s.markMissing
+	if j.Spec.Kind == job.Prune {
+		if mark = s.markRemoved; !at.mayRemove(j.Agent) {
+			s.log.Warn("a prune is not believed: the repository has another maintainer", "job", j.ID, "agent", j.Agent, "repository", repo.Path)
+			return nil
+		}
+	}
+	var some []string
+	flush := func() error {
+		for _, r := range at {
+			if err := s.store.Update(ctx, func(tx *store.Tx) error { return s.markEach(tx, r.ID, some, j, mark) }); err != nil {
+				return err
+			}
+		}
+		some = some[:0]
+		return nil
+	}
+	for r, err := range s.store.LogFrom(j.ID, 1) {
+		if err != nil {
+			return err
+		}
+		a, err := wire.DecodeArchive(r.Data)
+		if len(r.Data) == 0 || err != nil || !store.IsArchiveID(a.ID) {
+			continue
+		}
+		if some = append(some, a.ID); len(some) == takeInStep {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// marking changes one archive of a catalogue. Archives that are not in it have
+// gone already, and nobody missed them.
+type marking func(tx *store.Tx, head store.Catalogue, a store.CatalogueArchive, j job.Job) (store.Catalogue, error)
+
+func (s *Service) markEach(tx *store.Tx, repository int64, ids []string, j job.Job, mark marking) error {
+	head, ok := tx.Catalogue(repository)
+	if !ok {
+		return nil
+	}
+	for _, id := range ids {
+		a, there, err := tx.CatalogueArchive(repository, id)
+		if err != nil {
+			return err
+		}
+		if !there {
+			continue
+		}
+		if head, err = mark(tx, head, a, j); err != nil {
+			return err
+		}
+	}
+	return s.putCatalogue(tx, head)
+}
+
+// markRemoved: what a prune of ours removed has not vanished. Whether it is gone
+// the next list shows: a prune that is ended in the middle takes its word back.
+func (s *Service) markRemoved(tx *store.Tx, head store.Catalogue, a store.CatalogueArchive, j job.Job) (store.Catalogue, error) {
+	if !a.VanishedAt.IsZero() {
+		head.Vanished--
+		return head, tx.DeleteCatalogueArchive(head.Repository, a.ID)
+	}
+	a.RemovedBy = j.ID
+	return head, tx.PutCatalogueArchive(head.Repository, a)
+}
+
+func (s *Service) markMissing(tx *store.Tx, head store.Catalogue, a store.CatalogueArchive, j job.Job) (store.Catalogue, error) {
+	if !a.VanishedAt.IsZero() || a.RemovedBy != 0 {
+		return head, nil
+	}
+	return s.vanish(tx, head, a, s.ownOf(tx, head.Repository))
+}
+
+// pruneUntold says whether a prune has ended whose words are
+// still to come: what is missing may be its doing. Nobody waits for a host that
+// is away for good; its words count when they come.
+func (s *Service) pruneUntold(at place) (bool, error) {
+	for _, l := range s.store.NewLists() {
+		if !at.has(l.Repository) {
+			continue
+		}
+		j, ok, err := s.store.Job(l.Job)
+		if err != nil {
+			return false, err
+		}
+		if ok && j.Spec.Kind == job.Prune && s.silentFor(j.Agent) <= s.set.ContactLost {
+			return true, nil
+		}
+	}
+	return false, nil
+}
