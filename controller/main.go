@@ -13,6 +13,7 @@ import (
 	"borgfleet/controller/internal/server"
 	"borgfleet/shared/interrupt"
 	"borgfleet/shared/logging"
+	"borgfleet/shared/term"
 )
 
 func main() {
@@ -37,8 +38,22 @@ func serve(stdout, stderr io.Writer) func(context.Context, cli.ServeOptions) err
 			DataDir: o.DataDir, APIListen: o.APIListen, AgentListen: o.AgentListen, AgentURL: o.AgentURL,
 			APICert: o.APICert, APIKey: o.APIKey, Proxies: o.Proxies, LogPolicy: api.LogPolicy(o.LogPolicy), Settings: settings,
 			AdminPassword: os.Getenv("BORGFLEET_ADMIN_PASSWORD"), Logger: log,
-			Started: func(at server.Addresses) { announce(stdout, o.DataDir, at) },
+			ShowRecoveryKey: showKey(stdout),
+			Started:         func(at server.Addresses) { announce(stdout, o.DataDir, at) },
 		})
+	}
+}
+
+// showKey shows the private half of a new recovery key on a terminal. Where out
+// is none it would be kept, in a log or a journal: nil, and it goes into a file.
+func showKey(out io.Writer) func(string) error {
+	screen := term.On(out)
+	if !screen.Terminal {
+		return nil
+	}
+	return func(private string) error {
+		return screen.Printf("First start: this is the private half of the fleet's recovery key. It is shown once, and kept nowhere here.\n"+
+			"With it alone every backup can be opened when its host is gone: keep it off this machine, on paper too.\n\n%s\n", private)
 	}
 }
 
@@ -49,6 +64,9 @@ func announce(out io.Writer, dataDir string, at server.Addresses) {
 	fmt.Fprintf(out, "Agent listener  %s\n", at.AgentListen)
 	if at.PasswordFile != "" {
 		fmt.Fprintf(out, "First start: the user admin has the password in %s\n", at.PasswordFile)
+	}
+	if at.RecoveryFile != "" {
+		fmt.Fprintf(out, "First start: the private half of the fleet's recovery key is in %s. Move it away from this machine and delete it here: it opens the backups of hosts that are gone, and without it they are lost\n", at.RecoveryFile)
 	}
 	fmt.Fprintf(out, "Next: borgfleet-controller join-token create --data-dir %s   (hosts will connect to %s)\n", dataDir, at.Agents)
 }

@@ -40,11 +40,15 @@ func (id *Identity) String() string { return "sealing key " + id.Recipient() }
 // GoString keeps the private half out of logs.
 func (id *Identity) GoString() string { return id.String() }
 
-// Save writes the identity to file, mode 0600, in the form of age-keygen, so
-// that a person with nothing but age can open a seal.
+// Private is the private half in the form of age-keygen, so that a person with
+// nothing but age can open a seal. It is for a file or a person's eyes.
+func (id *Identity) Private() string {
+	return fmt.Sprintf("# public key: %s\n%s\n", id.Recipient(), id.key)
+}
+
+// Save writes what Private gives to file, mode 0600.
 func (id *Identity) Save(file string) error {
-	text := fmt.Sprintf("# public key: %s\n%s\n", id.Recipient(), id.key)
-	if err := secretfile.Write(file, []byte(text), 0o600); err != nil {
+	if err := secretfile.Write(file, []byte(id.Private()), 0o600); err != nil {
 		return fmt.Errorf("save sealing key: %w", err)
 	}
 	return nil

@@ -8,6 +8,7 @@ package version
 //	1  2026-11-23  Enroll, Hello, Watch, Report
 //	   2026-11-25  GoingAway, draining: who does not know them loses nothing but
 //	               an orderly return and a reason for waiting
+//	   2026-11-26  the recovery key: who does not know it seals nothing to it
 const Protocol = 1
 
 // Store is the version of the controller's data directory. A controller

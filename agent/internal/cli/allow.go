@@ -27,6 +27,7 @@ func (a *agent) allow() *cli.Command {
 			&cli.StringSliceFlag{Name: "source", EnvVars: []string{"BORGFLEET_ALLOW_SOURCE"}, Usage: "back up what lies at or below `PATH`; the first one narrows, since until then any source is allowed"},
 			&cli.StringSliceFlag{Name: "destination", EnvVars: []string{"BORGFLEET_ALLOW_DESTINATION"}, Usage: "restore to new directories at or below `PATH`; without one nothing is restored onto this host"},
 			&cli.BoolFlag{Name: "maintenance", EnvVars: []string{"BORGFLEET_ALLOW_MAINTENANCE"}, Usage: "prune, compact and break locks"},
+			&cli.StringFlag{Name: "recovery-key", EnvVars: []string{"BORGFLEET_ALLOW_RECOVERY_KEY"}, Usage: "seal what opens this host's backups when it is gone to this recovery key (`RECIPIENT`, age1...), and to no other; none: to no key at all"},
 			&cli.BoolFlag{Name: "all", EnvVars: []string{"BORGFLEET_ALLOW_ALL"}, Usage: "everything, restores onto this host included"},
 			stateDirFlag(),
 			configFlag(),
@@ -121,6 +122,11 @@ func extend(allow *policy.Allow, c *cli.Context, prefix string) error {
 	for _, d := range c.StringSlice(prefix + "destination") {
 		if err := allow.AddDestination(d); err != nil {
 			return cmdline.Usagef("--%sdestination: %w", prefix, err)
+		}
+	}
+	if key := c.String(prefix + "recovery-key"); key != "" {
+		if err := allow.SetRecoveryKey(key); err != nil {
+			return cmdline.Usagef("--%srecovery-key: %w", prefix, err)
 		}
 	}
 	allow.Maintenance = allow.Maintenance || c.Bool(prefix+"maintenance")

@@ -16,16 +16,17 @@ func TestStatus(t *testing.T) {
 	dir := newState(t)
 	record(t, made(t, dir, keyA, 1), "", "")
 	serve(t, dir)
-	command(t, dir, "status", Hooks{}).want(t, 0, `Name         web1
-Agent id     a1
-Fleet        f1
-Controller   https://controller:5443, not connected for 0.0s: dial tcp: no route\x1b to host
-Certificate  until 2026-03-02 12:00:00
-Borg         1.4.0  /usr/bin/borg
-Borg         /opt/borg  cannot be used: too old
-Jobs         1 running, 0 waiting
-Version      1.0.0
-State        STATE
+	command(t, dir, "status", Hooks{}).want(t, 0, `Name          web1
+Agent id      a1
+Fleet         f1
+Controller    https://controller:5443, not connected for 0.0s: dial tcp: no route\x1b to host
+Certificate   until 2026-03-02 12:00:00
+Borg          1.4.0  /usr/bin/borg
+Borg          /opt/borg  cannot be used: too old
+Jobs          1 running, 0 waiting
+Recovery key  none was accepted
+Version       1.0.0
+State         STATE
 
 ID  REPOSITORY  PATH              SOURCES
  4  web         /srv/backups/web  /etc, /srv

@@ -12,6 +12,7 @@ import (
 	"borgfleet/agent/internal/policy"
 	"borgfleet/agent/internal/state"
 	"borgfleet/certs"
+	"borgfleet/shared/seal"
 	"borgfleet/shared/term"
 	"borgfleet/shared/term/cmdline"
 )
@@ -37,6 +38,7 @@ func (a *agent) enroll() *cli.Command {
 			&cli.StringSliceFlag{Name: "allow-source", Usage: "let the controller back up only what lies at or below `PATH`; without it any source"},
 			&cli.StringSliceFlag{Name: "allow-destination", Usage: "let the controller restore to new directories at or below `PATH`; without it nowhere"},
 			&cli.BoolFlag{Name: "allow-maintenance", Usage: "let the controller prune, compact and break locks too"},
+			&cli.StringFlag{Name: "allow-recovery-key", Usage: "seal what opens this host's backups when it is gone to this recovery key (`RECIPIENT`, age1...); without it to the one that the controller names now; none: to no key at all"},
 			&cli.BoolFlag{Name: "allow-all", Usage: "let the controller do everything, restores onto this host included: only for those who trust it as they trust root here"},
 			&cli.BoolFlag{Name: "moved", Usage: "the state directory was moved to this machine on purpose, and the old machine is gone: go on as the same agent"},
 			cmdline.OutputFlag(),
@@ -73,14 +75,14 @@ func (a *agent) runEnroll(c *cli.Context) error {
 		return permission(err, dir)
 	}
 	if asJSON {
-		return a.out.JSON(enrolled(result, cfg))
+		return a.out.JSON(enrolled(result))
 	}
-	return a.tellEnrolled(result, cfg, dir)
+	return a.tellEnrolled(result, dir)
 }
 
 // runMoved gives the state directory to this machine.
 func (a *agent) runMoved(c *cli.Context, dir state.Dir, asJSON bool) error {
-	for _, name := range []string{"token", "token-file", "name", "allow-repository", "allow-source", "allow-destination", "allow-maintenance", "allow-all"} {
+	for _, name := range []string{"token", "token-file", "name", "allow-repository", "allow-source", "allow-destination", "allow-maintenance", "allow-recovery-key", "allow-all"} {
 		if c.IsSet(name) {
 			return cmdline.Usagef("--moved changes nothing but the machine: leave out --%s", name)
 		}
@@ -167,18 +169,19 @@ type enrolledJSON struct {
 	SealingKey         string       `json:"sealing_key_fingerprint"`
 	CertificateExpires string       `json:"certificate_expires_at"`
 	Authority          string       `json:"authority_fingerprint"`
+	RecoveryKeyOfFleet string       `json:"fleet_recovery_key"` // that the controller names
 	Allow              permissionOf `json:"allow"`
 }
 
-func enrolled(r enrol.Result, cfg policy.Config) enrolledJSON {
+func enrolled(r enrol.Result) enrolledJSON {
 	return enrolledJSON{
 		Name: r.Identity.Name, AgentID: r.Identity.AgentID, FleetID: r.Identity.FleetID, ControllerURL: r.Identity.ControllerURL,
 		SealingKey: r.SealingKey, CertificateExpires: r.ValidUntil.UTC().Format("2006-01-02T15:04:05Z"), Authority: r.Root,
-		Allow: permissions(cfg.Allow),
+		RecoveryKeyOfFleet: r.RecoveryKey, Allow: permissions(r.Allow),
 	}
 }
 
-func (a *agent) tellEnrolled(r enrol.Result, cfg policy.Config, dir state.Dir) error {
+func (a *agent) tellEnrolled(r enrol.Result, dir state.Dir) error {
 	var f term.Fields
 	f.Add("Name", r.Identity.Name)
 	f.Add("Agent id", r.Identity.AgentID)
@@ -186,6 +189,7 @@ func (a *agent) tellEnrolled(r enrol.Result, cfg policy.Config, dir state.Dir) e
 	f.Add("Controller", r.Identity.ControllerURL)
 	f.Add("Certificate", "until "+term.Time(r.ValidUntil))
 	f.Add("Sealing key", r.SealingKey+" (what passphrases for this host are sealed to)")
+	f.Add("Recovery key", recoveryKeyText(r, dir))
 	f.Add("State", dir.Path())
 	if err := a.out.Printf("This host is enrolled.\n\n"); err != nil {
 		return err
@@ -194,7 +198,20 @@ func (a *agent) tellEnrolled(r enrol.Result, cfg policy.Config, dir state.Dir) e
 		return err
 	}
 	return a.out.Printf("\n%s\nNext: start the agent with\n  borgfleet-agent run%s\n",
-		describe(cfg.Allow, dir), dirOption(dir))
+		describe(r.Allow, dir), dirOption(dir))
+}
+
+// recoveryKeyText is for the owner to compare with what the fleet's
+// administrator has.
+func recoveryKeyText(r enrol.Result, dir state.Dir) string {
+	key, sealed := r.Allow.SealTo()
+	switch {
+	case !sealed:
+		return "none: nothing is sealed to one"
+	case key == r.RecoveryKey:
+		return seal.Fingerprint(key) + " (what opens this host's backups when it is gone is sealed to it, and to no other)"
+	}
+	return seal.Fingerprint(key) + " is this host's; the controller names another, " + seal.Fingerprint(r.RecoveryKey) + ", which does not count here (borgfleet-agent allow --recovery-key" + dirOption(dir) + ")"
 }
 
 // dirOption is what must stand in a command for another state directory than

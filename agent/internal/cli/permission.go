@@ -6,6 +6,7 @@ import (
 	"borgfleet/agent/internal/policy"
 	"borgfleet/agent/internal/state"
 	"borgfleet/shared/job"
+	"borgfleet/shared/seal"
 	"borgfleet/shared/term"
 )
 
@@ -13,7 +14,7 @@ import (
 func describe(allow policy.Allow, dir state.Dir) string {
 	var b strings.Builder
 	row := func(text string) { b.WriteString("  - " + text + "\n") }
-	b.WriteString("The controller may, on this host:\n")
+	b.WriteString(recoveryText(allow) + "The controller may, on this host:\n")
 	if allow.All {
 		row("do everything that borg can, also restore files onto it")
 		describeFloor(allow, row)
@@ -58,6 +59,18 @@ func describeFloor(allow policy.Allow, row func(string)) {
 	}
 }
 
+// recoveryText says who can open this host's backups when it is gone.
+func recoveryText(allow policy.Allow) string {
+	key, sealed := allow.SealTo()
+	switch {
+	case sealed:
+		return "What opens this host's backups when it is gone is sealed to the recovery key " + seal.Fingerprint(key) + ".\n"
+	case allow.RecoveryKey == policy.NoRecoveryKey:
+		return "Nothing is sealed to a recovery key: keep this host's keys and passphrases elsewhere yourself.\n"
+	}
+	return "No recovery key was accepted yet, so nothing is sealed to one (borgfleet-agent allow --recovery-key).\n"
+}
+
 func words(list []string) string {
 	clean := make([]string, len(list))
 	for i, s := range list {
@@ -75,12 +88,13 @@ type permissionOf struct {
 	All          bool     `json:"all"`
 	// RetentionFloor is empty without one.
 	RetentionFloor policy.Floor `json:"retention_floor"`
+	RecoveryKey    string       `json:"recovery_key"` // empty: none was accepted; none: none is wanted
 }
 
 func permissions(a policy.Allow) permissionOf {
 	return permissionOf{
 		Repositories: append([]string{}, a.Repositories...), Sources: append([]string{}, a.Sources...),
 		Destinations: append([]string{}, a.Destinations...),
-		Maintenance:  a.Maintenance, All: a.All, RetentionFloor: a.RetentionFloor,
+		Maintenance:  a.Maintenance, All: a.All, RetentionFloor: a.RetentionFloor, RecoveryKey: a.RecoveryKey,
 	}
 }

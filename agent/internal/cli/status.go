@@ -7,6 +7,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"borgfleet/agent/internal/local"
+	"borgfleet/agent/internal/policy"
+	"borgfleet/shared/seal"
 	"borgfleet/shared/term"
 	"borgfleet/shared/term/cmdline"
 )
@@ -74,6 +76,7 @@ func (a *agent) tellStatus(st local.Status) error {
 		jobs += fmt.Sprintf(", %d cannot be read (the agent's log says why)", st.Unreadable)
 	}
 	f.Add("Jobs", jobs)
+	f.Add("Recovery key", recoveryState(st))
 	f.Add("Version", st.Version)
 	f.Add("State", st.StateDir)
 	if err := f.Print(a.out); err != nil {
@@ -92,6 +95,24 @@ func (a *agent) tellStatus(st local.Status) error {
 		t.Add(fmt.Sprint(r.ID), r.Name, r.Path, strings.Join(r.Sources, ", "))
 	}
 	return t.Print(a.out)
+}
+
+// recoveryState says to which recovery key this host seals, and whether the
+// controller would have another.
+func recoveryState(st local.Status) string {
+	text := "none was accepted"
+	switch st.RecoveryKey {
+	case "":
+	case policy.NoRecoveryKey:
+		return "none is wanted"
+	default:
+		text = seal.Fingerprint(st.RecoveryKey)
+	}
+	if st.FleetRecoveryKey == "" || st.FleetRecoveryKey == st.RecoveryKey {
+		return text
+	}
+	return text + "; the controller names another, " + seal.Fingerprint(st.FleetRecoveryKey) +
+		", which does not count here. If the fleet's administrator says that it is right:\nborgfleet-agent allow --recovery-key " + st.FleetRecoveryKey
 }
 
 func borgText(b local.Borg) string {

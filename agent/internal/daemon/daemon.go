@@ -35,6 +35,8 @@ type Options struct {
 	// Look says whether somebody else has changed a repository, and names its
 	// state. It may hang with a disk. nil: nobody looks.
 	Look func(job.Repository) (c witness.Change, mark string)
+	// Accepted reads which recovery key the host's owner has accepted. nil: none.
+	Accepted func() string
 }
 
 // Daemon is one host's jobs.
@@ -48,6 +50,7 @@ type Daemon struct {
 	ctx         context.Context     // of Run; guarded by mu
 	jobs        map[job.Key]*tended // guarded by mu
 	desired     *definitions        // guarded by mu
+	accepted    string              // the recovery key that the owner has accepted, as last read; guarded by mu
 	heldChanges uint64              // how often what is held otherwise has changed; guarded by mu
 	changed     map[job.Key]bool    // for the link, see TakeChanged; guarded by mu
 	linked      bool                // the controller answers; guarded by mu
@@ -95,6 +98,7 @@ func New(o Options) (*Daemon, error) {
 		d.jobs[dir.Key()] = newTended(dir)
 	}
 	d.sweep()
+	d.readAccepted()
 	return d, nil
 }
 
@@ -139,6 +143,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 			d.tidy()
 		case <-look.C:
 			d.readAgain()
+			d.readAccepted()
 			d.lookAround()
 		case <-d.look:
 			d.lookAround()

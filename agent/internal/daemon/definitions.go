@@ -25,6 +25,8 @@ type definitions struct {
 	storeID string
 	repos   map[int64]job.Repository
 	held    map[int64]bool // of repos: kept although storeID does not know them, or knows others
+
+	recovery string // the recovery key that the controller names
 }
 
 // Definitions reads the repositories that the controller has told this agent
@@ -59,7 +61,7 @@ func openDefinitions(file string) (*definitions, error) {
 	if err := proto.Unmarshal(data, &m); err != nil {
 		return nil, fmt.Errorf("%s is damaged; remove it, and the controller sends its definitions again: %w", file, err)
 	}
-	d.storeID = m.StoreId
+	d.storeID, d.recovery = m.StoreId, m.RecoveryRecipient
 	for _, r := range m.Repositories {
 		d.repos[r.Id] = wire.ToRepository(r)
 	}
@@ -80,10 +82,10 @@ func (d *definitions) apply(m *fleetv1.WatchResponse) (heldChanged bool, err err
 	if len(m.Repositories) == 0 && len(m.RemovedRepositories) == 0 && !m.Snapshot {
 		return false, nil
 	}
-	next := &definitions{file: d.file, storeID: d.storeID, repos: maps.Clone(d.repos), held: maps.Clone(d.held)}
+	next := &definitions{file: d.file, storeID: d.storeID, repos: maps.Clone(d.repos), held: maps.Clone(d.held), recovery: d.recovery}
 	if m.Snapshot {
 		next.compare(m)
-		next.storeID = m.StoreId
+		next.storeID, next.recovery = m.StoreId, m.RecoveryRecipient
 	}
 	for _, r := range m.Repositories {
 		if m.Snapshot && next.held[r.Id] {
@@ -100,7 +102,7 @@ func (d *definitions) apply(m *fleetv1.WatchResponse) (heldChanged bool, err err
 		return false, err
 	}
 	heldChanged = !maps.Equal(d.held, next.held)
-	d.storeID, d.repos, d.held = next.storeID, next.repos, next.held
+	d.storeID, d.repos, d.held, d.recovery = next.storeID, next.repos, next.held, next.recovery
 	return heldChanged, nil
 }
 
@@ -151,7 +153,7 @@ func (d *definitions) save(old *definitions) error {
 }
 
 func (d *definitions) encode() ([]byte, error) {
-	out := &fleetv1.WatchResponse{StoreId: d.storeID, HeldRepositories: slices.Sorted(maps.Keys(d.held))}
+	out := &fleetv1.WatchResponse{StoreId: d.storeID, HeldRepositories: slices.Sorted(maps.Keys(d.held)), RecoveryRecipient: d.recovery}
 	for _, r := range d.sorted() {
 		out.Repositories = append(out.Repositories, wire.FromRepository(r))
 	}

@@ -44,6 +44,9 @@ type Result struct {
 	SealingKey string // fingerprint, for the owner to compare
 	ValidUntil time.Time
 	Root       string // fingerprint of the fleet's root
+
+	RecoveryKey string       // that the controller names; empty: it has none
+	Allow       policy.Allow // as it was written down
 }
 
 // Run enrols. It may be repeated after any failure: key and sealing identity
@@ -173,6 +176,7 @@ func keep(r Request, token certs.JoinToken, key crypto.Signer, sealing *seal.Ide
 		return Result{}, err
 	}
 	r.Config.ControllerURL = token.URL
+	r.Config.Allow.RecoveryKey = recoveryKey(r.Config.Allow.RecoveryKey, a.RecoveryRecipient)
 	if err := r.Config.Save(r.State.Config()); err != nil {
 		return Result{}, err
 	}
@@ -187,5 +191,16 @@ func keep(r Request, token certs.JoinToken, key crypto.Signer, sealing *seal.Ide
 	if err := os.Remove(r.State.EnrollingKey()); err != nil {
 		return Result{}, fmt.Errorf("remove enrolment key: %w", err)
 	}
-	return Result{Identity: id, SealingKey: sealing.Fingerprint(), ValidUntil: cred.Identity().NotAfter, Root: cred.RootFingerprint()}, nil
+	return Result{Identity: id, SealingKey: sealing.Fingerprint(), ValidUntil: cred.Identity().NotAfter, Root: cred.RootFingerprint(),
+		RecoveryKey: a.RecoveryRecipient, Allow: r.Config.Allow}, nil
+}
+
+// recoveryKey is the one that this host seals to from now on: the owner's choice,
+// else the fleet's as it is now. The controller cannot change it afterwards: who
+// takes the controller over must not have the host seal to a key of theirs.
+func recoveryKey(own, fleets string) string {
+	if own != "" || seal.CheckRecipient(fleets) != nil {
+		return own
+	}
+	return fleets
 }

@@ -105,6 +105,7 @@ func (j *jobs) TakeChanged() map[job.Key]bool {
 }
 
 func (j *jobs) Damaged() []job.Key              { return j.damaged }
+func (j *jobs) RecoveryKey() (string, string)   { return "", "" }
 func (j *jobs) Draining() bool                  { return j.draining.Load() }
 func (j *jobs) Wake() <-chan struct{}           { return j.wake }
 func (j *jobs) Answer(*fleetv1.JobAnswer) error { return nil }

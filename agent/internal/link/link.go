@@ -42,7 +42,8 @@ type Jobs interface {
 	Apply(*fleetv1.WatchResponse) error
 	Answer(*fleetv1.JobAnswer) error
 	SetLinked(bool)
-	Draining() bool                   // the host takes no new jobs
+	Draining() bool // the host takes no new jobs
+	RecoveryKey() (accepted, named string)
 	Held() ([]job.Repository, uint64) // definitions that differ from the controller's; the number changes when they do
 }
 
@@ -279,6 +280,7 @@ func (l *Link) hello(ctx context.Context, client fleetv1connect.FleetServiceClie
 		Name: l.o.Identity.Name, AgeRecipient: l.o.Recipient,
 		BootId: boot, DaemonId: l.daemonID,
 	}
+	req.RecoveryRecipient, _ = l.o.Jobs.RecoveryKey()
 	l.o.Jobs.TakeChanged() // the Hello says all of it
 	for _, d := range l.o.Jobs.Dirs() {
 		js, err := stateOf(d)

@@ -24,6 +24,7 @@ type outbox struct {
 	failed    map[job.Key]failure  // could not be read
 	confirmed uint64               // revision that was last confirmed
 	draining  bool                 // as it was last said
+	recovery  string               // as it was last said
 	heldSaid  *uint64              // which state of the held definitions was last said; nil: none
 	holdUntil time.Time            // when the first of what waits is due; zero: nothing does
 }
@@ -62,6 +63,7 @@ func (o *outbox) close() {
 
 // begin takes over what Hello said and heard.
 func (o *outbox) begin() error {
+	o.recovery = o.c.hello.said.RecoveryRecipient
 	for _, js := range o.c.hello.said.Jobs {
 		key := job.Key(js.Key)
 		dir, ok := o.c.l.o.Jobs.Dir(key)
@@ -139,7 +141,10 @@ func (o *outbox) next() (m *fleetv1.ReportRequest, more bool, err error) {
 		more = more || rest
 	}
 	m.Held = o.held(revision)
-	if len(m.Jobs) == 0 && m.Held == nil && revision == o.confirmed && m.Draining == o.draining {
+	if now, _ := o.c.l.o.Jobs.RecoveryKey(); now != o.recovery {
+		m.RecoveryRecipient, o.recovery = &now, now
+	}
+	if len(m.Jobs) == 0 && m.Held == nil && m.RecoveryRecipient == nil && revision == o.confirmed && m.Draining == o.draining {
 		return nil, false, nil
 	}
 	o.confirmed, o.draining = revision, m.Draining

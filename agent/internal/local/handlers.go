@@ -33,6 +33,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	st.Draining = s.o.Jobs.Draining()
+	st.RecoveryKey, st.FleetRecoveryKey = s.o.Jobs.AskRecoveryKey()
 	st.Unreadable = len(s.o.Jobs.Damaged())
 	for _, dir := range s.o.Jobs.Dirs() {
 		if dir.Ended() {

@@ -22,6 +22,9 @@ type Status struct {
 	Waiting            int          `json:"waiting"`
 	Unreadable         int          `json:"unreadable"` // jobs that are here and cannot be read
 	Repositories       []Repository `json:"repositories"`
+
+	RecoveryKey      string `json:"recovery_key"`       // that this host seals to; empty: none was accepted; none: none is wanted
+	FleetRecoveryKey string `json:"fleet_recovery_key"` // that the controller names; empty: it has not yet
 }
 
 // Borg is a borg on this host.

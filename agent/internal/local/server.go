@@ -31,6 +31,7 @@ type Jobs interface {
 	Linked() (connected bool, lostAt time.Time)
 	Drain(on bool)
 	Draining() bool
+	AskRecoveryKey() (accepted, named string)
 	Underway() []*jobdir.Dir   // have begun, and have not ended
 	Unreported() []*jobdir.Dir // have ended, and the controller has not all of them
 }

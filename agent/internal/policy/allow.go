@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+
+	"borgfleet/shared/seal"
 )
 
 // Allow is the section of agent.yaml that only the host's owner writes.
@@ -15,6 +17,10 @@ type Allow struct {
 	// RetentionFloor is what no prune may keep less than; none: no limit.
 	RetentionFloor Floor `yaml:"retention_floor"`
 	All            bool  `yaml:"all"` // everything, for those who trust their controller with this host
+	// RecoveryKey is the recovery key that this host seals to, its public half:
+	// the one that the fleet had when the host was enrolled, until the owner
+	// accepts another. "none": nothing is sealed to any; empty: as yet.
+	RecoveryKey string `yaml:"recovery_key"`
 }
 
 // AddRepository allows one more repository pattern. It does nothing if the
@@ -68,7 +74,36 @@ func (a *Allow) check() error {
 			return fmt.Errorf("allow.destinations: %w", err)
 		}
 	}
+	if a.RecoveryKey != "" {
+		if err := checkRecoveryKey(a.RecoveryKey); err != nil {
+			return fmt.Errorf("allow.recovery_key: %w", err)
+		}
+	}
 	return a.RetentionFloor.check()
+}
+
+// NoRecoveryKey is what an owner writes who wants nothing sealed to any.
+const NoRecoveryKey = "none"
+
+// SetRecoveryKey accepts a recovery key in the place of the one before it.
+func (a *Allow) SetRecoveryKey(recipient string) error {
+	if err := checkRecoveryKey(recipient); err != nil {
+		return err
+	}
+	a.RecoveryKey = recipient
+	return nil
+}
+
+// SealTo is the recovery key to seal to; false: there is none.
+func (a Allow) SealTo() (recipient string, ok bool) {
+	return a.RecoveryKey, a.RecoveryKey != "" && a.RecoveryKey != NoRecoveryKey
+}
+
+func checkRecoveryKey(recipient string) error {
+	if recipient == NoRecoveryKey {
+		return nil
+	}
+	return seal.CheckRecipient(recipient)
 }
 
 func checkSource(path string) error {

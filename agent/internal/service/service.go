@@ -83,7 +83,7 @@ func Run(ctx context.Context, o Options) error {
 	watch := witness.Watch{State: dir, Identity: id, ConfigFile: config}
 	d, err := daemon.New(daemon.Options{
 		State: dir, MaxParallel: conf.MaxParallel, Logger: o.Logger, Now: clock.Now,
-		OwnAuthority: job.OwnAuthority, Look: watch.Look,
+		OwnAuthority: job.OwnAuthority, Look: watch.Look, Accepted: accepted(config),
 		Spawn: func(jd *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd {
 			return jobproc.Command(self, dir, config, jd, lock)
 		},
@@ -117,6 +117,17 @@ func Run(ctx context.Context, o Options) error {
 	g.Go(func() error { return people.Serve(ctx, door) })
 	o.Logger.Info("agent runs", "agent", id.AgentID, "name", id.Name, "state", dir.Path())
 	return g.Wait()
+}
+
+// accepted reads anew which recovery key the owner has accepted.
+func accepted(config string) func() string {
+	return func() string {
+		c, err := policy.Load(config)
+		if err != nil {
+			return "" // each job says why
+		}
+		return c.Allow.RecoveryKey
+	}
 }
 
 func loadConfig(dir state.Dir, file string) (string, policy.Config, error) {

@@ -96,7 +96,8 @@ func agentBody(v fleet.AgentView) rest.Agent {
 		Running:              v.Running, Waiting: v.Waiting,
 		Paused: v.Paused, Revoked: v.Revoked, RevokedAt: rest.At(v.RevokedAt), MaxParallel: v.MaxParallel,
 		Problem: orNull(v.Problem), ProblemAt: rest.At(v.ProblemAt),
-		AgeRecipient: orNull(v.AgeRecipient),
+		AgeRecipient:      orNull(v.AgeRecipient),
+		RecoveryRecipient: orNull(v.RecoveryRecipient), RecoveryAccepted: v.RecoveryAccepted,
 	}
 	if v.ClockSkew != nil {
 		s := int64(v.ClockSkew.Round(time.Second) / time.Second)

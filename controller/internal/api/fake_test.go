@@ -27,6 +27,7 @@ type fakeFleet struct {
 	busy         bool // the feed has no end
 
 	archives fleet.ArchiveList
+	recovery fleet.RecoveryKeyView
 	folder   fleet.Folder
 
 	update        fleet.RepositoryUpdate // asked for last, as the rest
@@ -288,6 +289,16 @@ func (f *fakeFleet) Contents(_ context.Context, q fleet.FolderQuery) (fleet.Fold
 func (f *fakeFleet) Restore(_ context.Context, r fleet.RestoreRequest) (job.Job, error) {
 	f.restore = r
 	return job.Job{ID: 123}, f.err
+}
+
+func (f *fakeFleet) RecoveryKey(context.Context) (fleet.RecoveryKeyView, error) {
+	return f.recovery, f.err
+}
+
+func (f *fakeFleet) ReplaceRecoveryKey(_ context.Context, recipient, by string) (fleet.RecoveryKeyView, error) {
+	f.by = by
+	f.recovery = fleet.RecoveryKeyView{Recipient: recipient, Since: testNow(), By: by, Former: []string{f.recovery.Recipient}}
+	return f.recovery, f.err
 }
 
 func (f *fakeFleet) Repositories(context.Context) []fleet.RepositoryView { return f.repositories }

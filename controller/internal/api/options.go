@@ -55,6 +55,8 @@ type Fleet interface {
 	Repository(ctx context.Context, id int64) (fleet.RepositoryView, error)
 	AcknowledgeVanished(ctx context.Context, id int64, refs []string, by string) (fleet.Acknowledged, error)
 	Maintain(context.Context, fleet.MaintenanceRequest) (job.Job, error)
+	RecoveryKey(context.Context) (fleet.RecoveryKeyView, error)
+	ReplaceRecoveryKey(ctx context.Context, recipient, by string) (fleet.RecoveryKeyView, error)
 }
 
 // Options is what the API needs. Fleet, Auth and Audit must be set.

@@ -88,6 +88,9 @@ func (s *server) routes() []route {
 		{method: post, path: "/api/restore/start", role: Operator, handle: s.startRestore},
 
 		{method: get, path: "/api/audit", role: Admin, handle: s.listAudit, query: auditParameters()},
+		{method: get, path: "/api/fleet/recovery-key", role: Viewer, handle: s.recoveryKey},
+		{method: put, path: "/api/fleet/recovery-key", role: Admin, handle: s.replaceRecoveryKey},
+
 		{method: get, path: "/api/events", role: Viewer, handle: s.events, query: []string{"type", "agent", "repository", "job_id"}},
 
 		{method: get, path: "/healthz", role: Public, handle: s.healthz},

@@ -37,6 +37,7 @@ Version       1.0.0
 Borg          1.4.0  /usr/bin/borg
 Certificate   until 2026-03-04 12:00:00
 Clock         5m 00s behind the controller's
+Recovery      its host has accepted no recovery key: what is gone with it is gone
 Labels        rack=1 site=b
 At once       1 jobs at most; 1 running, 0 waiting
 Look at       a second machine\x1b[2J has its identity (1h 00m ago)

@@ -11,7 +11,11 @@ import (
 )
 
 func (k *controller) fleet() *cli.Command {
-	return group("fleet", "all hosts at once", &cli.Command{
+	return group("fleet", "all hosts at once", k.fleetWatch(), k.recoveryKey())
+}
+
+func (k *controller) fleetWatch() *cli.Command {
+	return &cli.Command{
 		Name:  "watch",
 		Usage: "show what goes on, as it changes, until Ctrl-C",
 		Description: "On a terminal it is a picture: hosts that need a look, jobs that run or wait, jobs that ended meanwhile. Elsewhere it is a line for each host or job whose state changes. " +
@@ -21,7 +25,7 @@ func (k *controller) fleet() *cli.Command {
 			&cli.StringFlag{Name: "repository", Usage: "only the jobs of this `REPOSITORY` (path, name or id)"},
 		}, askFlags()...),
 		Action: k.watchFleet,
-	})
+	}
 }
 
 func (k *controller) watchFleet(c *cli.Context) error {

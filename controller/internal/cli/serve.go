@@ -35,7 +35,8 @@ func (k *controller) serve() *cli.Command {
 	return &cli.Command{
 		Name:  "serve",
 		Usage: "run the controller until it is told to stop",
-		Description: "The first start makes the certificate authority, the store and the user admin, with the password in BORGFLEET_ADMIN_PASSWORD or a generated one in initial-admin-password in the data directory.\n\n" +
+		Description: "The first start makes the certificate authority, the store and the user admin, with the password in BORGFLEET_ADMIN_PASSWORD or a generated one in initial-admin-password in the data directory. " +
+			"It makes the fleet's recovery key, too: the private half is shown on the terminal, or else is in initial-recovery-key in the data directory, for you to take away.\n\n" +
 			"  borgfleet-controller serve --data-dir /var/lib/borgfleet --agent-url https://backup.example.org:5443",
 		Flags: []cli.Flag{
 			dataDirFlag(),

@@ -89,6 +89,7 @@ func (k *controller) tellAgent(w agentWhole) error {
 	if s := a.ClockSkewSeconds; s != nil && *s != 0 {
 		f.Add("Clock", doctor.SkewText(*s))
 	}
+	f.Add("Recovery", recoveryOf(a))
 	f.Add("Labels", labels(a.Labels))
 	f.Add("At once", fmt.Sprintf("%d jobs at most; %d running, %d waiting", a.MaxParallel, a.Running, a.Waiting))
 	for _, trouble := range doctor.Troubles(a, k.now()) {

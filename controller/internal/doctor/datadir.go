@@ -16,6 +16,7 @@ import (
 
 	"borgfleet/certs"
 	"borgfleet/controller/internal/auth"
+	"borgfleet/controller/internal/recovery"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/checkup"
 	"borgfleet/shared/secretfile"
@@ -117,6 +118,19 @@ func (p *patient) initialPassword(ctx context.Context) checkup.Finding {
 		return checkup.Warning(changePassword(file), "the user admin still has the password in %s", file)
 	}
 	return checkup.Warning("rm "+term.Shell(file), "it was changed, and %s is left over", file)
+}
+
+// recoveryKey asks whether the private half of the recovery key was taken away.
+func (p *patient) recoveryKey(context.Context) checkup.Finding {
+	file := filepath.Join(p.o.DataDir, recovery.FirstKeyFile)
+	switch _, err := os.Lstat(file); {
+	case errors.Is(err, fs.ErrNotExist):
+		return checkup.Good("its private half is not here")
+	case err != nil:
+		return checkup.Skip("%v", err)
+	}
+	return checkup.Warning("copy "+term.Shell(file)+" to where neither this machine nor the backups are, and then: rm "+term.Shell(file),
+		"its private half is still in %s: who steals this machine can open every backup", file)
 }
 
 func changePassword(file string) string {

@@ -65,6 +65,7 @@ func Checks(ctx context.Context, o Options) []checkup.Check {
 			checkup.Check{ID: "disk_space", Title: "Disk space", Run: p.diskSpace},
 			checkup.Check{ID: "authority", Title: "Authority", Run: p.authority},
 			checkup.Check{ID: "initial_password", Title: "First password", Run: p.initialPassword, Limit: askTime},
+			checkup.Check{ID: "recovery_key", Title: "Recovery key", Run: p.recoveryKey},
 		)
 	}
 	checks = append(checks, checkup.Check{ID: "controller", Title: "Controller", Run: p.controller, Limit: askTime})

@@ -221,6 +221,11 @@ func TestDataDirectory(t *testing.T) {
 	must(t, os.WriteFile(file, []byte("older\n"), 0o600))
 	want(t, "password changed", one("initial_password", up), checkup.Warn, "left over", "rm "+file)
 
+	private := filepath.Join(dir, "initial-recovery-key")
+	want(t, "recovery key gone", one("recovery_key", up), checkup.OK, "not here", "")
+	must(t, os.WriteFile(private, []byte("AGE-SECRET-KEY-1QQQ\n"), 0o600))
+	want(t, "recovery key left", one("recovery_key", away), checkup.Warn, "still in "+private, "rm "+private)
+
 	want(t, "running", one("controller", up), checkup.OK, "1.2.0", "")
 	want(t, "not ready", one("controller", &fleet{ready: errors.New("disk full")}), checkup.Fail, "disk full", "log")
 	want(t, "away", one("controller", away), checkup.Fail, "explained: nobody answers", "serve --data-dir "+dir)

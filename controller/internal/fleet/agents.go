@@ -44,6 +44,13 @@ func (s *Service) agentView(a store.Agent) AgentView {
 	if v.Problem == "" {
 		v.Problem, v.ProblemAt = s.heldProblem(a)
 	}
+	if v.Problem == "" {
+		v.Problem, v.ProblemAt = s.recoveryProblem(a)
+	}
+	if a.RecoveryRecipient != noRecoveryKey {
+		v.RecoveryRecipient = a.RecoveryRecipient
+	}
+	v.RecoveryAccepted = v.RecoveryRecipient != "" && v.RecoveryRecipient == s.recoveryRecipient()
 	if a.StateID != "" {
 		v.ClockSkew = &a.ClockSkew
 	}

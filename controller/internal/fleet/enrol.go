@@ -45,7 +45,7 @@ func (s *Service) enrol(ctx context.Context, req *fleetv1.EnrollRequest) (*fleet
 		tx.About(agentName(agent.ID), fmt.Sprintf("%s, host %s", agent.Name, agent.Hostname))
 		out = &fleetv1.EnrollResponse{
 			AgentId: agent.ID, Name: agent.EnrolledName, FleetId: s.authority.FleetID(),
-			Chain: chain, Root: s.authority.Root(),
+			Chain: chain, Root: s.authority.Root(), RecoveryRecipient: s.recoveryRecipient(),
 		}
 		if err := tx.PutJoinToken(token); err != nil {
 			return err

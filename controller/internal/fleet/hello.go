@@ -94,6 +94,7 @@ func (s *Service) meet(tx *store.Tx, id certs.Identity, req *fleetv1.HelloReques
 	}
 	a.StateID, a.Version, a.Hostname, a.LastContactAt = req.StateId, req.Version, req.Hostname, s.now().UTC()
 	a.MetStore = s.store.ID()
+	a.RecoveryRecipient = recoveryAccepted(req.RecoveryRecipient)
 	if req.Now != nil {
 		a.ClockSkew = req.Now.AsTime().Sub(s.now())
 	}

@@ -154,6 +154,9 @@ func (s *Service) takeReport(ctx context.Context, se *session, m *fleetv1.Report
 	if err := s.takeHeld(ctx, se, m.Held); err != nil {
 		return err
 	}
+	if err := s.takeRecovery(ctx, se, m.RecoveryRecipient); err != nil {
+		return err
+	}
 	if len(m.Jobs) == 0 {
 		return nil
 	}

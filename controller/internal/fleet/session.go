@@ -143,6 +143,14 @@ func (se *session) overdue(now time.Time, limit time.Duration) {
 	}
 }
 
+// again asks for a fresh snapshot.
+func (se *session) again() {
+	se.mu.Lock()
+	se.resnapshot = true
+	se.mu.Unlock()
+	signal(se.watchWake)
+}
+
 // open claims one of the epoch's two streams; a second one is refused, so that
 // two half-dead connections cannot interleave.
 func (se *session) open(flag *bool) bool {

@@ -61,6 +61,8 @@ type AgentView struct {
 	ProblemAt            time.Time      // when it was last seen
 	ClockSkew            *time.Duration // how far its clock was ahead; nil: it has not said Hello yet
 	AgeRecipient         string         // what a client seals passphrases to
+	RecoveryRecipient    string         // of the recovery key that its host seals to; empty: none
+	RecoveryAccepted     bool           // that is the fleet's
 }
 
 // BorgBinary is a borg found on a host.

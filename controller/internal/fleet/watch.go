@@ -57,6 +57,7 @@ func (s *Service) snapshot(se *session) *fleetv1.WatchResponse {
 	se.mu.Unlock()
 	m := se.nextRevision(s) // after that: a snapshot that is asked for from now on is another one
 	m.Snapshot = true
+	m.RecoveryRecipient = s.recoveryRecipient()
 	for _, j := range s.store.Active(se.agent) {
 		if j.Wanted() {
 			m.Orders = append(m.Orders, s.orderFor(j))

@@ -41,8 +41,11 @@ type Options struct {
 	LogPolicy     api.LogPolicy
 	Settings      fleet.Settings
 	AdminPassword string // of the first user; empty: one is generated
-	Logger        *slog.Logger
-	Started       func(Addresses) // called once every door is open
+	// ShowRecoveryKey shows the private half of a new recovery key to the person
+	// who started the controller; nil: it goes into a file.
+	ShowRecoveryKey func(private string) error
+	Logger          *slog.Logger
+	Started         func(Addresses) // called once every door is open
 }
 
 // Addresses says where the doors are.
@@ -52,6 +55,7 @@ type Addresses struct {
 	Agents       string // URL that join tokens carry
 	AdminSocket  string
 	PasswordFile string // holds the generated password; empty: none was made
+	RecoveryFile string // holds the private half of a new recovery key; empty: none was made, or it was shown
 }
 
 // stopTime is how long open requests may take to end after a stop is asked.
@@ -90,6 +94,10 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	recoveryFile, err := makeRecoveryKey(ctx, o, st)
+	if err != nil {
+		return err
+	}
 	agentURL, err := doors.agentURL(o.AgentURL)
 	if err != nil {
 		return err
@@ -122,7 +130,8 @@ func Serve(ctx context.Context, o Options) (err error) {
 	}
 	trail.Own(ctx, "startController", started(st))
 	return run(ctx, o, fl, people, trail, st, doors, Addresses{
-		API: where.API, AgentListen: where.AgentListen, Agents: where.Agents, AdminSocket: doors.socket, PasswordFile: passwordFile,
+		API: where.API, AgentListen: where.AgentListen, Agents: where.Agents, AdminSocket: doors.socket,
+		PasswordFile: passwordFile, RecoveryFile: recoveryFile,
 	})
 }
 

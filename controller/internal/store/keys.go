@@ -29,6 +29,7 @@ const (
 
 	formerRepositoryPrefix = 'q' // + id
 	auditPrefix            = 'w' // + time + id: an entry of the audit log
+	recoveryKeyPrefix      = 'y' // + number
 )
 
 const (

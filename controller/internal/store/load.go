@@ -97,6 +97,9 @@ func (s *Store) loadTables(txn *badger.Txn) error {
 			h := heldFromProto(p)
 			s.both(put(heldOf, h.id(), h))
 		}),
+		loadTable(txn, recoveryKeyPrefix, func(p *storev1.RecoveryKey) {
+			s.both(put(recoveryKeysOf, p.Number, recoveryKeyFromProto(p)))
+		}),
 	)
 }
 

@@ -20,6 +20,8 @@ type state struct {
 	catalogues  table[int64, Catalogue]
 	newLists    table[int64, NewList]
 	held        table[heldID, HeldRepository]
+
+	recoveryKeys table[int64, RecoveryKey]
 }
 
 func newState() state {
@@ -38,5 +40,6 @@ func newState() state {
 		held:         table[heldID, HeldRepository]{},
 
 		formerRepositories: table[int64, Repository]{},
+		recoveryKeys:       table[int64, RecoveryKey]{},
 	}
 }

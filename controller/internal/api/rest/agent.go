@@ -22,6 +22,8 @@ type Agent struct {
 	ProblemAt            *Time             `json:"problem_at"`
 	ClockSkewSeconds     *int64            `json:"clock_skew_seconds"`
 	AgeRecipient         *string           `json:"age_recipient"`
+	RecoveryRecipient    *string           `json:"recovery_recipient"`
+	RecoveryAccepted     bool              `json:"recovery_accepted"`
 }
 
 // AgentChange says what is to be changed of an agent; what is left out stays.

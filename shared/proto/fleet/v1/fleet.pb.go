@@ -240,7 +240,7 @@ func (x Record_Level) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Record_Level.Descriptor instead.
 func (Record_Level) EnumDescriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{31, 0}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{32, 0}
 }
 
 // GoingAway is a detail of the error that ends an agent's streams, or answers
@@ -374,14 +374,15 @@ func (x *EnrollRequest) GetVersion() string {
 }
 
 type EnrollResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	AgentId       string                 `protobuf:"bytes,1,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	FleetId       string                 `protobuf:"bytes,3,opt,name=fleet_id,json=fleetId,proto3" json:"fleet_id,omitempty"`
-	Chain         [][]byte               `protobuf:"bytes,4,rep,name=chain,proto3" json:"chain,omitempty"` // leaf first, then the issuing CA, DER
-	Root          []byte                 `protobuf:"bytes,5,opt,name=root,proto3" json:"root,omitempty"`   // DER
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	AgentId           string                 `protobuf:"bytes,1,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
+	Name              string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	FleetId           string                 `protobuf:"bytes,3,opt,name=fleet_id,json=fleetId,proto3" json:"fleet_id,omitempty"`
+	Chain             [][]byte               `protobuf:"bytes,4,rep,name=chain,proto3" json:"chain,omitempty"`                                                  // leaf first, then the issuing CA, DER
+	Root              []byte                 `protobuf:"bytes,5,opt,name=root,proto3" json:"root,omitempty"`                                                    // DER
+	RecoveryRecipient string                 `protobuf:"bytes,6,opt,name=recovery_recipient,json=recoveryRecipient,proto3" json:"recovery_recipient,omitempty"` // public half of the fleet's recovery key
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *EnrollResponse) Reset() {
@@ -447,6 +448,13 @@ func (x *EnrollResponse) GetRoot() []byte {
 		return x.Root
 	}
 	return nil
+}
+
+func (x *EnrollResponse) GetRecoveryRecipient() string {
+	if x != nil {
+		return x.RecoveryRecipient
+	}
+	return ""
 }
 
 type RenewRequest struct {
@@ -718,21 +726,22 @@ func (x *BorgBinary) GetProblem() string {
 }
 
 type HelloRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Protocol      int32                  `protobuf:"varint,1,opt,name=protocol,proto3" json:"protocol,omitempty"` // see shared/version
-	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
-	StateId       string                 `protobuf:"bytes,3,opt,name=state_id,json=stateId,proto3" json:"state_id,omitempty"` // random identity of the agent's state directory
-	Now           *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=now,proto3" json:"now,omitempty"`
-	Hostname      string                 `protobuf:"bytes,5,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	Borg          []*BorgBinary          `protobuf:"bytes,6,rep,name=borg,proto3" json:"borg,omitempty"`
-	Jobs          []*JobState            `protobuf:"bytes,7,rep,name=jobs,proto3" json:"jobs,omitempty"`                                      // every job directory
-	Draining      bool                   `protobuf:"varint,8,opt,name=draining,proto3" json:"draining,omitempty"`                             // see ReportRequest
-	Name          string                 `protobuf:"bytes,9,opt,name=name,proto3" json:"name,omitempty"`                                      // as enrolled; for a controller whose store was restored and does not know this agent
-	AgeRecipient  string                 `protobuf:"bytes,10,opt,name=age_recipient,json=ageRecipient,proto3" json:"age_recipient,omitempty"` // for the same
-	BootId        string                 `protobuf:"bytes,20,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`                   // of the host's running kernel; empty: not known
-	DaemonId      string                 `protobuf:"bytes,21,opt,name=daemon_id,json=daemonId,proto3" json:"daemon_id,omitempty"`             // random, made at the daemon's start: tells one that reconnects from a second one. Empty: an older agent
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Protocol          int32                  `protobuf:"varint,1,opt,name=protocol,proto3" json:"protocol,omitempty"` // see shared/version
+	Version           string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	StateId           string                 `protobuf:"bytes,3,opt,name=state_id,json=stateId,proto3" json:"state_id,omitempty"` // random identity of the agent's state directory
+	Now               *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=now,proto3" json:"now,omitempty"`
+	Hostname          string                 `protobuf:"bytes,5,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	Borg              []*BorgBinary          `protobuf:"bytes,6,rep,name=borg,proto3" json:"borg,omitempty"`
+	Jobs              []*JobState            `protobuf:"bytes,7,rep,name=jobs,proto3" json:"jobs,omitempty"`                                                     // every job directory
+	Draining          bool                   `protobuf:"varint,8,opt,name=draining,proto3" json:"draining,omitempty"`                                            // see ReportRequest
+	Name              string                 `protobuf:"bytes,9,opt,name=name,proto3" json:"name,omitempty"`                                                     // as enrolled; for a controller whose store was restored and does not know this agent
+	AgeRecipient      string                 `protobuf:"bytes,10,opt,name=age_recipient,json=ageRecipient,proto3" json:"age_recipient,omitempty"`                // for the same
+	BootId            string                 `protobuf:"bytes,20,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`                                  // of the host's running kernel; empty: not known
+	DaemonId          string                 `protobuf:"bytes,21,opt,name=daemon_id,json=daemonId,proto3" json:"daemon_id,omitempty"`                            // random, made at the daemon's start: tells one that reconnects from a second one. Empty: an older agent
+	RecoveryRecipient string                 `protobuf:"bytes,11,opt,name=recovery_recipient,json=recoveryRecipient,proto3" json:"recovery_recipient,omitempty"` // that this host seals to; empty: none was accepted
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *HelloRequest) Reset() {
@@ -845,6 +854,13 @@ func (x *HelloRequest) GetBootId() string {
 func (x *HelloRequest) GetDaemonId() string {
 	if x != nil {
 		return x.DaemonId
+	}
+	return ""
+}
+
+func (x *HelloRequest) GetRecoveryRecipient() string {
+	if x != nil {
+		return x.RecoveryRecipient
 	}
 	return ""
 }
@@ -1109,6 +1125,7 @@ type WatchResponse struct {
 	StoreId             string                 `protobuf:"bytes,6,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`                                             // which controller store speaks; changes when it is restored
 	SettledRepositories []int64                `protobuf:"varint,7,rep,packed,name=settled_repositories,json=settledRepositories,proto3" json:"settled_repositories,omitempty"` // an administrator has decided: what the controller says of these counts
 	HeldRepositories    []int64                `protobuf:"varint,8,rep,packed,name=held_repositories,json=heldRepositories,proto3" json:"held_repositories,omitempty"`          // on the agent's disk only: its own definitions that differ from a restored store's
+	RecoveryRecipient   string                 `protobuf:"bytes,9,opt,name=recovery_recipient,json=recoveryRecipient,proto3" json:"recovery_recipient,omitempty"`               // in a snapshot: the fleet's. The host's owner decides whether it is sealed to
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -1197,6 +1214,13 @@ func (x *WatchResponse) GetHeldRepositories() []int64 {
 		return x.HeldRepositories
 	}
 	return nil
+}
+
+func (x *WatchResponse) GetRecoveryRecipient() string {
+	if x != nil {
+		return x.RecoveryRecipient
+	}
+	return ""
 }
 
 type Order struct {
@@ -1322,14 +1346,15 @@ func (x *ExpectedArchives) GetArchives() []*Archive {
 }
 
 type ReportRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Epoch           string                 `protobuf:"bytes,1,opt,name=epoch,proto3" json:"epoch,omitempty"`                                             // in the first message of the stream
-	AppliedRevision uint64                 `protobuf:"varint,2,opt,name=applied_revision,json=appliedRevision,proto3" json:"applied_revision,omitempty"` // newest desired state that is on the agent's disk
-	Jobs            []*JobReport           `protobuf:"bytes,3,rep,name=jobs,proto3" json:"jobs,omitempty"`
-	Draining        bool                   `protobuf:"varint,4,opt,name=draining,proto3" json:"draining,omitempty"` // the host takes no new jobs now
-	Held            *HeldRepositories      `protobuf:"bytes,5,opt,name=held,proto3" json:"held,omitempty"`          // absent: unchanged
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Epoch             string                 `protobuf:"bytes,1,opt,name=epoch,proto3" json:"epoch,omitempty"`                                             // in the first message of the stream
+	AppliedRevision   uint64                 `protobuf:"varint,2,opt,name=applied_revision,json=appliedRevision,proto3" json:"applied_revision,omitempty"` // newest desired state that is on the agent's disk
+	Jobs              []*JobReport           `protobuf:"bytes,3,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	Draining          bool                   `protobuf:"varint,4,opt,name=draining,proto3" json:"draining,omitempty"`                                                 // the host takes no new jobs now
+	Held              *HeldRepositories      `protobuf:"bytes,5,opt,name=held,proto3" json:"held,omitempty"`                                                          // absent: unchanged
+	RecoveryRecipient *string                `protobuf:"bytes,6,opt,name=recovery_recipient,json=recoveryRecipient,proto3,oneof" json:"recovery_recipient,omitempty"` // as in HelloRequest; absent: unchanged
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *ReportRequest) Reset() {
@@ -1395,6 +1420,13 @@ func (x *ReportRequest) GetHeld() *HeldRepositories {
 		return x.Held
 	}
 	return nil
+}
+
+func (x *ReportRequest) GetRecoveryRecipient() string {
+	if x != nil && x.RecoveryRecipient != nil {
+		return *x.RecoveryRecipient
+	}
+	return ""
 }
 
 // HeldRepositories are the definitions that an agent keeps although a restored
@@ -2628,6 +2660,7 @@ type Verdict struct {
 	LastModified       *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=last_modified,json=lastModified,proto3" json:"last_modified,omitempty"`                    // of the repository, as borg says
 	ArchivesDeleted    *int64                 `protobuf:"varint,40,opt,name=archives_deleted,json=archivesDeleted,proto3,oneof" json:"archives_deleted,omitempty"`    // of a prune, as borg says; absent: not known, or nothing of the kind
 	BytesFreed         *int64                 `protobuf:"varint,41,opt,name=bytes_freed,json=bytesFreed,proto3,oneof" json:"bytes_freed,omitempty"`                   // of a compact, about, as borg says; absent: it did not say
+	Recovery           *Recovery              `protobuf:"bytes,20,opt,name=recovery,proto3" json:"recovery,omitempty"`                                                // absent: none was made
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -2809,6 +2842,91 @@ func (x *Verdict) GetBytesFreed() int64 {
 	return 0
 }
 
+func (x *Verdict) GetRecovery() *Recovery {
+	if x != nil {
+		return x.Recovery
+	}
+	return nil
+}
+
+// Recovery is what opens a repository when its host is gone, sealed to the
+// fleet's recovery key; what lies inside is in package seal.
+type Recovery struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Recipient     string                 `protobuf:"bytes,1,opt,name=recipient,proto3" json:"recipient,omitempty"` // public half of the key that it is sealed to
+	Sealed        []byte                 `protobuf:"bytes,2,opt,name=sealed,proto3" json:"sealed,omitempty"`       // age
+	SealedAt      *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=sealed_at,json=sealedAt,proto3" json:"sealed_at,omitempty"`
+	Key           bool                   `protobuf:"varint,4,opt,name=key,proto3" json:"key,omitempty"`               // borg's key is in it
+	Passphrase    bool                   `protobuf:"varint,5,opt,name=passphrase,proto3" json:"passphrase,omitempty"` // the passphrase is in it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Recovery) Reset() {
+	*x = Recovery{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Recovery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Recovery) ProtoMessage() {}
+
+func (x *Recovery) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Recovery.ProtoReflect.Descriptor instead.
+func (*Recovery) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Recovery) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *Recovery) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *Recovery) GetSealedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SealedAt
+	}
+	return nil
+}
+
+func (x *Recovery) GetKey() bool {
+	if x != nil {
+		return x.Key
+	}
+	return false
+}
+
+func (x *Recovery) GetPassphrase() bool {
+	if x != nil {
+		return x.Passphrase
+	}
+	return false
+}
+
 // Record is one journal record: one log line, or a hole where lines were.
 type Record struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2826,7 +2944,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[31]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2838,7 +2956,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[31]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2851,7 +2969,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{31}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Record) GetNumber() uint64 {
@@ -2920,7 +3038,7 @@ type Gap struct {
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[32]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2932,7 +3050,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[32]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2945,7 +3063,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{32}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Gap) GetCount() uint64 {
@@ -2975,13 +3093,14 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1a\n" +
 	"\bhostname\x18\x04 \x01(\tR\bhostname\x12#\n" +
 	"\rage_recipient\x18\x05 \x01(\tR\fageRecipient\x12\x18\n" +
-	"\aversion\x18\x06 \x01(\tR\aversion\"\x84\x01\n" +
+	"\aversion\x18\x06 \x01(\tR\aversion\"\xb3\x01\n" +
 	"\x0eEnrollResponse\x12\x19\n" +
 	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x19\n" +
 	"\bfleet_id\x18\x03 \x01(\tR\afleetId\x12\x14\n" +
 	"\x05chain\x18\x04 \x03(\fR\x05chain\x12\x12\n" +
-	"\x04root\x18\x05 \x01(\fR\x04root\" \n" +
+	"\x04root\x18\x05 \x01(\fR\x04root\x12-\n" +
+	"\x12recovery_recipient\x18\x06 \x01(\tR\x11recoveryRecipient\" \n" +
 	"\fRenewRequest\x12\x10\n" +
 	"\x03csr\x18\x01 \x01(\fR\x03csr\"9\n" +
 	"\rRenewResponse\x12\x14\n" +
@@ -2998,7 +3117,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"BorgBinary\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
-	"\aproblem\x18\x03 \x01(\tR\aproblem\"\x86\x03\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xb5\x03\n" +
 	"\fHelloRequest\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\x05R\bprotocol\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x19\n" +
@@ -3012,7 +3131,8 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\rage_recipient\x18\n" +
 	" \x01(\tR\fageRecipient\x12\x17\n" +
 	"\aboot_id\x18\x14 \x01(\tR\x06bootId\x12\x1b\n" +
-	"\tdaemon_id\x18\x15 \x01(\tR\bdaemonId\"p\n" +
+	"\tdaemon_id\x18\x15 \x01(\tR\bdaemonId\x12-\n" +
+	"\x12recovery_recipient\x18\v \x01(\tR\x11recoveryRecipient\"p\n" +
 	"\bJobState\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x03R\x02id\x12.\n" +
@@ -3035,7 +3155,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\rACTION_CANCEL\x10\x02\x12\x11\n" +
 	"\rACTION_FORGET\x10\x03\"$\n" +
 	"\fWatchRequest\x12\x14\n" +
-	"\x05epoch\x18\x01 \x01(\tR\x05epoch\"\xd8\x02\n" +
+	"\x05epoch\x18\x01 \x01(\tR\x05epoch\"\x87\x03\n" +
 	"\rWatchResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x1a\n" +
 	"\bsnapshot\x18\x02 \x01(\bR\bsnapshot\x12'\n" +
@@ -3044,7 +3164,8 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x14removed_repositories\x18\x05 \x03(\x03R\x13removedRepositories\x12\x19\n" +
 	"\bstore_id\x18\x06 \x01(\tR\astoreId\x121\n" +
 	"\x14settled_repositories\x18\a \x03(\x03R\x13settledRepositories\x12+\n" +
-	"\x11held_repositories\x18\b \x03(\x03R\x10heldRepositories\"\x84\x02\n" +
+	"\x11held_repositories\x18\b \x03(\x03R\x10heldRepositories\x12-\n" +
+	"\x12recovery_recipient\x18\t \x01(\tR\x11recoveryRecipient\"\x84\x02\n" +
 	"\x05Order\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x03R\x02id\x121\n" +
@@ -3056,13 +3177,15 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\vDESIRED_RUN\x10\x01\x12\x12\n" +
 	"\x0eDESIRED_CANCEL\x10\x02\"A\n" +
 	"\x10ExpectedArchives\x12-\n" +
-	"\barchives\x18\x01 \x03(\v2\x11.fleet.v1.ArchiveR\barchives\"\xc5\x01\n" +
+	"\barchives\x18\x01 \x03(\v2\x11.fleet.v1.ArchiveR\barchives\"\x90\x02\n" +
 	"\rReportRequest\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\tR\x05epoch\x12)\n" +
 	"\x10applied_revision\x18\x02 \x01(\x04R\x0fappliedRevision\x12'\n" +
 	"\x04jobs\x18\x03 \x03(\v2\x13.fleet.v1.JobReportR\x04jobs\x12\x1a\n" +
 	"\bdraining\x18\x04 \x01(\bR\bdraining\x12.\n" +
-	"\x04held\x18\x05 \x01(\v2\x1a.fleet.v1.HeldRepositoriesR\x04held\"L\n" +
+	"\x04held\x18\x05 \x01(\v2\x1a.fleet.v1.HeldRepositoriesR\x04held\x122\n" +
+	"\x12recovery_recipient\x18\x06 \x01(\tH\x00R\x11recoveryRecipient\x88\x01\x01B\x15\n" +
+	"\x13_recovery_recipient\"L\n" +
 	"\x10HeldRepositories\x128\n" +
 	"\frepositories\x18\x01 \x03(\v2\x14.fleet.v1.RepositoryR\frepositories\"\xb6\x01\n" +
 	"\tJobReport\x12\x10\n" +
@@ -3195,7 +3318,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x0ePHASE_ACCEPTED\x10\x02\x12\x11\n" +
 	"\rPHASE_WAITING\x10\x03\x12\x11\n" +
 	"\rPHASE_STARTED\x10\x04\x12\x13\n" +
-	"\x0fPHASE_VERIFYING\x10\x05\"\xee\x06\n" +
+	"\x0fPHASE_VERIFYING\x10\x05\"\x9e\a\n" +
 	"\aVerdict\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\"\n" +
 	"\rhas_exit_code\x18\x02 \x01(\bR\vhasExitCode\x12\x1b\n" +
@@ -3225,9 +3348,18 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\rlast_modified\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\flastModified\x12.\n" +
 	"\x10archives_deleted\x18( \x01(\x03H\x00R\x0farchivesDeleted\x88\x01\x01\x12$\n" +
 	"\vbytes_freed\x18) \x01(\x03H\x01R\n" +
-	"bytesFreed\x88\x01\x01B\x13\n" +
+	"bytesFreed\x88\x01\x01\x12.\n" +
+	"\brecovery\x18\x14 \x01(\v2\x12.fleet.v1.RecoveryR\brecoveryB\x13\n" +
 	"\x11_archives_deletedB\x0e\n" +
-	"\f_bytes_freed\"\xe0\x02\n" +
+	"\f_bytes_freed\"\xab\x01\n" +
+	"\bRecovery\x12\x1c\n" +
+	"\trecipient\x18\x01 \x01(\tR\trecipient\x12\x16\n" +
+	"\x06sealed\x18\x02 \x01(\fR\x06sealed\x127\n" +
+	"\tsealed_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bsealedAt\x12\x10\n" +
+	"\x03key\x18\x04 \x01(\bR\x03key\x12\x1e\n" +
+	"\n" +
+	"passphrase\x18\x05 \x01(\bR\n" +
+	"passphrase\"\xe0\x02\n" +
 	"\x06Record\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12,\n" +
@@ -3268,7 +3400,7 @@ func file_fleet_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_fleet_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_fleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_fleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_fleet_v1_fleet_proto_goTypes = []any{
 	(JobAnswer_Action)(0),         // 0: fleet.v1.JobAnswer.Action
 	(Order_Desired)(0),            // 1: fleet.v1.Order.Desired
@@ -3305,14 +3437,15 @@ var file_fleet_v1_fleet_proto_goTypes = []any{
 	(*Progress)(nil),              // 32: fleet.v1.Progress
 	(*Register)(nil),              // 33: fleet.v1.Register
 	(*Verdict)(nil),               // 34: fleet.v1.Verdict
-	(*Record)(nil),                // 35: fleet.v1.Record
-	(*Gap)(nil),                   // 36: fleet.v1.Gap
-	(*durationpb.Duration)(nil),   // 37: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 38: google.protobuf.Timestamp
+	(*Recovery)(nil),              // 35: fleet.v1.Recovery
+	(*Record)(nil),                // 36: fleet.v1.Record
+	(*Gap)(nil),                   // 37: fleet.v1.Gap
+	(*durationpb.Duration)(nil),   // 38: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 39: google.protobuf.Timestamp
 }
 var file_fleet_v1_fleet_proto_depIdxs = []int32{
-	37, // 0: fleet.v1.GoingAway.come_back_after:type_name -> google.protobuf.Duration
-	38, // 1: fleet.v1.HelloRequest.now:type_name -> google.protobuf.Timestamp
+	38, // 0: fleet.v1.GoingAway.come_back_after:type_name -> google.protobuf.Duration
+	39, // 1: fleet.v1.HelloRequest.now:type_name -> google.protobuf.Timestamp
 	11, // 2: fleet.v1.HelloRequest.borg:type_name -> fleet.v1.BorgBinary
 	13, // 3: fleet.v1.HelloRequest.jobs:type_name -> fleet.v1.JobState
 	33, // 4: fleet.v1.JobState.register:type_name -> fleet.v1.Register
@@ -3328,46 +3461,48 @@ var file_fleet_v1_fleet_proto_depIdxs = []int32{
 	21, // 14: fleet.v1.ReportRequest.held:type_name -> fleet.v1.HeldRepositories
 	31, // 15: fleet.v1.HeldRepositories.repositories:type_name -> fleet.v1.Repository
 	33, // 16: fleet.v1.JobReport.register:type_name -> fleet.v1.Register
-	35, // 17: fleet.v1.JobReport.records:type_name -> fleet.v1.Record
+	36, // 17: fleet.v1.JobReport.records:type_name -> fleet.v1.Record
 	24, // 18: fleet.v1.JobReport.spec:type_name -> fleet.v1.JobSpec
 	15, // 19: fleet.v1.ReportResponse.jobs:type_name -> fleet.v1.JobAnswer
 	31, // 20: fleet.v1.JobSpec.repository:type_name -> fleet.v1.Repository
-	38, // 21: fleet.v1.JobSpec.created_at:type_name -> google.protobuf.Timestamp
-	38, // 22: fleet.v1.JobSpec.start_deadline:type_name -> google.protobuf.Timestamp
+	39, // 21: fleet.v1.JobSpec.created_at:type_name -> google.protobuf.Timestamp
+	39, // 22: fleet.v1.JobSpec.start_deadline:type_name -> google.protobuf.Timestamp
 	27, // 23: fleet.v1.JobSpec.restore:type_name -> fleet.v1.Restore
 	28, // 24: fleet.v1.JobSpec.list:type_name -> fleet.v1.List
 	25, // 25: fleet.v1.JobSpec.check:type_name -> fleet.v1.Check
 	26, // 26: fleet.v1.JobSpec.prune:type_name -> fleet.v1.Prune
-	38, // 27: fleet.v1.Archive.start:type_name -> google.protobuf.Timestamp
-	38, // 28: fleet.v1.Entry.mtime:type_name -> google.protobuf.Timestamp
+	39, // 27: fleet.v1.Archive.start:type_name -> google.protobuf.Timestamp
+	39, // 28: fleet.v1.Entry.mtime:type_name -> google.protobuf.Timestamp
 	2,  // 29: fleet.v1.Register.phase:type_name -> fleet.v1.Register.Phase
-	38, // 30: fleet.v1.Register.started_at:type_name -> google.protobuf.Timestamp
+	39, // 30: fleet.v1.Register.started_at:type_name -> google.protobuf.Timestamp
 	32, // 31: fleet.v1.Register.progress:type_name -> fleet.v1.Progress
 	34, // 32: fleet.v1.Register.verdict:type_name -> fleet.v1.Verdict
-	38, // 33: fleet.v1.Verdict.started_at:type_name -> google.protobuf.Timestamp
-	38, // 34: fleet.v1.Verdict.ended_at:type_name -> google.protobuf.Timestamp
+	39, // 33: fleet.v1.Verdict.started_at:type_name -> google.protobuf.Timestamp
+	39, // 34: fleet.v1.Verdict.ended_at:type_name -> google.protobuf.Timestamp
 	32, // 35: fleet.v1.Verdict.progress:type_name -> fleet.v1.Progress
-	38, // 36: fleet.v1.Verdict.last_modified:type_name -> google.protobuf.Timestamp
-	38, // 37: fleet.v1.Record.time:type_name -> google.protobuf.Timestamp
-	3,  // 38: fleet.v1.Record.level:type_name -> fleet.v1.Record.Level
-	36, // 39: fleet.v1.Record.gap:type_name -> fleet.v1.Gap
-	5,  // 40: fleet.v1.FleetService.Enroll:input_type -> fleet.v1.EnrollRequest
-	12, // 41: fleet.v1.FleetService.Hello:input_type -> fleet.v1.HelloRequest
-	16, // 42: fleet.v1.FleetService.Watch:input_type -> fleet.v1.WatchRequest
-	20, // 43: fleet.v1.FleetService.Report:input_type -> fleet.v1.ReportRequest
-	7,  // 44: fleet.v1.FleetService.Renew:input_type -> fleet.v1.RenewRequest
-	9,  // 45: fleet.v1.FleetService.Recover:input_type -> fleet.v1.RecoverRequest
-	6,  // 46: fleet.v1.FleetService.Enroll:output_type -> fleet.v1.EnrollResponse
-	14, // 47: fleet.v1.FleetService.Hello:output_type -> fleet.v1.HelloResponse
-	17, // 48: fleet.v1.FleetService.Watch:output_type -> fleet.v1.WatchResponse
-	23, // 49: fleet.v1.FleetService.Report:output_type -> fleet.v1.ReportResponse
-	8,  // 50: fleet.v1.FleetService.Renew:output_type -> fleet.v1.RenewResponse
-	10, // 51: fleet.v1.FleetService.Recover:output_type -> fleet.v1.RecoverResponse
-	46, // [46:52] is the sub-list for method output_type
-	40, // [40:46] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	39, // 36: fleet.v1.Verdict.last_modified:type_name -> google.protobuf.Timestamp
+	35, // 37: fleet.v1.Verdict.recovery:type_name -> fleet.v1.Recovery
+	39, // 38: fleet.v1.Recovery.sealed_at:type_name -> google.protobuf.Timestamp
+	39, // 39: fleet.v1.Record.time:type_name -> google.protobuf.Timestamp
+	3,  // 40: fleet.v1.Record.level:type_name -> fleet.v1.Record.Level
+	37, // 41: fleet.v1.Record.gap:type_name -> fleet.v1.Gap
+	5,  // 42: fleet.v1.FleetService.Enroll:input_type -> fleet.v1.EnrollRequest
+	12, // 43: fleet.v1.FleetService.Hello:input_type -> fleet.v1.HelloRequest
+	16, // 44: fleet.v1.FleetService.Watch:input_type -> fleet.v1.WatchRequest
+	20, // 45: fleet.v1.FleetService.Report:input_type -> fleet.v1.ReportRequest
+	7,  // 46: fleet.v1.FleetService.Renew:input_type -> fleet.v1.RenewRequest
+	9,  // 47: fleet.v1.FleetService.Recover:input_type -> fleet.v1.RecoverRequest
+	6,  // 48: fleet.v1.FleetService.Enroll:output_type -> fleet.v1.EnrollResponse
+	14, // 49: fleet.v1.FleetService.Hello:output_type -> fleet.v1.HelloResponse
+	17, // 50: fleet.v1.FleetService.Watch:output_type -> fleet.v1.WatchResponse
+	23, // 51: fleet.v1.FleetService.Report:output_type -> fleet.v1.ReportResponse
+	8,  // 52: fleet.v1.FleetService.Renew:output_type -> fleet.v1.RenewResponse
+	10, // 53: fleet.v1.FleetService.Recover:output_type -> fleet.v1.RecoverResponse
+	48, // [48:54] is the sub-list for method output_type
+	42, // [42:48] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_fleet_v1_fleet_proto_init() }
@@ -3375,6 +3510,7 @@ func file_fleet_v1_fleet_proto_init() {
 	if File_fleet_v1_fleet_proto != nil {
 		return
 	}
+	file_fleet_v1_fleet_proto_msgTypes[16].OneofWrappers = []any{}
 	file_fleet_v1_fleet_proto_msgTypes[30].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3382,7 +3518,7 @@ func file_fleet_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fleet_v1_fleet_proto_rawDesc), len(file_fleet_v1_fleet_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   33,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

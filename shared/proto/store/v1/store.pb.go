@@ -187,9 +187,10 @@ type Agent struct {
 	Problem              string                 `protobuf:"bytes,17,opt,name=problem,proto3" json:"problem,omitempty"`                                          // what a person should look at, such as a second machine with its identity
 	ProblemAt            *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=problem_at,json=problemAt,proto3" json:"problem_at,omitempty"`
 	RevokedAt            *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
-	ClockSkew            int64                  `protobuf:"varint,20,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`         // nanoseconds that its clock was ahead at the last Hello
-	EnrolledName         string                 `protobuf:"bytes,21,opt,name=enrolled_name,json=enrolledName,proto3" json:"enrolled_name,omitempty"` // that its host knows, and names archives with; absent: name
-	MetStore             string                 `protobuf:"bytes,30,opt,name=met_store,json=metStore,proto3" json:"met_store,omitempty"`             // id of the store that took its last Hello: another one, if this was restored since
+	ClockSkew            int64                  `protobuf:"varint,20,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`                        // nanoseconds that its clock was ahead at the last Hello
+	EnrolledName         string                 `protobuf:"bytes,21,opt,name=enrolled_name,json=enrolledName,proto3" json:"enrolled_name,omitempty"`                // that its host knows, and names archives with; absent: name
+	MetStore             string                 `protobuf:"bytes,30,opt,name=met_store,json=metStore,proto3" json:"met_store,omitempty"`                            // id of the store that took its last Hello: another one, if this was restored since
+	RecoveryRecipient    string                 `protobuf:"bytes,22,opt,name=recovery_recipient,json=recoveryRecipient,proto3" json:"recovery_recipient,omitempty"` // that its host seals to
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -378,6 +379,13 @@ func (x *Agent) GetMetStore() string {
 	return ""
 }
 
+func (x *Agent) GetRecoveryRecipient() string {
+	if x != nil {
+		return x.RecoveryRecipient
+	}
+	return ""
+}
+
 type Repository struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Definition     *v1.Repository         `protobuf:"bytes,1,opt,name=definition,proto3" json:"definition,omitempty"`
@@ -388,7 +396,9 @@ type Repository struct {
 	AlreadyExisted bool                   `protobuf:"varint,6,opt,name=already_existed,json=alreadyExisted,proto3" json:"already_existed,omitempty"`
 	CreatedAt      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	InitJob        int64                  `protobuf:"varint,8,opt,name=init_job,json=initJob,proto3" json:"init_job,omitempty"`
-	Imported       bool                   `protobuf:"varint,9,opt,name=imported,proto3" json:"imported,omitempty"` // it had to be there already
+	Imported       bool                   `protobuf:"varint,9,opt,name=imported,proto3" json:"imported,omitempty"`                                 // it had to be there already
+	Recovery       *v1.Recovery           `protobuf:"bytes,10,opt,name=recovery,proto3" json:"recovery,omitempty"`                                 // the newest of RecoveryCopies, without what is sealed
+	PassphraseJob  int64                  `protobuf:"varint,11,opt,name=passphrase_job,json=passphraseJob,proto3" json:"passphrase_job,omitempty"` // tries a new passphrase; 0: none does
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -486,6 +496,135 @@ func (x *Repository) GetImported() bool {
 	return false
 }
 
+func (x *Repository) GetRecovery() *v1.Recovery {
+	if x != nil {
+		return x.Recovery
+	}
+	return nil
+}
+
+func (x *Repository) GetPassphraseJob() int64 {
+	if x != nil {
+		return x.PassphraseJob
+	}
+	return 0
+}
+
+// RecoveryCopies are what is kept of a repository for the recovery key: for each
+// recipient the first and the newest.
+type RecoveryCopies struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Copies        []*v1.Recovery         `protobuf:"bytes,1,rep,name=copies,proto3" json:"copies,omitempty"` // oldest first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecoveryCopies) Reset() {
+	*x = RecoveryCopies{}
+	mi := &file_store_v1_store_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecoveryCopies) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecoveryCopies) ProtoMessage() {}
+
+func (x *RecoveryCopies) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecoveryCopies.ProtoReflect.Descriptor instead.
+func (*RecoveryCopies) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RecoveryCopies) GetCopies() []*v1.Recovery {
+	if x != nil {
+		return x.Copies
+	}
+	return nil
+}
+
+// RecoveryKey is the public half of a recovery key that the fleet has or had.
+type RecoveryKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        int64                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // from 1; the highest is the fleet's
+	Recipient     string                 `protobuf:"bytes,2,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	By            string                 `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"` // who put it there; empty: the controller, at its first start
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecoveryKey) Reset() {
+	*x = RecoveryKey{}
+	mi := &file_store_v1_store_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecoveryKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecoveryKey) ProtoMessage() {}
+
+func (x *RecoveryKey) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecoveryKey.ProtoReflect.Descriptor instead.
+func (*RecoveryKey) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RecoveryKey) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *RecoveryKey) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *RecoveryKey) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *RecoveryKey) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
 // Catalogue is what is known of a repository's archives as a whole.
 type Catalogue struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -502,7 +641,7 @@ type Catalogue struct {
 
 func (x *Catalogue) Reset() {
 	*x = Catalogue{}
-	mi := &file_store_v1_store_proto_msgTypes[3]
+	mi := &file_store_v1_store_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -514,7 +653,7 @@ func (x *Catalogue) String() string {
 func (*Catalogue) ProtoMessage() {}
 
 func (x *Catalogue) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[3]
+	mi := &file_store_v1_store_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -527,7 +666,7 @@ func (x *Catalogue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Catalogue.ProtoReflect.Descriptor instead.
 func (*Catalogue) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{3}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Catalogue) GetRepository() int64 {
@@ -601,7 +740,7 @@ type CatalogueArchive struct {
 
 func (x *CatalogueArchive) Reset() {
 	*x = CatalogueArchive{}
-	mi := &file_store_v1_store_proto_msgTypes[4]
+	mi := &file_store_v1_store_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +752,7 @@ func (x *CatalogueArchive) String() string {
 func (*CatalogueArchive) ProtoMessage() {}
 
 func (x *CatalogueArchive) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[4]
+	mi := &file_store_v1_store_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +765,7 @@ func (x *CatalogueArchive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogueArchive.ProtoReflect.Descriptor instead.
 func (*CatalogueArchive) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{4}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CatalogueArchive) GetId() string {
@@ -734,7 +873,7 @@ type JoinToken struct {
 
 func (x *JoinToken) Reset() {
 	*x = JoinToken{}
-	mi := &file_store_v1_store_proto_msgTypes[5]
+	mi := &file_store_v1_store_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -746,7 +885,7 @@ func (x *JoinToken) String() string {
 func (*JoinToken) ProtoMessage() {}
 
 func (x *JoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[5]
+	mi := &file_store_v1_store_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -759,7 +898,7 @@ func (x *JoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinToken.ProtoReflect.Descriptor instead.
 func (*JoinToken) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{5}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *JoinToken) GetHash() []byte {
@@ -814,7 +953,7 @@ type JoinTokenUse struct {
 
 func (x *JoinTokenUse) Reset() {
 	*x = JoinTokenUse{}
-	mi := &file_store_v1_store_proto_msgTypes[6]
+	mi := &file_store_v1_store_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -826,7 +965,7 @@ func (x *JoinTokenUse) String() string {
 func (*JoinTokenUse) ProtoMessage() {}
 
 func (x *JoinTokenUse) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[6]
+	mi := &file_store_v1_store_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -839,7 +978,7 @@ func (x *JoinTokenUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinTokenUse.ProtoReflect.Descriptor instead.
 func (*JoinTokenUse) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{6}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *JoinTokenUse) GetPublicKeySha256() []byte {
@@ -870,7 +1009,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_store_v1_store_proto_msgTypes[7]
+	mi := &file_store_v1_store_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +1021,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[7]
+	mi := &file_store_v1_store_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +1034,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{7}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *User) GetName() string {
@@ -950,7 +1089,7 @@ type KnownNetwork struct {
 
 func (x *KnownNetwork) Reset() {
 	*x = KnownNetwork{}
-	mi := &file_store_v1_store_proto_msgTypes[8]
+	mi := &file_store_v1_store_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -962,7 +1101,7 @@ func (x *KnownNetwork) String() string {
 func (*KnownNetwork) ProtoMessage() {}
 
 func (x *KnownNetwork) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[8]
+	mi := &file_store_v1_store_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -975,7 +1114,7 @@ func (x *KnownNetwork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnownNetwork.ProtoReflect.Descriptor instead.
 func (*KnownNetwork) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{8}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *KnownNetwork) GetPrefix() string {
@@ -1009,7 +1148,7 @@ type ApiToken struct {
 
 func (x *ApiToken) Reset() {
 	*x = ApiToken{}
-	mi := &file_store_v1_store_proto_msgTypes[9]
+	mi := &file_store_v1_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1021,7 +1160,7 @@ func (x *ApiToken) String() string {
 func (*ApiToken) ProtoMessage() {}
 
 func (x *ApiToken) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[9]
+	mi := &file_store_v1_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1034,7 +1173,7 @@ func (x *ApiToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiToken.ProtoReflect.Descriptor instead.
 func (*ApiToken) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{9}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ApiToken) GetId() string {
@@ -1113,7 +1252,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_store_v1_store_proto_msgTypes[10]
+	mi := &file_store_v1_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1125,7 +1264,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[10]
+	mi := &file_store_v1_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1138,7 +1277,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{10}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AuditEntry) GetId() int64 {
@@ -1229,7 +1368,7 @@ type IdempotencyKey struct {
 
 func (x *IdempotencyKey) Reset() {
 	*x = IdempotencyKey{}
-	mi := &file_store_v1_store_proto_msgTypes[11]
+	mi := &file_store_v1_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1241,7 +1380,7 @@ func (x *IdempotencyKey) String() string {
 func (*IdempotencyKey) ProtoMessage() {}
 
 func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[11]
+	mi := &file_store_v1_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1254,7 +1393,7 @@ func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdempotencyKey.ProtoReflect.Descriptor instead.
 func (*IdempotencyKey) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{11}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *IdempotencyKey) GetJob() int64 {
@@ -1291,7 +1430,7 @@ type HeldRepository struct {
 
 func (x *HeldRepository) Reset() {
 	*x = HeldRepository{}
-	mi := &file_store_v1_store_proto_msgTypes[12]
+	mi := &file_store_v1_store_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1303,7 +1442,7 @@ func (x *HeldRepository) String() string {
 func (*HeldRepository) ProtoMessage() {}
 
 func (x *HeldRepository) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[12]
+	mi := &file_store_v1_store_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1316,7 +1455,7 @@ func (x *HeldRepository) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldRepository.ProtoReflect.Descriptor instead.
 func (*HeldRepository) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{12}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *HeldRepository) GetAgent() string {
@@ -1353,7 +1492,7 @@ type Restored struct {
 
 func (x *Restored) Reset() {
 	*x = Restored{}
-	mi := &file_store_v1_store_proto_msgTypes[13]
+	mi := &file_store_v1_store_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1365,7 +1504,7 @@ func (x *Restored) String() string {
 func (*Restored) ProtoMessage() {}
 
 func (x *Restored) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[13]
+	mi := &file_store_v1_store_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1378,7 +1517,7 @@ func (x *Restored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Restored.ProtoReflect.Descriptor instead.
 func (*Restored) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{13}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Restored) GetFrom() string {
@@ -1425,7 +1564,7 @@ type BackupHeader struct {
 
 func (x *BackupHeader) Reset() {
 	*x = BackupHeader{}
-	mi := &file_store_v1_store_proto_msgTypes[14]
+	mi := &file_store_v1_store_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1437,7 +1576,7 @@ func (x *BackupHeader) String() string {
 func (*BackupHeader) ProtoMessage() {}
 
 func (x *BackupHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[14]
+	mi := &file_store_v1_store_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1450,7 +1589,7 @@ func (x *BackupHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupHeader.ProtoReflect.Descriptor instead.
 func (*BackupHeader) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{14}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *BackupHeader) GetFormat() int32 {
@@ -1516,7 +1655,7 @@ type BackupContents struct {
 
 func (x *BackupContents) Reset() {
 	*x = BackupContents{}
-	mi := &file_store_v1_store_proto_msgTypes[15]
+	mi := &file_store_v1_store_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1528,7 +1667,7 @@ func (x *BackupContents) String() string {
 func (*BackupContents) ProtoMessage() {}
 
 func (x *BackupContents) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[15]
+	mi := &file_store_v1_store_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1541,7 +1680,7 @@ func (x *BackupContents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupContents.ProtoReflect.Descriptor instead.
 func (*BackupContents) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{15}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *BackupContents) GetEntries() int64 {
@@ -1589,7 +1728,7 @@ type AuthorityFiles struct {
 
 func (x *AuthorityFiles) Reset() {
 	*x = AuthorityFiles{}
-	mi := &file_store_v1_store_proto_msgTypes[16]
+	mi := &file_store_v1_store_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1601,7 +1740,7 @@ func (x *AuthorityFiles) String() string {
 func (*AuthorityFiles) ProtoMessage() {}
 
 func (x *AuthorityFiles) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[16]
+	mi := &file_store_v1_store_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1614,7 +1753,7 @@ func (x *AuthorityFiles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorityFiles.ProtoReflect.Descriptor instead.
 func (*AuthorityFiles) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{16}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AuthorityFiles) GetFiles() map[string][]byte {
@@ -1644,7 +1783,7 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\x0fverdict_is_ours\x18\v \x01(\bR\rverdictIsOurs\x12\x19\n" +
 	"\blog_next\x18\f \x01(\x04R\alogNext\x129\n" +
 	"\n" +
-	"started_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"\xbb\a\n" +
+	"started_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"\xea\a\n" +
 	"\x05Agent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
@@ -1673,10 +1812,11 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"clock_skew\x18\x14 \x01(\x03R\tclockSkew\x12#\n" +
 	"\renrolled_name\x18\x15 \x01(\tR\fenrolledName\x12\x1b\n" +
-	"\tmet_store\x18\x1e \x01(\tR\bmetStore\x1a9\n" +
+	"\tmet_store\x18\x1e \x01(\tR\bmetStore\x12-\n" +
+	"\x12recovery_recipient\x18\x16 \x01(\tR\x11recoveryRecipient\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcf\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa6\x03\n" +
 	"\n" +
 	"Repository\x124\n" +
 	"\n" +
@@ -1691,7 +1831,17 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x19\n" +
 	"\binit_job\x18\b \x01(\x03R\ainitJob\x12\x1a\n" +
-	"\bimported\x18\t \x01(\bR\bimported\"\x85\x02\n" +
+	"\bimported\x18\t \x01(\bR\bimported\x12.\n" +
+	"\brecovery\x18\n" +
+	" \x01(\v2\x12.fleet.v1.RecoveryR\brecovery\x12%\n" +
+	"\x0epassphrase_job\x18\v \x01(\x03R\rpassphraseJob\"<\n" +
+	"\x0eRecoveryCopies\x12*\n" +
+	"\x06copies\x18\x01 \x03(\v2\x12.fleet.v1.RecoveryR\x06copies\"\x85\x01\n" +
+	"\vRecoveryKey\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x1c\n" +
+	"\trecipient\x18\x02 \x01(\tR\trecipient\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x0e\n" +
+	"\x02by\x18\x04 \x01(\tR\x02by\"\x85\x02\n" +
 	"\tCatalogue\x12\x1e\n" +
 	"\n" +
 	"repository\x18\x01 \x01(\x03R\n" +
@@ -1824,78 +1974,84 @@ func file_store_v1_store_proto_rawDescGZIP() []byte {
 	return file_store_v1_store_proto_rawDescData
 }
 
-var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_store_v1_store_proto_goTypes = []any{
 	(*Job)(nil),                   // 0: store.v1.Job
 	(*Agent)(nil),                 // 1: store.v1.Agent
 	(*Repository)(nil),            // 2: store.v1.Repository
-	(*Catalogue)(nil),             // 3: store.v1.Catalogue
-	(*CatalogueArchive)(nil),      // 4: store.v1.CatalogueArchive
-	(*JoinToken)(nil),             // 5: store.v1.JoinToken
-	(*JoinTokenUse)(nil),          // 6: store.v1.JoinTokenUse
-	(*User)(nil),                  // 7: store.v1.User
-	(*KnownNetwork)(nil),          // 8: store.v1.KnownNetwork
-	(*ApiToken)(nil),              // 9: store.v1.ApiToken
-	(*AuditEntry)(nil),            // 10: store.v1.AuditEntry
-	(*IdempotencyKey)(nil),        // 11: store.v1.IdempotencyKey
-	(*HeldRepository)(nil),        // 12: store.v1.HeldRepository
-	(*Restored)(nil),              // 13: store.v1.Restored
-	(*BackupHeader)(nil),          // 14: store.v1.BackupHeader
-	(*BackupContents)(nil),        // 15: store.v1.BackupContents
-	(*AuthorityFiles)(nil),        // 16: store.v1.AuthorityFiles
-	nil,                           // 17: store.v1.Agent.LabelsEntry
-	nil,                           // 18: store.v1.JoinToken.LabelsEntry
-	nil,                           // 19: store.v1.AuthorityFiles.FilesEntry
-	(*v1.JobSpec)(nil),            // 20: fleet.v1.JobSpec
-	(*v1.Register)(nil),           // 21: fleet.v1.Register
-	(*v1.Verdict)(nil),            // 22: fleet.v1.Verdict
-	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
-	(*v1.BorgBinary)(nil),         // 24: fleet.v1.BorgBinary
-	(*v1.Repository)(nil),         // 25: fleet.v1.Repository
+	(*RecoveryCopies)(nil),        // 3: store.v1.RecoveryCopies
+	(*RecoveryKey)(nil),           // 4: store.v1.RecoveryKey
+	(*Catalogue)(nil),             // 5: store.v1.Catalogue
+	(*CatalogueArchive)(nil),      // 6: store.v1.CatalogueArchive
+	(*JoinToken)(nil),             // 7: store.v1.JoinToken
+	(*JoinTokenUse)(nil),          // 8: store.v1.JoinTokenUse
+	(*User)(nil),                  // 9: store.v1.User
+	(*KnownNetwork)(nil),          // 10: store.v1.KnownNetwork
+	(*ApiToken)(nil),              // 11: store.v1.ApiToken
+	(*AuditEntry)(nil),            // 12: store.v1.AuditEntry
+	(*IdempotencyKey)(nil),        // 13: store.v1.IdempotencyKey
+	(*HeldRepository)(nil),        // 14: store.v1.HeldRepository
+	(*Restored)(nil),              // 15: store.v1.Restored
+	(*BackupHeader)(nil),          // 16: store.v1.BackupHeader
+	(*BackupContents)(nil),        // 17: store.v1.BackupContents
+	(*AuthorityFiles)(nil),        // 18: store.v1.AuthorityFiles
+	nil,                           // 19: store.v1.Agent.LabelsEntry
+	nil,                           // 20: store.v1.JoinToken.LabelsEntry
+	nil,                           // 21: store.v1.AuthorityFiles.FilesEntry
+	(*v1.JobSpec)(nil),            // 22: fleet.v1.JobSpec
+	(*v1.Register)(nil),           // 23: fleet.v1.Register
+	(*v1.Verdict)(nil),            // 24: fleet.v1.Verdict
+	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
+	(*v1.BorgBinary)(nil),         // 26: fleet.v1.BorgBinary
+	(*v1.Repository)(nil),         // 27: fleet.v1.Repository
+	(*v1.Recovery)(nil),           // 28: fleet.v1.Recovery
 }
 var file_store_v1_store_proto_depIdxs = []int32{
-	20, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
-	21, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
-	22, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
-	23, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
-	17, // 4: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
-	24, // 5: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
-	23, // 6: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
-	23, // 7: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
-	23, // 8: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	23, // 9: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
-	23, // 10: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
-	23, // 11: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
-	25, // 12: store.v1.Repository.definition:type_name -> fleet.v1.Repository
-	23, // 13: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
-	23, // 14: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
-	23, // 15: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
-	23, // 16: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
-	23, // 17: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
-	23, // 18: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
-	23, // 19: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
-	18, // 20: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
-	23, // 21: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
-	6,  // 22: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
-	23, // 23: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
-	23, // 24: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
-	8,  // 25: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
-	23, // 26: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
-	23, // 27: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
-	23, // 28: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
-	23, // 29: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
-	23, // 30: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	23, // 31: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
-	25, // 32: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
-	23, // 33: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
-	23, // 34: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
-	23, // 35: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
-	19, // 36: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	22, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
+	23, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
+	24, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
+	25, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
+	19, // 4: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
+	26, // 5: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
+	25, // 6: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
+	25, // 7: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
+	25, // 8: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	25, // 9: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
+	25, // 10: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
+	25, // 11: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
+	27, // 12: store.v1.Repository.definition:type_name -> fleet.v1.Repository
+	25, // 13: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
+	28, // 14: store.v1.Repository.recovery:type_name -> fleet.v1.Recovery
+	28, // 15: store.v1.RecoveryCopies.copies:type_name -> fleet.v1.Recovery
+	25, // 16: store.v1.RecoveryKey.since:type_name -> google.protobuf.Timestamp
+	25, // 17: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
+	25, // 18: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
+	25, // 19: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
+	25, // 20: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
+	25, // 21: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
+	25, // 22: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
+	20, // 23: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
+	25, // 24: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	8,  // 25: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
+	25, // 26: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	25, // 27: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
+	10, // 28: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
+	25, // 29: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
+	25, // 30: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
+	25, // 31: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
+	25, // 32: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
+	25, // 33: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	25, // 34: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
+	27, // 35: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
+	25, // 36: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
+	25, // 37: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
+	25, // 38: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
+	21, // 39: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_store_v1_store_proto_init() }
@@ -1909,7 +2065,7 @@ func file_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_v1_store_proto_rawDesc), len(file_store_v1_store_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
