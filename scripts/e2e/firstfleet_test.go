@@ -65,6 +65,13 @@ func TestFirstFleet(t *testing.T) {
 	}
 }
 
+// TestRecoveryDocument runs docs/recovery.md: the drill for a host that is gone.
+func TestRecoveryDocument(t *testing.T) {
+	t.Parallel()
+	env := newFleet(t, testenv.Fleet{})
+	walk(t, env.Bin, blocks(t, filepath.Join("..", "..", "docs", "recovery.md")))
+}
+
 const mark = "#### block"
 
 // walk runs blocks and looks for what each should print, in its order.
@@ -128,8 +135,11 @@ func lacks(text string, want []string) string {
 func logsOf(home string) string {
 	var out strings.Builder
 	for _, name := range []string{"controller.log", "agent.log"} {
-		data, _ := os.ReadFile(filepath.Join(home, "first-fleet", name))
-		fmt.Fprintf(&out, "%s:\n%s\n", name, data)
+		found, _ := filepath.Glob(filepath.Join(home, "*", name))
+		for _, file := range found {
+			data, _ := os.ReadFile(file)
+			fmt.Fprintf(&out, "%s:\n%s\n", name, data)
+		}
 	}
 	return out.String()
 }

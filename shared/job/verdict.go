@@ -57,8 +57,9 @@ type Verdict struct {
 	Undisturbed  bool
 	LastModified time.Time // of the repository, as borg says
 
-	ArchivesDeleted *int64 // of a prune; nil: not known
-	BytesFreed      *int64 // of a compact, about; nil: borg did not say
+	ArchivesDeleted *int64    // of a prune; nil: not known
+	BytesFreed      *int64    // of a compact, about; nil: borg did not say
+	Recovery        *Recovery // for the recovery key; nil: nothing was sealed
 }
 
 // Agrees says whether both tell the same outcome. What only some versions tell

@@ -1,5 +1,6 @@
 // Package seal encrypts passphrases to an agent's long-lived age key, so that
-// whoever carries and keeps them cannot read them.
+// whoever carries and keeps them cannot read them; and what opens a repository
+// without its host to the fleet's recovery key.
 //
 // A seal says for which agent and which repository location the passphrase is.
 // The agent refuses any other use, so a controller that was taken over cannot

@@ -60,6 +60,15 @@ func LoadIdentity(file string) (*Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read sealing key: %w", err)
 	}
+	id, err := ParseIdentity(data)
+	if err != nil {
+		return nil, fmt.Errorf("read sealing key: %s: %w: restore it from a backup, or enroll this host again and set the passphrases anew", file, err)
+	}
+	return id, nil
+}
+
+// ParseIdentity reads what Private gives. Its errors never quote it.
+func ParseIdentity(data []byte) (*Identity, error) {
 	var keys []string
 	for line := range strings.Lines(string(data)) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
@@ -67,12 +76,11 @@ func LoadIdentity(file string) (*Identity, error) {
 		}
 	}
 	if len(keys) != 1 {
-		return nil, fmt.Errorf("read sealing key: %s holds %d keys, not one: restore it from a backup, or enroll this host again and set the passphrases anew", file, len(keys))
+		return nil, fmt.Errorf("it holds %d keys, not one", len(keys))
 	}
 	key, err := age.ParseX25519Identity(keys[0])
-	if err != nil {
-		// age's own error can quote the line, which is the secret.
-		return nil, fmt.Errorf("read sealing key: %s is damaged: restore it from a backup, or enroll this host again and set the passphrases anew", file)
+	if err != nil { // age's own error can quote the line, which is the secret
+		return nil, errors.New("it is no private key (AGE-SECRET-KEY-1...), or it is damaged")
 	}
 	return &Identity{key: key}, nil
 }

@@ -11,10 +11,12 @@ import (
 	"filippo.io/age"
 )
 
+// MaxSealed bounds a seal of any kind.
+const MaxSealed = 64 << 10
+
 const (
 	version       = 1
 	maxPassphrase = 4 << 10
-	maxSealed     = 32 << 10
 	padTo         = 256
 )
 
@@ -34,16 +36,20 @@ type Mismatch struct {
 }
 
 func (m *Mismatch) Error() string {
-	return fmt.Sprintf("the passphrase was sealed for the %s %q and is not used for the %s %q: set the repository's passphrase again",
-		m.Field, m.Sealed, m.Field, m.Used)
+	return fmt.Sprintf("it was sealed for the %s %q and is not used for the %s %q", m.Field, m.Sealed, m.Field, m.Used)
 }
 
 // Seal encrypts a passphrase to recipient, for one agent and one location (see
-// job.Location).
-func Seal(recipient, agentID, location string, passphrase []byte) ([]byte, error) {
-	to, err := parseRecipient(recipient)
-	if err != nil {
-		return nil, fmt.Errorf("seal passphrase: %w", err)
+// job.Location). also are further keys that open the same seal, such as the
+// fleet's recovery key.
+func Seal(recipient, agentID, location string, passphrase []byte, also ...string) ([]byte, error) {
+	var to []age.Recipient
+	for _, r := range append([]string{recipient}, also...) {
+		parsed, err := parseRecipient(r)
+		if err != nil {
+			return nil, fmt.Errorf("seal passphrase: %w", err)
+		}
+		to = append(to, parsed)
 	}
 	switch {
 	case agentID == "" || location == "":
@@ -60,37 +66,46 @@ func Seal(recipient, agentID, location string, passphrase []byte) ([]byte, error
 	if err != nil {
 		return nil, fmt.Errorf("seal passphrase: %w", err)
 	}
-	// Without padding the length of the seal is the length of the passphrase.
-	clear = append(clear, bytes.Repeat([]byte{' '}, (padTo-len(clear)%padTo)%padTo)...)
+	sealed, err := encrypt(clear, to...)
+	if err != nil {
+		return nil, fmt.Errorf("seal passphrase: %w", err)
+	}
+	return sealed, nil
+}
 
+// encrypt pads what it is given: else the length of the seal would tell that of
+// the passphrase.
+func encrypt(clear []byte, to ...age.Recipient) ([]byte, error) {
+	clear = append(clear, bytes.Repeat([]byte{' '}, (padTo-len(clear)%padTo)%padTo)...)
 	var sealed bytes.Buffer
-	w, err := age.Encrypt(&sealed, to)
+	w, err := age.Encrypt(&sealed, to...)
 	if err == nil {
 		_, err = w.Write(clear)
 	}
 	if err == nil {
 		err = w.Close()
 	}
-	if err != nil {
-		return nil, fmt.Errorf("seal passphrase: %w", err)
+	return sealed.Bytes(), err
+}
+
+func decrypt(identity *Identity, sealed []byte) ([]byte, error) {
+	if len(sealed) > MaxSealed {
+		return nil, fmt.Errorf("%d bytes, and at most %d are read", len(sealed), MaxSealed)
 	}
-	return sealed.Bytes(), nil
+	r, err := age.Decrypt(bytes.NewReader(sealed), identity.key)
+	if none := (*age.NoIdentityMatchError)(nil); errors.As(err, &none) {
+		return nil, fmt.Errorf("it is sealed to another key than this one (fingerprint %s)", identity.Fingerprint())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(r, MaxSealed))
 }
 
 // Open gives the passphrase of a seal that was made for this agent and this
 // location, and a *Mismatch if it was made for another.
 func Open(identity *Identity, agentID, location string, sealed []byte) ([]byte, error) {
-	if len(sealed) > maxSealed {
-		return nil, fmt.Errorf("open sealed passphrase: %d bytes, and at most %d are read", len(sealed), maxSealed)
-	}
-	r, err := age.Decrypt(bytes.NewReader(sealed), identity.key)
-	if none := (*age.NoIdentityMatchError)(nil); errors.As(err, &none) {
-		return nil, fmt.Errorf("open sealed passphrase: it is sealed to another key than this agent's (fingerprint %s): set the repository's passphrase again", identity.Fingerprint())
-	}
-	if err != nil {
-		return nil, damaged(err)
-	}
-	clear, err := io.ReadAll(io.LimitReader(r, maxSealed))
+	clear, err := decrypt(identity, sealed)
 	if err != nil {
 		return nil, damaged(err)
 	}
@@ -104,9 +119,9 @@ func Open(identity *Identity, agentID, location string, sealed []byte) ([]byte, 
 	case p.Version != version:
 		return nil, fmt.Errorf("open sealed passphrase: it has the form %d, and this agent knows only %d: upgrade the agent", p.Version, version)
 	case p.Agent != agentID:
-		return nil, fmt.Errorf("open sealed passphrase: %w", &Mismatch{Field: "agent", Sealed: p.Agent, Used: agentID})
+		return nil, damaged(&Mismatch{Field: "agent", Sealed: p.Agent, Used: agentID})
 	case p.Location != location:
-		return nil, fmt.Errorf("open sealed passphrase: %w", &Mismatch{Field: "location", Sealed: p.Location, Used: location})
+		return nil, damaged(&Mismatch{Field: "location", Sealed: p.Location, Used: location})
 	case len(p.Passphrase) == 0:
 		return nil, damaged(errors.New("it holds none"))
 	}

@@ -113,7 +113,7 @@ func TestOpenErrors(t *testing.T) {
 		{"changed", id, changed, "set the repository's passphrase"},
 		{"cut", id, sealed[:len(sealed)-20], "set the repository's passphrase"},
 		{"empty", id, nil, "set the repository's passphrase"},
-		{"huge", id, make([]byte, maxSealed+1), "at most"},
+		{"huge", id, make([]byte, MaxSealed+1), "at most"},
 		{"no JSON", id, raw("secret-word"), "unknown form"},
 		{"newer", id, raw(`{"version":2,"agent":"web-1","location":"web-1:/srv/repo","passphrase":"c2VjcmV0LXdvcmQ="}`), "upgrade"},
 		{"no passphrase", id, raw(`{"version":1,"agent":"web-1","location":"web-1:/srv/repo"}`), "none"},

@@ -299,6 +299,9 @@ func FromVerdict(v job.Verdict) *fleetv1.Verdict {
 	if v.ExitCode != nil {
 		p.HasExitCode, p.ExitCode = true, int32(*v.ExitCode)
 	}
+	if v.Recovery != nil {
+		p.Recovery = FromRecovery(*v.Recovery)
+	}
 	return p
 }
 
@@ -335,6 +338,10 @@ func ToVerdict(p *fleetv1.Verdict) (job.Verdict, error) {
 	if p.HasExitCode {
 		code := int(p.ExitCode)
 		v.ExitCode = &code
+	}
+	if p.Recovery != nil {
+		r := ToRecovery(p.Recovery)
+		v.Recovery = &r
 	}
 	return v, nil
 }

@@ -46,7 +46,7 @@ func Passphrase(ctx context.Context, st state.Dir, id state.Identity, conf polic
 	}
 	pass, err = seal.Open(key, id.AgentID, job.Location(repo.Path, id.AgentID), repo.PassphraseSealed)
 	if err != nil {
-		return nil, nil, unavailable("the passphrase cannot be opened on this host: %v; set the repository's passphrase again", err)
+		return nil, nil, unavailable("the passphrase cannot be opened on this host: %v", err)
 	}
 	return pass, nil, nil
 }

@@ -63,8 +63,10 @@ func describeFloor(allow policy.Allow, row func(string)) {
 func recoveryText(allow policy.Allow) string {
 	key, sealed := allow.SealTo()
 	switch {
+	case sealed && allow.RecoveryPassphrases:
+		return "What opens this host's backups when it is gone is sealed to the recovery key " + seal.Fingerprint(key) + ", with the passphrases that live here.\n"
 	case sealed:
-		return "What opens this host's backups when it is gone is sealed to the recovery key " + seal.Fingerprint(key) + ".\n"
+		return "What opens this host's backups when it is gone is sealed to the recovery key " + seal.Fingerprint(key) + ", without the passphrases that live here (--recovery-passphrases).\n"
 	case allow.RecoveryKey == policy.NoRecoveryKey:
 		return "Nothing is sealed to a recovery key: keep this host's keys and passphrases elsewhere yourself.\n"
 	}
@@ -89,12 +91,15 @@ type permissionOf struct {
 	// RetentionFloor is empty without one.
 	RetentionFloor policy.Floor `json:"retention_floor"`
 	RecoveryKey    string       `json:"recovery_key"` // empty: none was accepted; none: none is wanted
+
+	RecoveryPassphrases bool `json:"recovery_passphrases"` // those that live on the host are sealed to it, too
 }
 
 func permissions(a policy.Allow) permissionOf {
 	return permissionOf{
 		Repositories: append([]string{}, a.Repositories...), Sources: append([]string{}, a.Sources...),
 		Destinations: append([]string{}, a.Destinations...),
-		Maintenance:  a.Maintenance, All: a.All, RetentionFloor: a.RetentionFloor, RecoveryKey: a.RecoveryKey,
+		Maintenance:  a.Maintenance, All: a.All, RetentionFloor: a.RetentionFloor,
+		RecoveryKey: a.RecoveryKey, RecoveryPassphrases: a.RecoveryPassphrases,
 	}
 }

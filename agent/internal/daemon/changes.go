@@ -51,8 +51,7 @@ func (d *Daemon) lookAround() {
 		}
 		n.looking = true
 		go func() {
-			change, mark := d.o.Look(repo)
-			d.noticed(repo, n, change, mark)
+			d.noticed(repo, n, d.findOut(repo))
 			// Not before: two looks must not both find a list due.
 			d.mu.Lock()
 			n.looking = false
@@ -70,8 +69,8 @@ func (d *Daemon) lookSoon() {
 }
 
 // noticed orders a list if one is due.
-func (d *Daemon) noticed(repo job.Repository, n *noticed, change witness.Change, mark string) {
-	by, due := d.listDue(repo, n, change, mark)
+func (d *Daemon) noticed(repo job.Repository, n *noticed, r reason) {
+	by, due := d.listDue(repo, n, r)
 	if !due {
 		return
 	}
@@ -83,22 +82,44 @@ func (d *Daemon) noticed(repo job.Repository, n *noticed, change witness.Change,
 	d.log.Info("repository changed, listing it", "repository", repo.Path, "job", dir.Key(), "why", by)
 }
 
-func (d *Daemon) listDue(repo job.Repository, n *noticed, change witness.Change, mark string) (by string, due bool) {
+// reason is why a repository should be listed.
+type reason struct {
+	change   witness.Change
+	unsealed bool   // a job is wanted only because borg opens the repository in it
+	mark     string // the state that is the reason
+}
+
+// findOut looks for a reason. What a list finds out anyway comes first.
+func (d *Daemon) findOut(repo job.Repository) reason {
+	change, mark := d.o.Look(repo)
+	if change != witness.None || d.o.Unsealed == nil {
+		return reason{change: change, mark: mark}
+	}
+	mark, due := d.o.Unsealed(repo)
+	return reason{unsealed: due, mark: mark}
+}
+
+func (d *Daemon) listDue(repo job.Repository, n *noticed, r reason) (by string, due bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.o.Now()
 	switch {
 	case d.ctx != nil && d.ctx.Err() != nil, d.draining:
 		return "", false
-	case change == witness.None:
+	case r.change == witness.None && !r.unsealed:
 		*n = noticed{looking: true}
 		return "", false
-	case mark != n.mark:
-		*n = noticed{looking: true, mark: mark, since: now, pause: listAgain}
+	case r.mark != n.mark:
+		*n = noticed{looking: true, mark: r.mark, since: now, pause: listAgain}
 	}
 	by = "changes by hand"
-	if change == witness.Unknown {
+	switch {
+	case r.unsealed:
+		by = "the agent: not sealed to the recovery key yet"
+	case r.change == witness.Unknown:
 		by = "the agent: not listed yet"
+	}
+	if r.change != witness.Changed {
 		if repo.BorgID == "" || now.Sub(n.since) < strangerGrace {
 			return "", false
 		}

@@ -35,6 +35,9 @@ type Options struct {
 	// Look says whether somebody else has changed a repository, and names its
 	// state. It may hang with a disk. nil: nobody looks.
 	Look func(job.Repository) (c witness.Change, mark string)
+	// Unsealed says whether something of a repository is still to be sealed to
+	// the recovery key, and names it. nil: nobody asks.
+	Unsealed func(job.Repository) (mark string, due bool)
 	// Accepted reads which recovery key the host's owner has accepted. nil: none.
 	Accepted func() string
 }

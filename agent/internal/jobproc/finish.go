@@ -17,6 +17,7 @@ func (p *process) finish(ctx context.Context, v job.Verdict) error {
 	}
 	v.ErrorMessage = p.pass.mask(v.ErrorMessage)
 	p.testify(&v)
+	p.sealForRecovery(&v)
 	p.sayEnd(v)
 	p.c.at(PointJudged)
 	for n := 1; ; n++ {
@@ -31,6 +32,7 @@ func (p *process) finish(ctx context.Context, v job.Verdict) error {
 	}
 	// All below is only tidying: the verdict is there.
 	p.c.at(PointEnded)
+	p.noteSealed()
 	if err := p.journal.Close(); err != nil {
 		p.log.Warn("close journal", "err", err)
 	}

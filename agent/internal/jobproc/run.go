@@ -10,6 +10,7 @@ import (
 	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/agent/internal/policy"
+	"borgfleet/agent/internal/recovery"
 	"borgfleet/agent/internal/state"
 	"borgfleet/agent/internal/witness"
 	"borgfleet/shared/job"
@@ -43,6 +44,8 @@ type process struct {
 	before witness.Facts
 	looked bool // before is known
 	calm   bool // nobody else has changed the repository since this agent's last look
+
+	sealed *recovery.Note // what of the repository went into the verdict for the recovery key; nil: nothing
 }
 
 // Run carries the job as far as it can and returns an exit code. It does not

@@ -21,6 +21,9 @@ type Allow struct {
 	// the one that the fleet had when the host was enrolled, until the owner
 	// accepts another. "none": nothing is sealed to any; empty: as yet.
 	RecoveryKey string `yaml:"recovery_key"`
+	// RecoveryPassphrases: passphrases that live on this host are sealed to it
+	// too. Those that came from the controller always are.
+	RecoveryPassphrases bool `yaml:"recovery_passphrases"`
 }
 
 // AddRepository allows one more repository pattern. It does nothing if the

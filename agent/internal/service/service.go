@@ -16,6 +16,7 @@ import (
 	"borgfleet/agent/internal/link"
 	"borgfleet/agent/internal/local"
 	"borgfleet/agent/internal/policy"
+	"borgfleet/agent/internal/recovery"
 	"borgfleet/agent/internal/state"
 	"borgfleet/agent/internal/witness"
 	"borgfleet/certs"
@@ -83,7 +84,7 @@ func Run(ctx context.Context, o Options) error {
 	watch := witness.Watch{State: dir, Identity: id, ConfigFile: config}
 	d, err := daemon.New(daemon.Options{
 		State: dir, MaxParallel: conf.MaxParallel, Logger: o.Logger, Now: clock.Now,
-		OwnAuthority: job.OwnAuthority, Look: watch.Look, Accepted: accepted(config),
+		OwnAuthority: job.OwnAuthority, Look: watch.Look, Accepted: accepted(config), Unsealed: recovery.Watch{State: dir, ConfigFile: config}.Due,
 		Spawn: func(jd *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd {
 			return jobproc.Command(self, dir, config, jd, lock)
 		},

@@ -11,6 +11,7 @@
 //	borg/             borg's cache, keys and security memory
 //	totals/           what earlier runs read, for honest progress
 //	known/            what repositories looked like after this agent's own work
+//	recovery/         what of them was sealed to the recovery key, and when
 //	agent.sock        the daemon's door for people on this host
 package state
 
@@ -79,6 +80,7 @@ func (d Dir) Jobs() string         { return filepath.Join(d.path, "jobs") }
 func (d Dir) BorgBase() string     { return filepath.Join(d.path, "borg") }
 func (d Dir) Totals() string       { return filepath.Join(d.path, "totals") }
 func (d Dir) Known() string        { return filepath.Join(d.path, "known") }
+func (d Dir) Recovery() string     { return filepath.Join(d.path, "recovery") }
 func (d Dir) Config() string       { return filepath.Join(d.path, "agent.yaml") }
 func (d Dir) Credential() string   { return filepath.Join(d.path, "credential.pem") }
 func (d Dir) AgeKey() string       { return filepath.Join(d.path, "age.key") }

@@ -28,6 +28,7 @@ type fakeFleet struct {
 
 	archives fleet.ArchiveList
 	recovery fleet.RecoveryKeyView
+	copies   []job.Recovery
 	folder   fleet.Folder
 
 	update        fleet.RepositoryUpdate // asked for last, as the rest
@@ -289,6 +290,11 @@ func (f *fakeFleet) Contents(_ context.Context, q fleet.FolderQuery) (fleet.Fold
 func (f *fakeFleet) Restore(_ context.Context, r fleet.RestoreRequest) (job.Job, error) {
 	f.restore = r
 	return job.Job{ID: 123}, f.err
+}
+
+func (f *fakeFleet) Recovery(ctx context.Context, id int64) (fleet.RecoveryView, error) {
+	v, err := f.Repository(ctx, id)
+	return fleet.RecoveryView{RepositoryView: v, Copies: f.copies}, err
 }
 
 func (f *fakeFleet) RecoveryKey(context.Context) (fleet.RecoveryKeyView, error) {

@@ -55,6 +55,7 @@ type Fleet interface {
 	Repository(ctx context.Context, id int64) (fleet.RepositoryView, error)
 	AcknowledgeVanished(ctx context.Context, id int64, refs []string, by string) (fleet.Acknowledged, error)
 	Maintain(context.Context, fleet.MaintenanceRequest) (job.Job, error)
+	Recovery(ctx context.Context, id int64) (fleet.RecoveryView, error)
 	RecoveryKey(context.Context) (fleet.RecoveryKeyView, error)
 	ReplaceRecoveryKey(ctx context.Context, recipient, by string) (fleet.RecoveryKeyView, error)
 }

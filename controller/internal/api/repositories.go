@@ -9,6 +9,7 @@ import (
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/shared/job"
+	"borgfleet/shared/seal"
 )
 
 func (s *server) createRepository(w http.ResponseWriter, r *http.Request) error {
@@ -96,6 +97,12 @@ func repositoryBody(v fleet.RepositoryView) rest.Repository {
 	}
 	if !v.CatalogueAsOf.IsZero() {
 		body.Archives, body.ArchivesUnmatched, body.ArchivesVanished = &v.Archives, &v.Unmatched, &v.Vanished
+	}
+	if c := v.Recovery; c != nil {
+		body.Recovery = &rest.RepositoryRecovery{
+			SealedAt: rest.At(c.SealedAt), Fingerprint: seal.Fingerprint(c.Recipient), Current: v.RecoveryCurrent,
+			Key: c.Key, Passphrase: c.Passphrase,
+		}
 	}
 	return body
 }

@@ -82,6 +82,7 @@ func (s *server) routes() []route {
 		{method: get, path: "/api/repositories/check-jobs/{id}", role: Viewer, handle: s.maintenanceJob(job.Check), literal: true},
 		{method: get, path: "/api/repositories/compact-jobs/{id}", role: Viewer, handle: s.maintenanceJob(job.Compact), literal: true},
 		{method: get, path: "/api/repositories/prune-jobs/{id}", role: Viewer, handle: s.maintenanceJob(job.Prune), literal: true},
+		{method: get, path: "/api/repositories/{id}/recovery", role: Admin, handle: s.recovery},
 		{method: get, path: "/api/archives/list", role: Viewer, handle: s.listArchives, query: []string{"repository", "agent", "refresh", "matching"}},
 		// Names of files tell more about a host than the history of its jobs.
 		{method: get, path: "/api/archives/{name}/contents", role: Operator, handle: s.archiveContents, query: []string{"repository", "agent", "path", "path_base64", "limit", "cursor"}},

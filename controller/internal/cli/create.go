@@ -22,7 +22,7 @@ func (k *controller) repositoriesCreate() *cli.Command {
 		Name: "create", ArgsUsage: "NAME PATH",
 		Usage: "register a repository, and have its host make it",
 		Description: "PATH is as borg takes it: /path on the host, ssh://USER@HOST[:PORT]/path or USER@HOST:path. If a borg repository is there already, it is used as it is.\n\n" +
-			"The passphrase is sealed to the host's key here, before it is sent: the controller cannot read it.\n\n" +
+			"The passphrase is sealed to the host's key and to the fleet's recovery key here, before it is sent: the controller cannot read it.\n\n" +
 			"  borgfleet-controller repositories create web ssh://bk@backup.example.org/./web --agent web1 --encryption repokey-blake2 --passphrase-file - --source /etc --source /srv < passphrase",
 		Flags:  append(definitionFlags(), askFlags()...),
 		Action: func(c *cli.Context) error { return k.register(c, false) },
@@ -47,6 +47,7 @@ func definitionFlags() []cli.Flag {
 		&cli.StringFlag{Name: "agent", Usage: "the host (`AGENT`: name or id) that uses it; may be left out if there is only one"},
 		&cli.StringFlag{Name: "encryption", Usage: "borg's `MODE`: repokey-blake2, repokey, keyfile-blake2, keyfile, authenticated-blake2, authenticated or none"},
 		&cli.StringFlag{Name: "passphrase-file", Usage: "`FILE` with the passphrase; - is standard input"},
+		&cli.StringFlag{Name: "recovery-key", Usage: "refuse to seal the passphrase to any other recovery key than this one (`RECIPIENT`, age1...)"},
 		&cli.StringSliceFlag{Name: "source", Usage: "back up `PATH`"},
 		&cli.StringSliceFlag{Name: "exclude", Usage: "leave out what matches borg's `PATTERN`"},
 		&cli.StringFlag{Name: "compression", Usage: "borg's `ALGORITHM`, such as lz4 or zstd,6 (default: borg's own)"},
@@ -77,7 +78,7 @@ func (k *controller) register(c *cli.Context, imported bool) error {
 	}
 	return k.ask(c, func(ctx context.Context, cl *client.Client) error {
 		if passphrase != nil {
-			if err := k.sealInto(ctx, cl, &req, passphrase); err != nil {
+			if err := k.sealInto(ctx, c, cl, &req, passphrase); err != nil {
 				return err
 			}
 		}
@@ -149,23 +150,37 @@ func (k *controller) passphrase(c *cli.Context) ([]byte, error) {
 	return k.secretLine(file, "passphrase")
 }
 
-// sealInto makes the passphrase one that only the repository's host can read.
-func (k *controller) sealInto(ctx context.Context, cl *client.Client, req *rest.RepositoryRequest, passphrase []byte) error {
+// sealInto makes the passphrase one that the controller cannot read.
+func (k *controller) sealInto(ctx context.Context, c *cli.Context, cl *client.Client, req *rest.RepositoryRequest, passphrase []byte) error {
 	agent, err := agentFor(ctx, cl, req.Agent)
 	if err != nil {
 		return err
 	}
+	req.Agent = agent.ID
+	req.PassphraseSealed, err = k.sealTo(ctx, c, cl, agent, req.Path, passphrase)
+	return err
+}
+
+// sealTo seals a passphrase to an agent, and to the fleet's recovery key. A
+// controller that was taken over could name keys of its own: people can compare,
+// and --recovery-key leaves nothing to it.
+func (k *controller) sealTo(ctx context.Context, c *cli.Context, cl *client.Client, agent rest.Agent, path string, passphrase []byte) ([]byte, error) {
 	if agent.AgeRecipient == nil {
-		return fmt.Errorf("the agent %s has told no sealing key: upgrade it, or enroll it again", agent.Name)
+		return nil, fmt.Errorf("the agent %s has told no sealing key: upgrade it, or enroll it again", agent.Name)
 	}
-	sealed, err := seal.Seal(*agent.AgeRecipient, agent.ID, job.Location(req.Path, agent.ID), passphrase)
+	key, err := cl.RecoveryKey(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	req.Agent, req.PassphraseSealed = agent.ID, sealed
-	// A controller that was taken over could name a key of its own: the host's
-	// owner can compare.
-	return k.err.Printf("The passphrase is sealed to %s, key %s (enroll showed it on that host).\n", term.Clean(agent.Name), seal.Fingerprint(*agent.AgeRecipient))
+	if own := c.String("recovery-key"); own != "" && own != key.Recipient {
+		return nil, fmt.Errorf("--recovery-key is not the recovery key that the controller names, %s (fingerprint %s): nothing was sealed. Ask who has replaced it, before you trust it", key.Recipient, seal.Fingerprint(key.Recipient))
+	}
+	sealed, err := seal.Seal(*agent.AgeRecipient, agent.ID, job.Location(path, agent.ID), passphrase, key.Recipient)
+	if err != nil {
+		return nil, err
+	}
+	return sealed, k.err.Printf("The passphrase is sealed to %s, key %s (enroll showed it on that host), and to the fleet's recovery key, %s.\n",
+		term.Clean(agent.Name), seal.Fingerprint(*agent.AgeRecipient), seal.Fingerprint(key.Recipient))
 }
 
 func agentFor(ctx context.Context, cl *client.Client, ref string) (rest.Agent, error) {

@@ -11,8 +11,6 @@ import (
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/client"
-	"borgfleet/shared/job"
-	"borgfleet/shared/seal"
 	"borgfleet/shared/term"
 	"borgfleet/shared/term/cmdline"
 )
@@ -55,11 +53,11 @@ func (k *controller) repositoriesJobs() *cli.Command {
 func (k *controller) repositoriesDelete() *cli.Command {
 	return &cli.Command{
 		Name: "delete", ArgsUsage: "REPOSITORY", Usage: "delete a registration",
-		Description: "The borg repository is not touched, and the history stays.",
+		Description: "The borg repository is not touched, and the history stays. What is sealed to the recovery key goes with the registration: if the host is gone, run borgfleet-controller repositories recover first.",
 		Flags:       append(append(ofAgent(), cmdline.YesFlag()), askFlags()...),
 		Action: func(c *cli.Context) error {
 			return k.withRepository(c, func(ctx context.Context, cl *client.Client, r rest.Repository, asJSON bool) error {
-				about := fmt.Sprintf("This deletes the registration of %s on %s. The borg repository stays.", term.Clean(r.Path), term.Clean(r.Agent))
+				about := fmt.Sprintf("This deletes the registration of %s on %s, with what is kept of it for the recovery key. The borg repository stays.", term.Clean(r.Path), term.Clean(r.Agent))
 				if err := cmdline.Confirm(c, k.in, k.err, about, r.Name); err != nil {
 					return err
 				}
@@ -152,10 +150,7 @@ func (k *controller) sealChange(ctx context.Context, c *cli.Context, cl *client.
 	if err != nil {
 		return err
 	}
-	if a.AgeRecipient == nil {
-		return fmt.Errorf("the agent %s has told no sealing key: upgrade it, or enroll it again", a.Name)
-	}
-	sealed, err := seal.Seal(*a.AgeRecipient, a.ID, job.Location(r.Path, a.ID), passphrase)
+	sealed, err := k.sealTo(ctx, c, cl, a, r.Path, passphrase)
 	change["passphrase_sealed"] = sealed
 	return err
 }

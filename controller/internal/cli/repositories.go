@@ -20,7 +20,7 @@ func (k *controller) repositories() *cli.Command {
 		Usage:  "list the repositories",
 		Flags:  listFlags(),
 		Action: k.repeated((*controller).listRepositories),
-	}, k.repositoriesShow(), k.repositoriesUpdate(), k.repositoriesDelete(), k.repositoriesJobs(), k.repositoriesAcknowledge()}
+	}, k.repositoriesShow(), k.repositoriesUpdate(), k.repositoriesDelete(), k.repositoriesJobs(), k.repositoriesAcknowledge(), k.repositoriesRecover()}
 	return group("repositories", "what is backed up where", append(commands, k.maintenanceCommands()...)...)
 }
 
@@ -76,6 +76,7 @@ func (k *controller) tellRepository(r rest.Repository) error {
 	if r.Archives != nil {
 		f.Add("Archives", archivesText(r))
 	}
+	f.Add("Recovery", recoveryText(r))
 	f.Add("Problem", cmp.Or(text(r.ErrorMessage), vanishedText(r)))
 	if err := f.Print(k.out); err != nil {
 		return err
@@ -90,6 +91,26 @@ func (k *controller) tellRepository(r rest.Repository) error {
 		return nil
 	}
 	return k.out.Printf("\nTo back up now: borgfleet-controller jobs start %d --follow\n", r.ID)
+}
+
+// recoveryText says what the recovery key opens when the host is gone.
+func recoveryText(r rest.Repository) string {
+	c := r.Recovery
+	switch {
+	case r.Encryption == nil || *r.Encryption == "none" || r.Status != "ready":
+		return ""
+	case c == nil:
+		return "nothing of it is sealed to the recovery key yet"
+	}
+	what := "key and passphrase are"
+	if !c.Passphrase {
+		what = "its key, and not the passphrase, is"
+	}
+	what += " sealed to the recovery key as of " + term.Time(at(c.SealedAt))
+	if !c.Current {
+		what += ", to a former one: " + c.Fingerprint
+	}
+	return what
 }
 
 // archivesText counts, and says what it means that some do not match.

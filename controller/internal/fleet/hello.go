@@ -166,6 +166,7 @@ func (s *Service) ownJob(tx *store.Tx, agent string, key job.Key) (job.Job, bool
 }
 
 func (s *Service) takeRegister(tx *store.Tx, se *session, j job.Job, reg job.Register) (job.Job, error) {
+	reg, sealed := withoutCopy(reg)
 	var ev job.Event = job.Reported{Register: reg}
 	if tellsNothing(j, reg) {
 		ev = job.Unreadable{At: s.now().UTC(), Reason: reg.Reason}
@@ -176,6 +177,11 @@ func (s *Service) takeRegister(tx *store.Tx, se *session, j job.Job, reg job.Reg
 	}
 	if err != nil || !fx.Changed {
 		return j, err
+	}
+	if fx.Ended && sealed != nil {
+		if err := s.keepCopy(tx, next, *sealed); err != nil {
+			return j, err
+		}
 	}
 	// A job that ended, or that gave its host slot back, may let others start.
 	if fx.Ended || next.Register.Phase != j.Register.Phase {

@@ -40,7 +40,7 @@ func (s *Service) register(ctx context.Context, r RepositoryRequest, first job.K
 		return RepositoryView{}, err
 	}
 	def := r.Definition
-	if def.PassphraseSealed, err = sealFor(agent, r); err != nil {
+	if def.PassphraseSealed, err = s.sealFor(agent, r); err != nil {
 		return RepositoryView{}, err
 	}
 	if err := checkSize(def); err != nil {
@@ -99,11 +99,16 @@ func (s *Service) agentFor(ref string) (store.Agent, error) {
 	}
 }
 
-func sealFor(agent store.Agent, r RepositoryRequest) ([]byte, error) {
+// sealFor seals a passphrase to the agent, and to the fleet's recovery key.
+func (s *Service) sealFor(agent store.Agent, r RepositoryRequest) ([]byte, error) {
 	if r.Passphrase == "" {
 		return r.PassphraseSealed, nil
 	}
-	sealed, err := seal.Seal(agent.AgeRecipient, agent.ID, job.Location(r.Definition.Path, agent.ID), []byte(r.Passphrase))
+	var also []string
+	if key := s.recoveryRecipient(); key != "" {
+		also = append(also, key)
+	}
+	sealed, err := seal.Seal(agent.AgeRecipient, agent.ID, job.Location(r.Definition.Path, agent.ID), []byte(r.Passphrase), also...)
 	if err != nil {
 		return nil, fmt.Errorf("seal passphrase for agent %s: %w", agent.ID, err)
 	}

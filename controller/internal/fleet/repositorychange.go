@@ -54,7 +54,7 @@ func (s *Service) seal(tx *store.Tx, repo *store.Repository, u RepositoryUpdate)
 		return nil
 	}
 	agent, _ := tx.Agent(repo.Agent)
-	sealed, err := sealFor(agent, RepositoryRequest{Definition: repo.Repository, Passphrase: u.Passphrase, PassphraseSealed: u.PassphraseSealed})
+	sealed, err := s.sealFor(agent, RepositoryRequest{Definition: repo.Repository, Passphrase: u.Passphrase, PassphraseSealed: u.PassphraseSealed})
 	repo.PassphraseSealed = sealed
 	return err
 }

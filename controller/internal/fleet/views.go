@@ -85,6 +85,9 @@ type RepositoryView struct {
 	CreatedAt      time.Time
 	InitJob        int64 // the job that made, adopted or imported it
 
+	Recovery        *job.Recovery // the newest copy for a recovery key, without what is sealed; nil: there is none
+	RecoveryCurrent bool          // it is for the key that is the fleet's now
+
 	CatalogueAsOf time.Time // when this was true; zero: nothing is known of the archives
 	Archives      int64
 	Unmatched     int64 // of these, that MatchArchives does not match

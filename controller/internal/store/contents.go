@@ -124,6 +124,8 @@ func messageOf(prefix byte) proto.Message {
 		return new(storev1.HeldRepository)
 	case auditPrefix:
 		return new(storev1.AuditEntry)
+	case copiesPrefix:
+		return new(storev1.RecoveryCopies)
 	case recoveryKeyPrefix:
 		return new(storev1.RecoveryKey)
 	}

@@ -22,6 +22,9 @@ func (tx *Tx) DeleteRepository(id int64) error {
 	if err := removeRecord(tx, idKey(repositoryPrefix, id), repositoriesOf, id); err != nil {
 		return err
 	}
+	if err := tx.deleteCopies(id); err != nil {
+		return err
+	}
 	f := former(r)
 	return putRecord(tx, idKey(formerRepositoryPrefix, id), formerRepositoryToProto(f), formerRepositoriesOf, id, f)
 }

@@ -30,6 +30,7 @@ const (
 	formerRepositoryPrefix = 'q' // + id
 	auditPrefix            = 'w' // + time + id: an entry of the audit log
 	recoveryKeyPrefix      = 'y' // + number
+	copiesPrefix           = 's' // + repository id: what is kept of it for the recovery keys
 )
 
 const (

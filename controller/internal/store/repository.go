@@ -29,22 +29,34 @@ type Repository struct {
 	CreatedAt      time.Time
 	InitJob        int64 // that made, adopted or imported it
 	Imported       bool  // it had to be there already
+	// Recovery is the newest copy for a recovery key, without what is sealed; nil:
+	// there is none.
+	Recovery *job.Recovery
 }
 
 func repositoryToProto(r Repository) *storev1.Repository {
-	return &storev1.Repository{
+	p := &storev1.Repository{
 		Definition: wire.FromRepository(r.Repository), Agent: r.Agent, Status: string(r.Status),
 		ErrorCode: text(r.ErrorCode), ErrorMessage: text(r.ErrorMessage),
 		AlreadyExisted: r.AlreadyExisted, CreatedAt: stamp(r.CreatedAt), InitJob: r.InitJob, Imported: r.Imported,
 	}
+	if r.Recovery != nil {
+		p.Recovery = wire.FromRecovery(*r.Recovery)
+	}
+	return p
 }
 
 func repositoryFromProto(p *storev1.Repository) Repository {
-	return Repository{
+	r := Repository{
 		Repository: wire.ToRepository(p.Definition), Agent: p.Agent, Status: RepositoryStatus(p.Status),
 		ErrorCode: p.ErrorCode, ErrorMessage: p.ErrorMessage,
 		AlreadyExisted: p.AlreadyExisted, CreatedAt: instant(p.CreatedAt), InitJob: p.InitJob, Imported: p.Imported,
 	}
+	if p.Recovery != nil {
+		c := wire.ToRecovery(p.Recovery)
+		r.Recovery = &c
+	}
+	return r
 }
 
 // Repository gives the repository with this id.

@@ -58,6 +58,40 @@ type Repository struct {
 	ArchivesUnmatched  *int64   `json:"archives_unmatched"`
 	ArchivesVanished   *int64   `json:"archives_vanished"`
 	CatalogueAsOf      *Time    `json:"catalogue_as_of"`
+
+	Recovery *RepositoryRecovery `json:"recovery"`
+}
+
+// RepositoryRecovery tells of the newest copy of what opens a repository when
+// its host is gone.
+type RepositoryRecovery struct {
+	SealedAt    *Time  `json:"sealed_at"`
+	Fingerprint string `json:"fingerprint"` // of the recovery key that it is sealed to
+	Current     bool   `json:"current"`     // that is the fleet's
+	Key         bool   `json:"key"`         // borg's key is in it
+	Passphrase  bool   `json:"passphrase"`  // the passphrase is in it
+}
+
+// Recovery is what the recovery key opens of a repository.
+type Recovery struct {
+	RepositoryID     int64          `json:"repository_id"`
+	Name             string         `json:"name"`
+	Path             string         `json:"path"`
+	AgentID          string         `json:"agent_id"`
+	Agent            string         `json:"agent"`
+	Encryption       *string        `json:"encryption"`
+	BorgID           *string        `json:"borg_id"`
+	PassphraseSealed []byte         `json:"passphrase_sealed"`
+	Copies           []RecoveryCopy `json:"copies"` // the order in which they came
+}
+
+// RecoveryCopy is one copy. The fleet cannot read it.
+type RecoveryCopy struct {
+	Recipient  string `json:"recipient"`
+	SealedAt   *Time  `json:"sealed_at"`
+	Key        bool   `json:"key"`
+	Passphrase bool   `json:"passphrase"`
+	Sealed     []byte `json:"sealed"`
 }
 
 // RepositoryList is every registered repository.
