@@ -94,6 +94,7 @@ func repositoryBody(v fleet.RepositoryView) rest.Repository {
 		AccountDirectories: v.AccountDirs,
 		Imported:           v.Imported,
 		CatalogueAsOf:      rest.At(v.CatalogueAsOf),
+		PassphraseJobID:    orNull(v.PassphraseJob),
 	}
 	if !v.CatalogueAsOf.IsZero() {
 		body.Archives, body.ArchivesUnmatched, body.ArchivesVanished = &v.Archives, &v.Unmatched, &v.Vanished

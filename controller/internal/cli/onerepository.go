@@ -84,7 +84,7 @@ func (k *controller) repositoriesUpdate() *cli.Command {
 	}
 	return &cli.Command{
 		Name: "update", ArgsUsage: "REPOSITORY", Usage: "change a registration, for later jobs",
-		Description: "What is not named stays. Lists (--source, --exclude, --exclude-if-present) are replaced whole. Path, host and encryption cannot be changed: register the repository anew.",
+		Description: "What is not named stays. Lists (--source, --exclude, --exclude-if-present) are replaced whole. A new passphrase (--passphrase-file) is what the host is to open the repository with from now on: it does so once before the old one is given up. It changes nothing in the repository; borg itself does that, on the host: borgfleet-agent borg REPOSITORY -- key change-passphrase. Path, host and encryption cannot be changed: register the repository anew.",
 		Flags:       append(append(flags, ofAgent()...), askFlags()...),
 		Action: func(c *cli.Context) error {
 			return k.withRepository(c, func(ctx context.Context, cl *client.Client, r rest.Repository, asJSON bool) error {

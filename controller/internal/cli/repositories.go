@@ -76,6 +76,9 @@ func (k *controller) tellRepository(r rest.Repository) error {
 	if r.Archives != nil {
 		f.Add("Archives", archivesText(r))
 	}
+	if id := r.PassphraseJobID; id != nil {
+		f.Add("Passphrase", fmt.Sprintf("job %d tries a new one; until it has opened the repository the old one counts", *id))
+	}
 	f.Add("Recovery", recoveryText(r))
 	f.Add("Problem", cmp.Or(text(r.ErrorMessage), vanishedText(r)))
 	if err := f.Print(k.out); err != nil {

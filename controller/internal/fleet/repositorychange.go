@@ -12,21 +12,23 @@ import (
 )
 
 // UpdateRepository changes a registration, for later jobs: those that are made
-// carry the definition they were made with.
+// carry the definition they were made with. A new passphrase is tried first.
 func (s *Service) UpdateRepository(ctx context.Context, u RepositoryUpdate) (RepositoryView, error) {
 	changed := func(repo store.Repository) store.Repository {
 		repo.Repository = u.Change(repo.Repository)
 		return repo
 	}
 	pattern := func(repo store.Repository) catalogue.Glob { return s.pattern(changed(repo)) }
+	if u.Passphrase != "" || u.PassphraseSealed != nil {
+		if err := s.tryPassphrase(ctx, u); err != nil {
+			return RepositoryView{}, err
+		}
+	}
 	err := s.counting(ctx, u.ID, pattern, func(tx *store.Tx, repo store.Repository, now count) error {
 		if repo.Status != store.RepositoryReady {
 			return notReady(repo)
 		}
 		next := changed(repo)
-		if err := s.seal(tx, &next, u); err != nil {
-			return err
-		}
 		tx.About(repositoryName(repo.ID), aboutChange(repo.Repository, next.Repository))
 		if err := checkSize(next.Repository); err != nil {
 			return err
@@ -46,17 +48,6 @@ func (s *Service) UpdateRepository(ctx context.Context, u RepositoryUpdate) (Rep
 		return RepositoryView{}, err
 	}
 	return s.Repository(ctx, u.ID)
-}
-
-// seal puts a new passphrase in, as at the creation.
-func (s *Service) seal(tx *store.Tx, repo *store.Repository, u RepositoryUpdate) error {
-	if u.Passphrase == "" && u.PassphraseSealed == nil {
-		return nil
-	}
-	agent, _ := tx.Agent(repo.Agent)
-	sealed, err := s.sealFor(agent, RepositoryRequest{Definition: repo.Repository, Passphrase: u.Passphrase, PassphraseSealed: u.PassphraseSealed})
-	repo.PassphraseSealed = sealed
-	return err
 }
 
 func refuseName(tx *store.Tx, repo store.Repository) error {

@@ -33,6 +33,7 @@ func (s *Service) repositoryView(r store.Repository) RepositoryView {
 		Status: string(r.Status), ErrorCode: r.ErrorCode, ErrorMessage: r.ErrorMessage,
 		AlreadyExisted: r.AlreadyExisted, Imported: r.Imported, CreatedAt: r.CreatedAt, InitJob: r.InitJob,
 		Recovery: r.Recovery, RecoveryCurrent: r.Recovery != nil && r.Recovery.Recipient == s.recoveryRecipient(),
+		PassphraseJob: r.PassphraseJob,
 	}
 	if head, ok := s.store.Catalogue(r.ID); ok && !head.AsOf.IsZero() {
 		v.CatalogueAsOf, v.Archives, v.Unmatched, v.Vanished = head.AsOf, head.Archives, head.Unmatched, head.Vanished

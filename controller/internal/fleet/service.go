@@ -193,6 +193,9 @@ func (s *Service) conclude(tx *store.Tx, j job.Job) error {
 			return err
 		}
 	}
+	if err := s.settlePassphrase(tx, j); err != nil {
+		return err
+	}
 	if err := s.settleRepository(tx, j); err != nil {
 		return err
 	}

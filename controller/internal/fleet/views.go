@@ -87,6 +87,7 @@ type RepositoryView struct {
 
 	Recovery        *job.Recovery // the newest copy for a recovery key, without what is sealed; nil: there is none
 	RecoveryCurrent bool          // it is for the key that is the fleet's now
+	PassphraseJob   int64         // tries a new passphrase; 0: none does
 
 	CatalogueAsOf time.Time // when this was true; zero: nothing is known of the archives
 	Archives      int64

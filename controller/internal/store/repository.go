@@ -32,6 +32,8 @@ type Repository struct {
 	// Recovery is the newest copy for a recovery key, without what is sealed; nil:
 	// there is none.
 	Recovery *job.Recovery
+
+	PassphraseJob int64 // tries a new passphrase; 0: none does
 }
 
 func repositoryToProto(r Repository) *storev1.Repository {
@@ -39,6 +41,7 @@ func repositoryToProto(r Repository) *storev1.Repository {
 		Definition: wire.FromRepository(r.Repository), Agent: r.Agent, Status: string(r.Status),
 		ErrorCode: text(r.ErrorCode), ErrorMessage: text(r.ErrorMessage),
 		AlreadyExisted: r.AlreadyExisted, CreatedAt: stamp(r.CreatedAt), InitJob: r.InitJob, Imported: r.Imported,
+		PassphraseJob: r.PassphraseJob,
 	}
 	if r.Recovery != nil {
 		p.Recovery = wire.FromRecovery(*r.Recovery)
@@ -51,6 +54,7 @@ func repositoryFromProto(p *storev1.Repository) Repository {
 		Repository: wire.ToRepository(p.Definition), Agent: p.Agent, Status: RepositoryStatus(p.Status),
 		ErrorCode: p.ErrorCode, ErrorMessage: p.ErrorMessage,
 		AlreadyExisted: p.AlreadyExisted, CreatedAt: instant(p.CreatedAt), InitJob: p.InitJob, Imported: p.Imported,
+		PassphraseJob: p.PassphraseJob,
 	}
 	if p.Recovery != nil {
 		c := wire.ToRecovery(p.Recovery)

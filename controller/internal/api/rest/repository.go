@@ -59,7 +59,8 @@ type Repository struct {
 	ArchivesVanished   *int64   `json:"archives_vanished"`
 	CatalogueAsOf      *Time    `json:"catalogue_as_of"`
 
-	Recovery *RepositoryRecovery `json:"recovery"`
+	Recovery        *RepositoryRecovery `json:"recovery"`
+	PassphraseJobID *int64              `json:"passphrase_job_id"` // tries a new passphrase
 }
 
 // RepositoryRecovery tells of the newest copy of what opens a repository when
