@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"borgfleet/scripts/testenv"
 	"borgfleet/shared/seal"
+	"borgfleet/shared/term/ptytest"
 )
 
 // fleetKey is the public half of the fleet's recovery key.
@@ -44,6 +46,46 @@ func TestRecoveryKeyOfTheFirstStart(t *testing.T) {
 	if _, err := os.Stat(file); !os.IsNotExist(err) {
 		t.Errorf("the private half has come back: %v", err)
 	}
+}
+
+// TestRecoveryKeyIsShownOnATerminal: to the person who looks at it, and it is in
+// no file then.
+func TestRecoveryKeyIsShownOnATerminal(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start := func() (shown string, end func()) {
+		t.Helper()
+		pty := ptytest.New(t, 120, 40)
+		cmd := exec.Command(filepath.Join(programs, "borgfleet-controller"), "serve", "--data-dir", dir,
+			"--api-listen", "127.0.0.1:0", "--agent-listen", "127.0.0.1:0", "--agent-url", "https://localhost:1")
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LANG=C.UTF-8"}
+		cmd.Stdout = pty.Tty
+		fatal(t, cmd.Start())
+		return pty.WaitFor("Next:"), func() {
+			fatal(t, cmd.Process.Signal(os.Interrupt))
+			fatal(t, cmd.Wait())
+		}
+	}
+	shown, end := start()
+	at := strings.Index(shown, "AGE-SECRET-KEY-1")
+	if at < 0 || !strings.Contains(shown, "It is shown once") {
+		t.Fatalf("the screen shows\n%s", shown)
+	}
+	id, err := seal.ParseIdentity([]byte(strings.Fields(shown[at:])[0]))
+	fatal(t, err)
+	if !strings.Contains(shown, id.Recipient()) {
+		t.Errorf("it shows another public half\n%s", shown)
+	}
+	end()
+	s := secrets{"the recovery key": []byte(strings.Fields(shown[at:])[0])}
+	if n := s.below(t, dir); n == 0 {
+		t.Error("nothing was looked at")
+	}
+	again, end := start()
+	if strings.Contains(again, "AGE-SECRET-KEY") {
+		t.Errorf("a second start shows\n%s", again)
+	}
+	end()
 }
 
 // TestRecoveryKeyIsPinned: a controller that names another recovery key is not
