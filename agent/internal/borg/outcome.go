@@ -17,6 +17,9 @@ type Outcome struct {
 	Stdout    []byte
 	Tracker   *Tracker // nil: borg's messages are lost
 	Version   Version
+	// Partial: lines of borg's are missing, so what it did not say it may have
+	// said.
+	Partial bool
 	// KnownHosts is the host's configured file, for the advice about an
 	// unknown server; empty: ssh's own.
 	KnownHosts string
@@ -84,10 +87,13 @@ func LateEnd(o Outcome) (code, message string) {
 }
 
 // MayHaveSaved tells a backup whose borg ended badly at a moment at which it may
-// have saved the archive, and not said so yet: whether it is there has to be
-// looked up.
+// have saved the archive, and not said so yet, or not been heard: whether it is
+// there has to be looked up.
 func MayHaveSaved(o Outcome) bool {
-	if o.Kind != job.Backup || !o.ExitKnown || !o.Tracker.Walked() || o.Exit.Good() && o.Exit.Code == 0 {
+	if o.Kind != job.Backup || !o.ExitKnown || o.Exit.Good() && o.Exit.Code == 0 {
+		return false
+	}
+	if !o.Tracker.Walked() && !o.Partial {
 		return false
 	}
 	return !takeSummary(&job.Verdict{}, o)

@@ -298,3 +298,25 @@ func TestTracker(t *testing.T) {
 		t.Errorf("raw %q, failure %v", tr.LastRaw(), tr.Failure())
 	}
 }
+
+// TestMayHaveSaved: what was not heard may have been said.
+func TestMayHaveSaved(t *testing.T) {
+	walked := &Tracker{}
+	walked.Observe(ParseLine([]byte(`{"time": 1.5, "type": "archive_progress", "finished": true}`)))
+	killed := Exit{Code: 143}
+	tests := map[string]struct {
+		o    Outcome
+		want bool
+	}{
+		"early":            {Outcome{Kind: job.Backup, ExitKnown: true, Exit: killed, Tracker: &Tracker{}}, false},
+		"walked":           {Outcome{Kind: job.Backup, ExitKnown: true, Exit: killed, Tracker: walked}, true},
+		"lines are lost":   {Outcome{Kind: job.Backup, ExitKnown: true, Exit: killed, Tracker: &Tracker{}, Partial: true}, true},
+		"ended well":       {Outcome{Kind: job.Backup, ExitKnown: true, Tracker: walked, Partial: true}, false},
+		"makes no archive": {Outcome{Kind: job.List, ExitKnown: true, Exit: killed, Tracker: walked, Partial: true}, false},
+	}
+	for name, tt := range tests {
+		if got := MayHaveSaved(tt.o); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

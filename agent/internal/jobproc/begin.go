@@ -3,6 +3,8 @@ package jobproc
 import (
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"borgfleet/agent/internal/borg"
 	"borgfleet/shared/clock"
 	"borgfleet/shared/job"
@@ -114,7 +116,7 @@ func (p *process) settle(r *run) (v job.Verdict, then sequel, err error) {
 	if unhealed != nil && v.Status == job.Failed {
 		v.ErrorMessage = unhealed.Error()
 	}
-	if o := r.outcome(); !v.Status.Good() && borg.MayHaveSaved(o) {
+	if o := r.outcome(); !v.Status.Good() && (borg.MayHaveSaved(o) || p.leftLock(r)) {
 		if v, err = p.verify(r.started, o, r.terminated); err != nil {
 			return v, over, err
 		}
@@ -125,6 +127,14 @@ func (p *process) settle(r *run) (v job.Verdict, then sequel, err error) {
 		v.Status, v.ErrorCode, v.ErrorMessage = job.Failed, job.CodeHostShutdown, p.shutdownText(r, v)
 	}
 	return v, over, nil
+}
+
+// leftLock: borg was killed, by a host without memory or by our own patience, and
+// its lock is still in the repository. Every other host waits for that; only a
+// borg of this one takes it away, as the look-up does. A host that goes down does
+// so with its first job after the boot.
+func (p *process) leftLock(r *run) bool {
+	return p.spec.Kind == job.Backup && r.exitKnown && r.exit.Signal == unix.SIGKILL && !p.shutdown()
 }
 
 func (p *process) giveBack(r *run) error {

@@ -31,6 +31,7 @@ type run struct {
 	known     int64      // up to here the lines are journalled already
 	hole      bool       // what is at off may be punched out
 	cut       bool       // what borg said first is gone
+	missed    bool       // lines had no room on the disk
 	read      int64
 	split     borg.LineSplitter
 	chunk     []byte
@@ -310,6 +311,7 @@ func (r *run) showPhase() {
 // stand before them.
 func (r *run) lose(off int64) {
 	if lost := r.errs.LostBefore(off); lost > 0 {
+		r.missed = true
 		r.journal()
 		r.p.journal.Lose(lost, "borg wrote more at once than there was room for on the agent's disk")
 	}
@@ -344,22 +346,25 @@ func (r *run) outcome() borg.Outcome {
 	version, _ := borg.ParseVersion(r.started.BorgVersion)
 	return borg.Outcome{
 		Kind: r.p.spec.Kind, Exit: r.exit, ExitKnown: r.exitKnown, Cancelled: r.p.cancelled(),
-		Stdout: stdout, Tracker: &r.tracker, Version: version, KnownHosts: r.p.host.SSH.KnownHosts,
+		Stdout: stdout, Tracker: &r.tracker, Partial: r.partial(), Version: version, KnownHosts: r.p.host.SSH.KnownHosts,
 	}
 }
+
+// partial: this process has not seen all that borg said.
+func (r *run) partial() bool { return r.cut || r.missed }
 
 // lockedOut says that borg did nothing but wait for the repository's lock.
 func (r *run) lockedOut() bool {
 	_, worked := r.tracker.Counters()
 	f := r.tracker.Failure()
-	return r.exitKnown && !r.exit.Good() && !worked && f != nil && f.MsgID == "LockTimeout"
+	return !r.partial() && r.exitKnown && !r.exit.Good() && !worked && f != nil && f.MsgID == "LockTimeout"
 }
 
 // cacheDamaged says what borg did not like about its own cache. It reads that
 // before it writes anything, and before its first word about progress.
 func (r *run) cacheDamaged() *borg.CacheDamage {
 	_, worked := r.tracker.Counters()
-	if !r.exitKnown || r.exit.Good() || worked || r.tracker.Walked() {
+	if !r.exitKnown || r.exit.Good() || worked || r.tracker.Walked() || r.partial() {
 		return nil
 	}
 	return r.tracker.CacheDamage()

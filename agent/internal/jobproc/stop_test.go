@@ -1,6 +1,7 @@
 package jobproc
 
 import (
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -161,6 +162,9 @@ func TestBorgIsEndedByOthers(t *testing.T) {
 		expect(t, h, v, job.Failed, borg.CodeBorgKilled, says)
 		if v.ProcessTerminated {
 			t.Error("says that a cancel ended it")
+		}
+		if locks, err := filepath.Glob(filepath.Join(repo.Path, "lock.*")); err != nil || len(locks) > 0 {
+			t.Errorf("other hosts wait for %v", locks)
 		}
 		h.checkArchives(repo, v)
 	}

@@ -43,7 +43,7 @@ func (p *process) looksAtArchives() bool {
 func (r *run) calmly() bool {
 	_, worked := r.tracker.Counters()
 	worked = worked || r.exitKnown && r.exit.Good() // else it never had the lock
-	return worked && r.started.Undisturbed && !r.tracker.CacheSynced() && !r.cut
+	return worked && r.started.Undisturbed && !r.tracker.CacheSynced() && !r.partial()
 }
 
 // testify says in the verdict whether others have changed the repository, and
