@@ -8,6 +8,7 @@ import (
 
 	"borgfleet/controller/internal/audit"
 	"borgfleet/controller/internal/fault"
+	"borgfleet/controller/internal/fleet"
 )
 
 type principalKey struct{}
@@ -39,7 +40,14 @@ func (s *server) authorized(rt route) handler {
 				return fault.New(fault.Forbidden, "forbidden",
 					"this needs the role %s, and %s has the role %q", rt.role, who.User, who.Role)
 			}
-			r = r.WithContext(context.WithValue(r.Context(), principalKey{}, who))
+			ctx := context.WithValue(r.Context(), principalKey{}, who)
+			if who.Scope != nil {
+				if !rt.scoped {
+					return fault.New(fault.Forbidden, "token_scope", "this API token is for a part of the fleet, and this is about all of it: use one without --repository and --agent, or log in")
+				}
+				ctx = fleet.WithScope(ctx, who.Scope)
+			}
+			r = r.WithContext(ctx)
 		}
 		if err := checkParameters(r, rt.query); err != nil {
 			return err

@@ -17,6 +17,10 @@ type route struct {
 	query  []string // the parameters that are known; any other is refused
 	handle handler
 
+	// scoped lets API tokens in that reach a part of the fleet only: what the route
+	// asks of the fleet must know fleet.WithScope.
+	scoped bool
+
 	// queryToken takes the token from the query as well, for links.
 	queryToken bool
 
@@ -36,16 +40,16 @@ const (
 // routes is the whole API.
 func (s *server) routes() []route {
 	return []route{
-		{method: post, path: "/api/backup/start", role: Operator, handle: s.startBackup},
-		{method: get, path: "/api/backup/jobs", role: Viewer, handle: s.listJobs, query: jobParameters()},
-		{method: get, path: "/api/backup/status/{job_id}", role: Viewer, handle: s.jobStatus},
-		{method: post, path: "/api/backup/cancel/{job_id}", role: Operator, handle: s.cancelJob},
-		{method: get, path: "/api/backup/logs/{job_id}/stream", role: Viewer, handle: s.streamLog, query: []string{"offset", "limit"}},
-		{method: get, path: "/api/backup/logs/{job_id}/download", role: Viewer, handle: s.downloadLog, query: []string{"token"}, queryToken: true},
-		{method: post, path: "/api/backup/logs/{job_id}/download-token", role: Viewer, handle: s.downloadToken},
+		{method: post, path: "/api/backup/start", role: Operator, scoped: true, handle: s.startBackup},
+		{method: get, path: "/api/backup/jobs", role: Viewer, scoped: true, handle: s.listJobs, query: jobParameters()},
+		{method: get, path: "/api/backup/status/{job_id}", role: Viewer, scoped: true, handle: s.jobStatus},
+		{method: post, path: "/api/backup/cancel/{job_id}", role: Operator, scoped: true, handle: s.cancelJob},
+		{method: get, path: "/api/backup/logs/{job_id}/stream", role: Viewer, scoped: true, handle: s.streamLog, query: []string{"offset", "limit"}},
+		{method: get, path: "/api/backup/logs/{job_id}/download", role: Viewer, scoped: true, handle: s.downloadLog, query: []string{"token"}, queryToken: true},
+		{method: post, path: "/api/backup/logs/{job_id}/download-token", role: Viewer, scoped: true, handle: s.downloadToken},
 
 		{method: post, path: "/api/auth/login", role: Public, handle: s.login},
-		{method: get, path: "/api/auth/me", role: Viewer, handle: s.me},
+		{method: get, path: "/api/auth/me", role: Viewer, scoped: true, handle: s.me},
 		{method: post, path: "/api/auth/logout", role: Viewer, handle: s.logout},
 		{method: post, path: "/api/auth/password", role: Viewer, handle: s.changePassword},
 
@@ -67,12 +71,12 @@ func (s *server) routes() []route {
 		{method: post, path: "/api/agents/{id}/revoke", role: Admin, handle: s.revokeAgent},
 
 		{method: post, path: "/api/repositories", role: Admin, handle: s.createRepository},
-		{method: get, path: "/api/repositories", role: Viewer, handle: s.listRepositories},
+		{method: get, path: "/api/repositories", role: Viewer, scoped: true, handle: s.listRepositories},
 		{method: post, path: "/api/repositories/import", role: Admin, handle: s.importRepository},
-		{method: get, path: "/api/repositories/{id}", role: Viewer, handle: s.oneRepository},
+		{method: get, path: "/api/repositories/{id}", role: Viewer, scoped: true, handle: s.oneRepository},
 		{method: put, path: "/api/repositories/{id}", role: Admin, handle: s.changeRepository},
 		{method: del, path: "/api/repositories/{id}", role: Admin, handle: s.deleteRepository},
-		{method: get, path: "/api/repositories/{id}/running-jobs", role: Viewer, handle: s.runningJobs},
+		{method: get, path: "/api/repositories/{id}/running-jobs", role: Viewer, scoped: true, handle: s.runningJobs},
 		{method: post, path: "/api/repositories/{id}/check", role: Operator, handle: s.maintain(job.Check, readCheck)},
 		{method: post, path: "/api/repositories/{id}/compact", role: Operator, handle: s.maintain(job.Compact, nil)},
 		{method: post, path: "/api/repositories/{id}/prune", role: Operator, handle: s.maintain(job.Prune, readPrune)},
@@ -83,10 +87,10 @@ func (s *server) routes() []route {
 		{method: get, path: "/api/repositories/compact-jobs/{id}", role: Viewer, handle: s.maintenanceJob(job.Compact), literal: true},
 		{method: get, path: "/api/repositories/prune-jobs/{id}", role: Viewer, handle: s.maintenanceJob(job.Prune), literal: true},
 		{method: get, path: "/api/repositories/{id}/recovery", role: Admin, handle: s.recovery},
-		{method: get, path: "/api/archives/list", role: Viewer, handle: s.listArchives, query: []string{"repository", "agent", "refresh", "matching"}},
+		{method: get, path: "/api/archives/list", role: Viewer, scoped: true, handle: s.listArchives, query: []string{"repository", "agent", "refresh", "matching"}},
 		// Names of files tell more about a host than the history of its jobs.
-		{method: get, path: "/api/archives/{name}/contents", role: Operator, handle: s.archiveContents, query: []string{"repository", "agent", "path", "path_base64", "limit", "cursor"}},
-		{method: post, path: "/api/restore/start", role: Operator, handle: s.startRestore},
+		{method: get, path: "/api/archives/{name}/contents", role: Operator, scoped: true, handle: s.archiveContents, query: []string{"repository", "agent", "path", "path_base64", "limit", "cursor"}},
+		{method: post, path: "/api/restore/start", role: Operator, scoped: true, handle: s.startRestore},
 
 		{method: get, path: "/api/audit", role: Admin, handle: s.listAudit, query: auditParameters()},
 		{method: get, path: "/api/fleet/recovery-key", role: Viewer, handle: s.recoveryKey},

@@ -53,6 +53,15 @@ func needsLogin(operation string, role api.Role) bool {
 	return false
 }
 
+// scoped are the operations for API tokens that reach a part of the fleet: those
+// that can tell it from the rest. All others are refused to them.
+func scoped() []string {
+	return []string{
+		"startBackup", "listJobs", "jobStatus", "cancelJob", "streamLog", "downloadLog", "downloadToken", "me",
+		"listRepositories", "oneRepository", "runningJobs", "listArchives", "archiveContents", "startRestore",
+	}
+}
+
 // TestEveryOperationHasARule: contract, routes and rules are about the same
 // operations.
 func TestEveryOperationHasARule(t *testing.T) {
@@ -90,6 +99,7 @@ type caller struct {
 	name     string
 	role     api.Role // "": it is good for nothing
 	apiToken bool
+	scoped   bool
 	token    func() string
 }
 
@@ -114,6 +124,8 @@ func TestEveryOperationWithEveryCaller(t *testing.T) {
 	demoted := p.apiToken("demoted", api.Admin, 0)
 	p.put(t, store.User{Name: "demoted", Role: "viewer"})
 	callers = append(callers, caller{name: "admin's API token of a viewer", role: api.Viewer, apiToken: true, token: fixed(demoted)})
+	part := p.apiToken("a-admin", api.Admin, 0, 7)
+	callers = append(callers, caller{name: "API token of an admin for a part of the fleet", role: api.Admin, apiToken: true, scoped: true, token: fixed(part)})
 	for name, token := range p.goodForNothing() {
 		callers = append(callers, caller{name: name, token: fixed(token)})
 	}
@@ -150,7 +162,7 @@ func (p *people) holdsTo(rt api.RouteInfo, form []string, c caller) {
 	switch {
 	case c.role == "":
 		want = http.StatusUnauthorized
-	case slices.Index(rank, c.role) < slices.Index(rank, rules()[rt.Name]), c.apiToken && needsLogin(rt.Name, c.role):
+	case slices.Index(rank, c.role) < slices.Index(rank, rules()[rt.Name]), c.apiToken && needsLogin(rt.Name, c.role), c.scoped && !slices.Contains(scoped(), rt.Name):
 		want = http.StatusForbidden
 	}
 	if refused := got == http.StatusUnauthorized || got == http.StatusForbidden; refused != (want != 0) || refused && got != want {
@@ -194,10 +206,15 @@ func (p *people) issue(u auth.User) string {
 	return token
 }
 
-func (p *people) apiToken(user string, role api.Role, life time.Duration) string {
+func (p *people) apiToken(user string, role api.Role, life time.Duration, repositories ...int64) string {
 	p.t.Helper()
+	var scope *store.Scope
+	if len(repositories) > 0 {
+		p.repository(repositories[0])
+		scope = &store.Scope{Repositories: repositories}
+	}
 	local := auth.Principal{User: "root@localhost", Role: auth.Admin, Local: true}
-	_, text, err := p.accounts.CreateAPIToken(p.t.Context(), local, auth.NewAPIToken{Name: "x", User: user, Role: role, Life: life})
+	_, text, err := p.accounts.CreateAPIToken(p.t.Context(), local, auth.NewAPIToken{Name: "x", User: user, Role: role, Life: life, Scope: scope})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -254,5 +271,55 @@ func TestOtherDoorsAreNotHere(t *testing.T) {
 				t.Errorf("%s %s: %+v", method, path, got)
 			}
 		}
+	}
+}
+
+// repository is one that a scope can name.
+func (p *people) repository(id int64) {
+	p.t.Helper()
+	err := p.store.Update(p.t.Context(), func(tx *store.Tx) error {
+		return tx.PutRepository(store.Repository{Repository: job.Repository{ID: id, Name: "r", Path: "/r"}, Agent: "a-1"})
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// What a token reaches is said when it is made, and can be read; a mistake makes
+// none.
+func TestTokenScope(t *testing.T) {
+	p := setupPeople(t)
+	p.repository(7)
+	admin := p.login("admin")
+	if err := p.store.Update(t.Context(), func(tx *store.Tx) error { return tx.PutAgent(store.Agent{ID: "a-1", Name: "web-1"}) }); err != nil {
+		t.Fatal(err)
+	}
+	for body, at := range map[string]string{
+		`"repositories": []`: "body.repositories", `"repositories": 7`: "body.repositories", `"repositories": ["7"]`: "body.repositories[0]",
+		`"repositories": [7, 8]`: "body.repositories[1]", `"repositories": [0]`: "body.repositories[0]", `"agents": []`: "body.agents",
+		`"agents": ["web-1", "web-2"]`: "body.agents[1]", `"agents": [7]`: "body.agents[0]", `"scope": "x"`: "body.scope",
+		`"repositories": [` + strings.Repeat("7,", 200) + `7]`: "body.repositories",
+	} {
+		if got := p.post("/api/tokens", `{"name": "x", `+body+`}`, admin...).is(422).locations(); len(got) == 0 || got[0] != at {
+			t.Errorf("%s: errors at %v", body, got)
+		}
+	}
+	var all, part rest.NewAPIToken
+	p.post("/api/tokens", `{"name": "all", "role": "admin"}`, admin...).is(201).into(&all)
+	p.post("/api/tokens", `{"name": "part", "role": "admin", "repositories": [7], "agents": ["web-1"]}`, admin...).is(201).into(&part)
+	if len(all.Repositories)+len(all.Agents) != 0 || !slices.Equal(part.Repositories, []int64{7}) || !slices.Equal(part.Agents, []string{"a-1"}) {
+		t.Errorf("made %+v and %+v", all, part)
+	}
+	var list rest.APITokenList
+	if p.get("/api/tokens", admin...).is(200).into(&list); len(list.Tokens) != 2 || !slices.Equal(list.Tokens[1].Agents, []string{"a-1"}) {
+		t.Errorf("listed %+v", list)
+	}
+	p.get("/api/agents", bearer(all.Token)...).is(200)
+	if got := p.get("/api/agents", bearer(part.Token)...).is(403).problem(); got.Code != "token_scope" {
+		t.Errorf("%+v", got)
+	}
+	who, err := p.accounts.Verify(part.Token)
+	if err != nil || !who.Scope.Covers(7, "") || !who.Scope.Covers(99, "a-1") || who.Scope.Covers(8, "a-2") {
+		t.Errorf("%+v, %v", who.Scope, err)
 	}
 }

@@ -1,10 +1,14 @@
 package api
 
 import (
+	"encoding/json"
+	"fmt"
+	"math"
 	"net/http"
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/auth"
+	"borgfleet/controller/internal/store"
 )
 
 func (s *server) listTokens(w http.ResponseWriter, r *http.Request) error {
@@ -26,6 +30,7 @@ func (s *server) createToken(w http.ResponseWriter, r *http.Request) error {
 		Role: Role(body.checked("role", false, checkRole)),
 	}
 	n.Life, _ = body.duration("expires_in", auth.APITokenMinLife, auth.APITokenMaxLife)
+	n.Scope = tokenScope(body)
 	body.noOthers()
 	if err := body.err(); err != nil {
 		return err
@@ -45,11 +50,43 @@ func (s *server) deleteToken(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// mostScope is how many repositories, and how many agents, a token may name.
+const mostScope = 100
+
+// tokenScope is nil if nothing is said: everything. A list without anything in
+// it would be the same, and was not meant so.
+func tokenScope(body *object) *store.Scope {
+	var out store.Scope
+	if raw, there := body.get("repositories"); there {
+		var items []json.RawMessage
+		if json.Unmarshal(raw, &items) != nil || len(items) == 0 || len(items) > mostScope {
+			body.bad.add(body.loc("repositories"), "it must be an array of 1 to %d ids", mostScope)
+		}
+		for i, item := range items[:min(len(items), mostScope)] {
+			if id, ok := body.decodeNumber(fmt.Sprintf("%s[%d]", body.loc("repositories"), i), item, 1, math.MaxInt64); ok {
+				out.Repositories = append(out.Repositories, id)
+			}
+		}
+	}
+	if _, there := body.get("agents"); there {
+		out.Agents = body.mustTexts("agents", mostScope, checkWord)
+	}
+	if out.Repositories == nil && out.Agents == nil {
+		return nil
+	}
+	return &out
+}
+
 func apiTokenBody(t auth.APIToken) rest.APIToken {
-	return rest.APIToken{
+	body := rest.APIToken{
 		ID: t.ID, Name: t.Name, User: t.User, Role: string(t.Role),
 		CreatedAt: rest.At(t.CreatedAt), ExpiresAt: rest.At(t.ExpiresAt), LastUsedAt: rest.At(t.LastUsedAt),
+		Repositories: []int64{}, Agents: []string{},
 	}
+	if t.Scope != nil {
+		body.Repositories, body.Agents = append(body.Repositories, t.Scope.Repositories...), append(body.Agents, t.Scope.Agents...)
+	}
+	return body
 }
 
 func checkTokenName(s string) string { return checkPlain(s, mostName) }

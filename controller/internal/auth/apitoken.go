@@ -26,6 +26,7 @@ type APIToken struct {
 	CreatedAt      time.Time
 	ExpiresAt      time.Time // zero: never
 	LastUsedAt     time.Time // zero: never
+	Scope          *store.Scope
 }
 
 // NewAPIToken asks for a token. What is in it has been checked.
@@ -34,6 +35,8 @@ type NewAPIToken struct {
 	User string        // empty: the caller
 	Role Role          // empty: Viewer
 	Life time.Duration // 0: no end
+
+	Scope *store.Scope // nil: everything; Agents by id or name
 }
 
 // APITokens gives those that who may see: administrators all, others their own.
@@ -54,7 +57,7 @@ func (p *People) view(t store.APIToken) APIToken {
 	}
 	return APIToken{
 		ID: t.ID, Name: t.Name, User: t.User, Role: role,
-		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, LastUsedAt: p.lastUse(t),
+		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, LastUsedAt: p.lastUse(t), Scope: t.Scope,
 	}
 }
 
@@ -76,6 +79,9 @@ func (p *People) CreateAPIToken(ctx context.Context, who Principal, n NewAPIToke
 		if err := mayHave(tx, n); err != nil {
 			return err
 		}
+		if t.Scope, err = scope(tx, n.Scope); err != nil {
+			return err
+		}
 		tx.About("token/"+t.ID, aboutToken(t))
 		if _, taken := tx.APIToken(t.ID); taken {
 			return errors.New("the random id is taken") // of a source that repeats itself
@@ -94,7 +100,11 @@ func aboutToken(t store.APIToken) string {
 	if !t.ExpiresAt.IsZero() {
 		end = "until " + t.ExpiresAt.UTC().Format(time.RFC3339)
 	}
-	return fmt.Sprintf("%s, for %s as %s, %s", t.Name, t.User, t.Role, end)
+	text := fmt.Sprintf("%s, for %s as %s, %s", t.Name, t.User, t.Role, end)
+	if s := t.Scope; s != nil {
+		text += fmt.Sprintf(", only repositories %v and agents %v", s.Repositories, s.Agents)
+	}
+	return text
 }
 
 // mayCreate completes n, and refuses what who may not ask for.
@@ -138,6 +148,31 @@ func mayHave(tx *store.Tx, n NewAPIToken) error {
 		return fault.New(fault.Conflict, "too_many_tokens", "the user has %d API tokens, and more are not kept: delete one first", have)
 	}
 	return nil
+}
+
+// scope is what was asked for, of things that there are: a slip must not make a
+// token that reaches nothing, or something else when it comes to be.
+func scope(tx *store.Tx, asked *store.Scope) (*store.Scope, error) {
+	if asked == nil {
+		return nil, nil
+	}
+	out := &store.Scope{Repositories: asked.Repositories}
+	for i, id := range asked.Repositories {
+		if _, there := tx.Repository(id); !there {
+			return nil, fault.InvalidField(fmt.Sprintf("body.repositories[%d]", i), "there is no repository %d", id)
+		}
+	}
+	for i, ref := range asked.Agents {
+		a, there := tx.Agent(ref)
+		if !there {
+			a, there = tx.AgentByName(ref)
+		}
+		if !there {
+			return nil, fault.InvalidField(fmt.Sprintf("body.agents[%d]", i), "there is no such agent")
+		}
+		out.Agents = append(out.Agents, a.ID)
+	}
+	return out, nil
 }
 
 // DeleteAPIToken ends a token at once. To others than its owner and

@@ -232,3 +232,26 @@ func FuzzParseSecret(f *testing.F) {
 		}
 	})
 }
+
+// What a token reaches outlives a restart, with the agent by its id: a name may
+// be another's by then.
+func TestScopeIsKept(t *testing.T) {
+	r := newRig(t)
+	must(t, r.store.Update(t.Context(), func(tx *store.Tx) error {
+		return tx.PutAgent(store.Agent{ID: "a-1", Name: "web-1"})
+	}))
+	_, who := r.login("bob", right)
+	_, text, err := r.CreateAPIToken(t.Context(), who, NewAPIToken{Name: "x", Scope: &store.Scope{Agents: []string{"web-1"}}})
+	must(t, err)
+	_, _, err = r.CreateAPIToken(t.Context(), who, NewAPIToken{Name: "x", Scope: &store.Scope{Repositories: []int64{7}}})
+	wantCode(t, "a repository that is not there", err, "invalid_request")
+	r.restart()
+	who, err = r.Verify(text)
+	if err != nil || !who.Scope.Covers(1, "a-1") || who.Scope.Covers(1, "web-1") || who.Scope.Covers(7, "") {
+		t.Errorf("%+v, %v", who.Scope, err)
+	}
+	_, everything := r.apiToken("bob", Viewer, 0)
+	if who, err := r.Verify(everything); err != nil || who.Scope != nil {
+		t.Errorf("%+v, %v", who, err)
+	}
+}

@@ -153,7 +153,7 @@ func (p *People) resolve(who Principal) (Principal, error) {
 		if !ok || t.User != who.User || p.expired(t) {
 			return Principal{}, badToken(errors.New("the API token has ended"))
 		}
-		who.Role = least(who.Role, Role(t.Role))
+		who.Role, who.Scope = least(who.Role, Role(t.Role)), t.Scope
 		return who, nil
 	}
 	if who.Login.Generation != userOf(user).generation() || p.opt.Store.LoginEnded(who.Login.ID) {

@@ -1,6 +1,10 @@
 package auth
 
-import "time"
+import (
+	"time"
+
+	"borgfleet/controller/internal/store"
+)
 
 // Principal is who asks.
 type Principal struct {
@@ -11,6 +15,8 @@ type Principal struct {
 	Login    Claims // of a login
 	APIToken string // its id
 	Local    bool   // the kernel's word, on the admin socket; not a stored user
+
+	Scope *store.Scope // what of the fleet the API token reaches; nil: everything
 }
 
 // Claims is what the token of a login says.

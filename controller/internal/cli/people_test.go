@@ -91,13 +91,13 @@ func TestLoginOnATerminal(t *testing.T) {
 func TestTokenLists(t *testing.T) {
 	f := newFake(t, map[string][]answer{"GET /api/tokens": ok(rest.APITokenList{Tokens: []rest.APIToken{
 		{ID: "0f1e2d3c4b5a6978", Name: "dash\x1bboard", User: "ann", Role: "viewer", CreatedAt: rest.At(now()), LastUsedAt: rest.At(now().Add(-90 * time.Second))},
-		{ID: "ffffffffffffffff", Name: "cron", User: "bob", Role: "operator", CreatedAt: rest.At(now()), ExpiresAt: rest.At(now())},
+		{ID: "ffffffffffffffff", Name: "cron", User: "bob", Role: "operator", CreatedAt: rest.At(now()), ExpiresAt: rest.At(now()), Repositories: []int64{7}, Agents: []string{"x"}},
 		{ID: "aaaaaaaaaaaaaaaa", Name: "new", User: "bob", Role: "admin", CreatedAt: rest.At(now()), ExpiresAt: rest.At(now().Add(time.Hour))},
 	}})})
-	f.command("", "tokens", "list").want(t, 0, `ID                NAME           USER  ROLE      LAST USED   EXPIRES              CREATED
-0f1e2d3c4b5a6978  dash\x1bboard  ann   viewer    1m 30s ago  never                2026-03-01 12:00:00
-ffffffffffffffff  cron           bob   operator  never       expired              2026-03-01 12:00:00
-aaaaaaaaaaaaaaaa  new            bob   admin     never       2026-03-01 13:00:00  2026-03-01 12:00:00
+	f.command("", "tokens", "list").want(t, 0, `ID                NAME           USER  ROLE      REACHES                LAST USED   EXPIRES              CREATED
+0f1e2d3c4b5a6978  dash\x1bboard  ann   viewer    everything             1m 30s ago  never                2026-03-01 12:00:00
+ffffffffffffffff  cron           bob   operator  repository 7, agent x  never       expired              2026-03-01 12:00:00
+aaaaaaaaaaaaaaaa  new            bob   admin     everything             never       2026-03-01 13:00:00  2026-03-01 12:00:00
 `, "")
 	if leastAPITokenLife != auth.APITokenMinLife || mostAPITokenLife != auth.APITokenMaxLife {
 		t.Error("the limits of --expires-in are not the controller's")
@@ -154,6 +154,21 @@ func TestOwnPassword(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	if r := command(t.Context(), "", args[:1], nil); r.code != 2 || !strings.Contains(r.err, "--server URL is missing") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestTokenForAPart(t *testing.T) {
+	f := newFake(t, map[string][]answer{
+		"GET /api/repositories": ok(rest.RepositoryList{Repositories: []rest.Repository{{ID: 7, Name: "home"}, {ID: 8, Name: "web"}}}),
+		"POST /api/tokens":      {{201, rest.NewAPIToken{APIToken: rest.APIToken{ID: "0f1e", User: "ann", Role: "operator", Repositories: []int64{8}, Agents: []string{"a"}}, Token: "bft_x"}}},
+	})
+	f.command("", "tokens", "create", "ci", "--user", "ann", "--role", "operator", "--repository", "web", "--agent", "a").want(t, 0,
+		"For ann as operator, only for repository 8, agent a, without end. It is shown this once; to end it: borgfleet-controller tokens delete 0f1e\n\nbft_x\n", "")
+	if got, want := f.heard()[1], `POST /api/tokens {"name":"ci","user":"ann","role":"operator","repositories":[8],"agents":["a"]}`; got != want {
+		t.Errorf("asked %s", got)
+	}
+	if r := f.command("", "tokens", "create", "ci", "--user", "ann", "--repository", "none"); r.code == 0 || !strings.Contains(r.err, "no repository has") {
 		t.Errorf("%+v", r)
 	}
 }

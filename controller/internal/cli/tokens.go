@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -28,10 +31,12 @@ func (k *controller) tokens() *cli.Command {
 			Name: "create", ArgsUsage: "NAME", Usage: "make an API token; NAME says what it is for",
 			Description: "The last line of the output is the token alone, which is shown this once:\n\n" +
 				"  borgfleet-controller tokens create dashboard --user ann --expires-in 90d | tail -n 1 > dashboard.token\n\n" +
-				"It may do what its role says, and never more than its user may at that moment.",
+				"It may do what its role says, and never more than its user may at that moment. With --repository or --agent it reaches these alone: their jobs, archives and restores, and nothing that is about all of the fleet.",
 			Flags: append([]cli.Flag{
 				&cli.StringFlag{Name: "user", Usage: "whose it is: `USER`; needed on the admin socket (default: yours)"},
 				&cli.StringFlag{Name: "role", Value: "viewer", Usage: "the most that it may do: `ROLE` is viewer, operator or admin"},
+				&cli.StringSliceFlag{Name: "repository", Usage: "let it reach this `REPOSITORY` only, by path, name or id; may be repeated"},
+				&cli.StringSliceFlag{Name: "agent", Usage: "let it reach the repositories of this `AGENT` only, by name or id, also those to come; may be repeated"},
 				&cli.StringFlag{Name: "expires-in", Usage: "how long it is good, as `TIME`: 12h, 90d (default: without end)"},
 			}, askFlags()...),
 			Action: k.createToken,
@@ -60,14 +65,29 @@ func (k *controller) listTokens(c *cli.Context) error {
 			return k.err.Printf("There is no API token. Make one with borgfleet-controller tokens create.\n")
 		}
 		t := term.Table{Columns: []term.Column{
-			{Title: "ID"}, {Title: "NAME", Cut: term.CutEnd}, {Title: "USER", Cut: term.CutEnd}, {Title: "ROLE"},
+			{Title: "ID"}, {Title: "NAME", Cut: term.CutEnd}, {Title: "USER", Cut: term.CutEnd}, {Title: "ROLE"}, {Title: "REACHES", Cut: term.CutEnd, Drop: 4},
 			{Title: "LAST USED", Drop: 1}, {Title: "EXPIRES", Drop: 2}, {Title: "CREATED", Drop: 3},
 		}}
 		for _, token := range tokens {
-			t.Add(token.ID, token.Name, token.User, token.Role, used(token, k.now()), expiry(token, k.now()), term.Time(at(token.CreatedAt)))
+			t.Add(token.ID, token.Name, token.User, token.Role, cmp.Or(strings.TrimPrefix(reach(token), ", only for "), "everything"), used(token, k.now()), expiry(token, k.now()), term.Time(at(token.CreatedAt)))
 		}
 		return t.Print(k.out)
 	})
+}
+
+// reach is what of the fleet a token reaches, in few words; empty: everything.
+func reach(t rest.APIToken) string {
+	var parts []string
+	for _, id := range t.Repositories {
+		parts = append(parts, fmt.Sprintf("repository %d", id))
+	}
+	for _, id := range t.Agents {
+		parts = append(parts, "agent "+term.Clean(id))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ", only for " + strings.Join(parts, ", ")
 }
 
 func used(t rest.APIToken, now time.Time) string {
@@ -106,7 +126,15 @@ func (k *controller) createToken(c *cli.Context) error {
 	if req.User == "" && c.String("server") == "" {
 		return cmdline.Usagef("--user is missing: a token belongs to a user; see borgfleet-controller users list")
 	}
+	req.Agents = c.StringSlice("agent")
 	return k.ask(c, func(ctx context.Context, cl *client.Client) error {
+		for _, ref := range c.StringSlice("repository") {
+			r, err := findRepository(ctx, cl, ref, "")
+			if err != nil {
+				return err
+			}
+			req.Repositories = append(req.Repositories, r.ID)
+		}
 		t, err := cl.CreateAPIToken(ctx, req)
 		if err != nil {
 			return err
@@ -118,8 +146,8 @@ func (k *controller) createToken(c *cli.Context) error {
 		if t.ExpiresAt != nil {
 			end = "until " + term.Time(t.ExpiresAt.Time)
 		}
-		return k.out.Printf("For %s as %s, %s. It is shown this once; to end it: borgfleet-controller tokens delete %s\n\n%s\n",
-			term.Clean(t.User), t.Role, end, term.Clean(t.ID), term.Clean(t.Token))
+		return k.out.Printf("For %s as %s%s, %s. It is shown this once; to end it: borgfleet-controller tokens delete %s\n\n%s\n",
+			term.Clean(t.User), t.Role, reach(t.APIToken), end, term.Clean(t.ID), term.Clean(t.Token))
 	})
 }
 

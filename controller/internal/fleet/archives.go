@@ -36,7 +36,7 @@ type ArchiveList struct {
 // Archives answers from the catalogue, so also while the repository is locked
 // or its host is away.
 func (s *Service) Archives(ctx context.Context, q ArchiveQuery) (ArchiveList, error) {
-	repo, err := s.findRepository(q.Repository, q.Agent)
+	repo, err := s.findRepository(ctx, q.Repository, q.Agent)
 	if err != nil {
 		return ArchiveList{}, err
 	}

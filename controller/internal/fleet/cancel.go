@@ -57,6 +57,9 @@ func (s *Service) wishCancel(ctx context.Context, id int64, by string) (job.Job,
 		if !ok {
 			return noSuchJob(id)
 		}
+		if err := refuseOutside(ctx, j); err != nil {
+			return err
+		}
 		next, fx, err := s.change(tx, j, job.CancelWished{By: by, At: s.now().UTC()})
 		if errors.Is(err, job.ErrEnded) {
 			return alreadyEnded(j)

@@ -39,7 +39,7 @@ type Folder struct {
 // Contents lists one folder of an archive. Borg has to look, on the host; but
 // archives do not change, so what one has asked answers the next one too.
 func (s *Service) Contents(ctx context.Context, q FolderQuery) (Folder, error) {
-	repo, err := s.findRepository(q.Repository, q.Agent)
+	repo, err := s.findRepository(ctx, q.Repository, q.Agent)
 	if err != nil {
 		return Folder{}, err
 	}

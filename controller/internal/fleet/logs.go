@@ -10,8 +10,8 @@ import (
 
 // Log answers lines after offset, which counts the lines a client already has.
 // Reading the log of a running job asks its agent not to hold lines back.
-func (s *Service) Log(_ context.Context, id int64, offset uint64, limit int) (LogPage, error) {
-	j, err := s.load(id)
+func (s *Service) Log(ctx context.Context, id int64, offset uint64, limit int) (LogPage, error) {
+	j, err := s.loadFor(ctx, id)
 	if err != nil {
 		return LogPage{}, err
 	}

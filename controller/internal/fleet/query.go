@@ -13,12 +13,21 @@ import (
 )
 
 // Job answers for one job of any kind.
-func (s *Service) Job(_ context.Context, id int64) (JobView, error) {
-	j, err := s.load(id)
+func (s *Service) Job(ctx context.Context, id int64) (JobView, error) {
+	j, err := s.loadFor(ctx, id)
 	if err != nil {
 		return JobView{}, err
 	}
 	return s.view(j)
+}
+
+// loadFor is load for somebody who may not see all jobs.
+func (s *Service) loadFor(ctx context.Context, id int64) (job.Job, error) {
+	j, err := s.load(id)
+	if err == nil {
+		err = refuseOutside(ctx, j)
+	}
+	return j, err
 }
 
 func (s *Service) load(id int64) (job.Job, error) {
@@ -53,8 +62,8 @@ func (s *Service) view(j job.Job) (JobView, error) {
 }
 
 // Jobs answers one page of the history, newest first.
-func (s *Service) Jobs(_ context.Context, q JobQuery) (JobPage, error) {
-	f, any, err := s.filter(q)
+func (s *Service) Jobs(ctx context.Context, q JobQuery) (JobPage, error) {
+	f, any, err := s.filter(ctx, q)
 	if err != nil {
 		return JobPage{}, err
 	}
@@ -81,7 +90,7 @@ func (s *Service) Jobs(_ context.Context, q JobQuery) (JobPage, error) {
 
 // filter turns names into ids. A name that nothing answers to is an error: an
 // empty history would look like one in which nothing happened.
-func (s *Service) filter(q JobQuery) (history.Filter, bool, error) {
+func (s *Service) filter(ctx context.Context, q JobQuery) (history.Filter, bool, error) {
 	f := history.Filter{
 		Statuses: q.Statuses, Kinds: q.Kinds, Schedule: q.ScheduleID,
 		ScheduledOnly: q.ScheduledOnly, ManualOnly: q.ManualOnly,
@@ -101,11 +110,12 @@ func (s *Service) filter(q JobQuery) (history.Filter, bool, error) {
 		f.Agents = agents
 	}
 	if q.Repository != "" {
-		f.Repositories = s.repositoryIDs(q.Repository)
+		f.Repositories = s.within(ctx, s.repositoryIDs(q.Repository))
 		if len(f.Repositories) == 0 {
 			return f, false, fault.InvalidField("query.repository", "no repository %q is registered", q.Repository)
 		}
 	}
+	f.Repositories = s.within(ctx, f.Repositories)
 	return f, true, nil
 }
 

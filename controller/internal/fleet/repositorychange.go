@@ -103,9 +103,9 @@ func unfinished(active []job.Job, repository int64) []job.Job {
 }
 
 // RunningJobs are a repository's jobs of every kind that have not ended.
-func (s *Service) RunningJobs(_ context.Context, id int64) ([]JobView, error) {
+func (s *Service) RunningJobs(ctx context.Context, id int64) ([]JobView, error) {
 	repo, ok := s.store.Repository(id)
-	if !ok {
+	if !ok || !scopeOf(ctx).Covers(repo.ID, repo.Agent) {
 		return nil, noSuchRepository(id)
 	}
 	var out []JobView

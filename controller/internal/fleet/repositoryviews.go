@@ -7,8 +7,8 @@ import (
 )
 
 // Repositories lists what is registered, by id.
-func (s *Service) Repositories(context.Context) []RepositoryView {
-	all := s.store.Repositories()
+func (s *Service) Repositories(ctx context.Context) []RepositoryView {
+	all := s.repositoriesIn(ctx)
 	out := make([]RepositoryView, 0, len(all))
 	for _, r := range all {
 		out = append(out, s.repositoryView(r))
@@ -17,9 +17,9 @@ func (s *Service) Repositories(context.Context) []RepositoryView {
 }
 
 // Repository answers for one repository.
-func (s *Service) Repository(_ context.Context, id int64) (RepositoryView, error) {
+func (s *Service) Repository(ctx context.Context, id int64) (RepositoryView, error) {
 	r, ok := s.store.Repository(id)
-	if !ok {
+	if !ok || !scopeOf(ctx).Covers(r.ID, r.Agent) {
 		return RepositoryView{}, noSuchRepository(id)
 	}
 	return s.repositoryView(r), nil

@@ -23,7 +23,7 @@ type RestoreRequest struct {
 
 // Restore makes a restore job. Whether it may write there is the host's to say.
 func (s *Service) Restore(ctx context.Context, r RestoreRequest) (job.Job, error) {
-	repo, refused := s.restorable(r)
+	repo, refused := s.restorable(ctx, r)
 	request := fmt.Sprintf("restore\x00%q", append([]string{r.Repository, r.Agent, r.Archive, r.Destination}, r.Paths...))
 	return s.startOnce(ctx, once{r.By, r.IdempotencyKey, request}, refused, func(tx *store.Tx) (job.Job, error) {
 		return s.order(tx, repo.ID, job.Restore, r.By, func(spec *job.Spec) {
@@ -34,8 +34,8 @@ func (s *Service) Restore(ctx context.Context, r RestoreRequest) (job.Job, error
 
 // restorable finds the registration to restore through, and says what is in the
 // way.
-func (s *Service) restorable(r RestoreRequest) (store.Repository, error) {
-	repo, err := s.restoreThrough(r.Repository, r.Agent)
+func (s *Service) restorable(ctx context.Context, r RestoreRequest) (store.Repository, error) {
+	repo, err := s.restoreThrough(ctx, r.Repository, r.Agent)
 	if err != nil {
 		return repo, err
 	}
@@ -49,8 +49,8 @@ func (s *Service) restorable(r RestoreRequest) (store.Repository, error) {
 // restoreThrough finds the registration that a restore goes through. Another
 // host can restore an archive only with a registration of its own: its key and
 // passphrase come with that.
-func (s *Service) restoreThrough(ref, agent string) (store.Repository, error) {
-	repo, err := s.findRepository(ref, agent)
+func (s *Service) restoreThrough(ctx context.Context, ref, agent string) (store.Repository, error) {
+	repo, err := s.findRepository(ctx, ref, agent)
 	if agent == "" || fault.Of(err).Kind != fault.NotFound {
 		return repo, err
 	}
@@ -58,10 +58,10 @@ func (s *Service) restoreThrough(ref, agent string) (store.Repository, error) {
 	if err != nil {
 		return repo, err
 	}
-	if repo, err = s.findRepository(ref, ""); err != nil {
+	if repo, err = s.findRepository(ctx, ref, ""); err != nil {
 		return repo, err
 	}
-	for _, other := range s.store.Repositories() {
+	for _, other := range s.repositoriesIn(ctx) {
 		if other.Agent == a.ID && samePlace(repo, other) {
 			return other, nil
 		}

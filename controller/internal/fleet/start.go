@@ -15,7 +15,7 @@ import (
 // Start makes a backup job. A busy repository, a busy host or an absent agent
 // is no error: the job waits and says why.
 func (s *Service) Start(ctx context.Context, r StartRequest) (job.Job, error) {
-	repo, refused := s.findRepository(r.Repository, r.Agent)
+	repo, refused := s.findRepository(ctx, r.Repository, r.Agent)
 	if refused == nil && repo.Status != store.RepositoryReady {
 		refused = notReady(repo)
 	}
@@ -83,8 +83,8 @@ func notReady(r store.Repository) error {
 }
 
 // findRepository looks a repository up as exact path, then name, then id.
-func (s *Service) findRepository(ref, agent string) (store.Repository, error) {
-	all := s.store.Repositories()
+func (s *Service) findRepository(ctx context.Context, ref, agent string) (store.Repository, error) {
+	all := s.repositoriesIn(ctx)
 	if agent != "" {
 		a, err := s.findAgent(agent)
 		if err != nil {

@@ -17,19 +17,25 @@ type APIToken struct {
 	CreatedAt  time.Time
 	ExpiresAt  time.Time // zero: never
 	LastUsedAt time.Time // zero: not yet; may be behind by what is in memory
+	Scope      *Scope    // nil: everything
 }
 
 func apiTokenToProto(t APIToken) *storev1.ApiToken {
-	return &storev1.ApiToken{
+	p := &storev1.ApiToken{
 		Id: t.ID, Name: text(t.Name), User: text(t.User), Role: t.Role, Hash: t.Hash,
 		CreatedAt: stamp(t.CreatedAt), ExpiresAt: stamp(t.ExpiresAt), LastUsedAt: stamp(t.LastUsedAt),
 	}
+	if t.Scope != nil {
+		p.Repositories, p.Agents = t.Scope.Repositories, t.Scope.Agents
+	}
+	return p
 }
 
 func apiTokenFromProto(p *storev1.ApiToken) APIToken {
 	return APIToken{
 		ID: p.Id, Name: p.Name, User: p.User, Role: p.Role, Hash: p.Hash,
 		CreatedAt: instant(p.CreatedAt), ExpiresAt: instant(p.ExpiresAt), LastUsedAt: instant(p.LastUsedAt),
+		Scope: scopeOf(p.Repositories, p.Agents),
 	}
 }
 

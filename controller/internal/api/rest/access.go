@@ -47,6 +47,10 @@ type APIToken struct {
 	CreatedAt  *Time  `json:"created_at"`
 	ExpiresAt  *Time  `json:"expires_at"`
 	LastUsedAt *Time  `json:"last_used_at"`
+
+	// What of the fleet it reaches; both empty: everything.
+	Repositories []int64  `json:"repositories"`
+	Agents       []string `json:"agents"` // ids
 }
 
 // APITokenList is all that the caller may see.
@@ -66,4 +70,7 @@ type APITokenRequest struct {
 	User      string `json:"user,omitempty"`
 	Role      string `json:"role,omitempty"`
 	ExpiresIn int64  `json:"expires_in,omitempty"` // seconds; 0: no end
+
+	Repositories []int64  `json:"repositories,omitempty"`
+	Agents       []string `json:"agents,omitempty"` // ids or names
 }

@@ -1142,6 +1142,8 @@ type ApiToken struct {
 	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"` // absent: never
 	LastUsedAt    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_used_at,json=lastUsedAt,proto3" json:"last_used_at,omitempty"`
+	Repositories  []int64                `protobuf:"varint,9,rep,packed,name=repositories,proto3" json:"repositories,omitempty"` // these, and those of the agents, are all that it reaches; none of both: everything
+	Agents        []string               `protobuf:"bytes,10,rep,name=agents,proto3" json:"agents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1228,6 +1230,20 @@ func (x *ApiToken) GetExpiresAt() *timestamppb.Timestamp {
 func (x *ApiToken) GetLastUsedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.LastUsedAt
+	}
+	return nil
+}
+
+func (x *ApiToken) GetRepositories() []int64 {
+	if x != nil {
+		return x.Repositories
+	}
+	return nil
+}
+
+func (x *ApiToken) GetAgents() []string {
+	if x != nil {
+		return x.Agents
 	}
 	return nil
 }
@@ -1895,7 +1911,7 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\fKnownNetwork\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x129\n" +
 	"\n" +
-	"last_login\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tlastLogin\"\x9e\x02\n" +
+	"last_login\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tlastLogin\"\xda\x02\n" +
 	"\bApiToken\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -1907,7 +1923,10 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n" +
 	"\flast_used_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"lastUsedAt\"\x80\x02\n" +
+	"lastUsedAt\x12\"\n" +
+	"\frepositories\x18\t \x03(\x03R\frepositories\x12\x16\n" +
+	"\x06agents\x18\n" +
+	" \x03(\tR\x06agents\"\x80\x02\n" +
 	"\n" +
 	"AuditEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12*\n" +
