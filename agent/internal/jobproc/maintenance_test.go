@@ -331,3 +331,26 @@ func TestMaintenanceThatDied(t *testing.T) {
 		}
 	}
 }
+
+// TestMaintainedElsewhere: what another agent is to do, this one never does,
+// whoever orders it. Backups go on, and so does a break-lock.
+func TestMaintainedElsewhere(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.maintained()
+	repo := h.inited("a")
+	h.aged(repo, ownName(repo, 1), 1)
+	for maintainer, refused := range map[string]bool{"another": true, h.id.AgentID: false} {
+		repo.Maintainer = maintainer
+		for _, kind := range []job.Kind{job.Prune, job.Compact, job.Check, job.BreakLock, job.Backup} {
+			spec := h.spec(kind, repo)
+			spec.Prune = &job.PruneSpec{Keep: job.Keep{Daily: 1}}
+			d := h.order(spec)
+			must(t, d.SetExpected(&fleetv1.ExpectedArchives{}))
+			v := h.finish(d)
+			if got := v.ErrorCode == job.CodeMaintainedElse; got != (refused && kind.Maintains()) || !got && !v.Status.Good() {
+				t.Errorf("%s by %q: %+v", kind, maintainer, v)
+			}
+		}
+	}
+}

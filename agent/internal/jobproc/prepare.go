@@ -64,6 +64,10 @@ func (p *process) prepare() error {
 	if err := check.Check(p.spec); err != nil {
 		return err
 	}
+	if by := p.spec.Repository.Maintainer; by != "" && by != p.id.AgentID && p.spec.Kind.Maintains() {
+		return failf(job.CodeMaintainedElse, "another agent (%s) prunes, compacts and checks this repository: order it with the controller, borgfleet-controller repositories %s %s",
+			by, p.spec.Kind, p.spec.Repository.Name)
+	}
 	if err := p.findBorg(p.life); err != nil {
 		return err
 	}

@@ -127,6 +127,13 @@ func TestChangeRepository(t *testing.T) {
 	for _, bad := range []string{`{"path": "/other"}`, `{"agent": "other"}`, `{"encryption": "none"}`, `{"source_directories": []}`, `{"retention": {}}`, `{"nmae": "x"}`, `{"name": ""}`, `{"repository_type": "ssh"}`} {
 		e.do("PUT", "/api/repositories/7", bad).is(422)
 	}
+	for body, want := range map[string]string{`{"maintainer": "keeper"}`: "keeper", `{"maintainer": null}`: "", `{"maintainer": ""}`: "", `{}`: "as before"} {
+		e.do("PUT", "/api/repositories/7", body).is(200)
+		if got := e.fleet.update.Maintainer; got == nil && want != "as before" || got != nil && *got != want {
+			t.Errorf("%s: maintainer %v", body, got)
+		}
+	}
+	e.do("PUT", "/api/repositories/7", `{"maintainer": 7}`).is(422)
 	all := e.do("PUT", "/api/repositories/7", `{"path": "/other", "agent": "other", "encryption": "none"}`).is(422)
 	if got := all.locations(); !slices.Equal(got, []string{"body.path", "body.agent", "body.encryption"}) {
 		t.Errorf("refused in the order %v", got)
@@ -147,4 +154,8 @@ func TestImport(t *testing.T) {
 		t.Errorf("asked for %+v", d)
 	}
 	e.post("/api/repositories", body).is(422)
+	e.post("/api/repositories/import", `{"name": "kept", "path": "/srv/old"}`).is(201)
+	if d := e.fleet.repository.Definition; len(d.Sources) != 0 {
+		t.Errorf("asked for %+v", d)
+	}
 }

@@ -71,7 +71,7 @@ func (s *server) oneRepository(w http.ResponseWriter, r *http.Request) error {
 func repositoryBody(v fleet.RepositoryView) rest.Repository {
 	body := rest.Repository{
 		ID: v.ID, Name: v.Name, Path: v.Path,
-		Agent: cmp.Or(v.AgentName, v.AgentID), AgentID: v.AgentID,
+		Agent: cmp.Or(v.AgentName, v.AgentID), AgentID: v.AgentID, Maintainer: orNull(v.MaintainerName),
 		Status: v.Status, AlreadyExisted: v.AlreadyExisted,
 		ErrorCode: orNull(v.ErrorCode), ErrorMessage: orNull(v.ErrorMessage),
 		CreatedAt: rest.At(v.CreatedAt), InitJobID: orNull(v.InitJob), BorgID: orNull(v.BorgID),

@@ -96,6 +96,13 @@ func repositoryUpdate(body *object, now fleet.RepositoryView) fleet.RepositoryUp
 	duration("checkpoint_interval", mostCheckpoint, func(d *job.Repository, v time.Duration) { d.CheckpointInterval = v })
 	duration("lock_wait", mostLockWait, func(d *job.Repository, v time.Duration) { d.LockWait = v })
 
+	var maintainer *string
+	if _, given := body.fields["maintainer"]; given { // null takes it away
+		name, _ := body.text("maintainer")
+		if maintainer = &name; name != "" && name == now.MaintainerName {
+			maintainer = nil // a client that sends back what it was told
+		}
+	}
 	secret := fleet.RepositoryRequest{Definition: now.Repository}
 	readPassphrase(body, &secret)
 	readType(body, now.Path)
@@ -103,6 +110,7 @@ func repositoryUpdate(body *object, now fleet.RepositoryView) fleet.RepositoryUp
 	refuseLater(body)
 	body.noOthers()
 	return fleet.RepositoryUpdate{
+		Maintainer: maintainer,
 		Passphrase: secret.Passphrase, PassphraseSealed: secret.PassphraseSealed,
 		Change: func(d job.Repository) job.Repository {
 			for _, c := range changes {

@@ -30,7 +30,7 @@ func repositoryRequest(body *object, imported bool) fleet.RepositoryRequest {
 		Encryption: body.checked("encryption", !imported, saying(job.CheckEncryption)),
 
 		Compression:       body.checked("compression", false, saying(job.CheckCompression)),
-		Sources:           body.mustTexts("source_directories", mostSources, checkSource),
+		Sources:           sources(body, imported),
 		ExcludePatterns:   body.texts("exclude_patterns", mostPatterns, checkPattern),
 		OneFileSystem:     body.flag("one_file_system"),
 		ExcludeCaches:     body.flag("exclude_caches"),
@@ -55,6 +55,15 @@ func repositoryRequest(body *object, imported bool) fleet.RepositoryRequest {
 	refuseLater(body)
 	body.noOthers()
 	return req
+}
+
+// sources are what is backed up. A host that only maintains a repository, or
+// restores from it, has none.
+func sources(body *object, imported bool) []string {
+	if imported {
+		return body.texts("source_directories", mostSources, checkSource)
+	}
+	return body.mustTexts("source_directories", mostSources, checkSource)
 }
 
 // refuseLater names what a later version will know.

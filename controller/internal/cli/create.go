@@ -34,7 +34,7 @@ func (k *controller) repositoriesImport() *cli.Command {
 		Name: "import", ArgsUsage: "NAME PATH",
 		Usage: "register a repository that is there already",
 		Description: "For hosts that back up with borg already: the host goes on with the keys, caches and passphrase of its account. On the host itself, borgfleet-agent adopt PATH prepares it.\n\n" +
-			"--encryption and --passphrase-file may be left out: borg tells the one, and the host may have the other.\n\n" +
+			"--encryption and --passphrase-file may be left out: borg tells the one, and the host may have the other. Without --source nothing is backed up: for a host that maintains the repository of another, or restores from it.\n\n" +
 			"  borgfleet-controller repositories import web /srv/borg/web --agent web1 --source /etc --source /srv",
 		Flags:  append(definitionFlags(), askFlags()...),
 		Action: func(c *cli.Context) error { return k.register(c, true) },
@@ -109,7 +109,7 @@ func repositoryRequest(c *cli.Context, name, path string, imported bool) (rest.R
 	if req.Encryption == "" && !imported {
 		return req, errors.New("--encryption is missing: repokey-blake2 is a good choice (none keeps everything readable for whoever has the storage)")
 	}
-	if len(req.SourceDirectories) == 0 {
+	if len(req.SourceDirectories) == 0 && !imported {
 		return req, errors.New("--source is missing: name at least one directory to back up")
 	}
 	for _, span := range []struct {

@@ -74,7 +74,10 @@ func (k *controller) repositoriesDelete() *cli.Command {
 }
 
 func (k *controller) repositoriesUpdate() *cli.Command {
-	flags := []cli.Flag{&cli.StringFlag{Name: "name", Usage: "call it `NAME`"}}
+	flags := []cli.Flag{
+		&cli.StringFlag{Name: "name", Usage: "call it `NAME`"},
+		&cli.StringFlag{Name: "maintainer", Usage: "have `AGENT` prune, compact and check it, with a registration of its own; empty: the host itself"},
+	}
 	for _, f := range definitionFlags() {
 		switch f.Names()[0] {
 		case "agent", "encryption": // of another repository
@@ -118,7 +121,7 @@ func repositoryChange(c *cli.Context) (map[string]any, error) {
 			change[field] = value
 		}
 	}
-	for _, word := range []string{"name", "compression", "file-log", "archive-name-format", "match-archives"} {
+	for _, word := range []string{"name", "maintainer", "compression", "file-log", "archive-name-format", "match-archives"} {
 		set(word, strings.ReplaceAll(word, "-", "_"), c.String(word))
 	}
 	set("source", "source_directories", c.StringSlice("source"))

@@ -63,6 +63,7 @@ func (k *controller) tellRepository(r rest.Repository) error {
 	f.Add("Repository", fmt.Sprintf("%s (id %d)", r.Name, r.ID))
 	f.Add("Path", r.Path)
 	f.Add("Agent", r.Agent)
+	f.Add("Maintainer", text(r.Maintainer))
 	f.Add("Status", r.Status)
 	f.Add("Encryption", text(r.Encryption))
 	f.Add("Sources", strings.Join(r.SourceDirectories, "\n"))

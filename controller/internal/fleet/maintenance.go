@@ -23,7 +23,7 @@ type MaintenanceRequest struct {
 // Maintain makes a maintenance job. What the host does not allow it refuses
 // itself.
 func (s *Service) Maintain(ctx context.Context, r MaintenanceRequest) (job.Job, error) {
-	repo, refused := s.maintainable(r)
+	repo, through, refused := s.maintainable(r)
 	request := fmt.Sprintf("maintain\x00%s\x00%d\x00%+v\x00%+v", r.Kind, r.Repository, deref(r.Prune), deref(r.Check))
 	return s.startOnce(ctx, once{r.By, r.IdempotencyKey, request}, refused, func(tx *store.Tx) (job.Job, error) {
 		if r.Kind == job.BreakLock {
@@ -31,8 +31,9 @@ func (s *Service) Maintain(ctx context.Context, r MaintenanceRequest) (job.Job, 
 				return job.Job{}, err
 			}
 		}
-		return s.order(tx, repo.ID, r.Kind, r.By, func(spec *job.Spec) {
+		return s.order(tx, through.ID, r.Kind, r.By, func(spec *job.Spec) {
 			spec.Prune, spec.Check = r.Prune, r.Check
+			s.asMaintainer(spec, repo)
 			if r.Kind == job.BreakLock {
 				spec.StartDeadline = spec.CreatedAt.Add(min(job.BreakLockDeadline, s.set.StartDeadline))
 			}
@@ -47,22 +48,29 @@ func deref[T any](p *T) T {
 	return *p
 }
 
-// maintainable finds the registration, and says what is in the way.
-func (s *Service) maintainable(r MaintenanceRequest) (store.Repository, error) {
+// maintainable finds the registration and the one that the job runs with, and
+// says what is in the way.
+func (s *Service) maintainable(r MaintenanceRequest) (repo, through store.Repository, err error) {
 	repo, ok := s.store.Repository(r.Repository)
 	if !ok {
-		return repo, noSuchRepository(r.Repository)
+		return repo, repo, noSuchRepository(r.Repository)
 	}
 	if repo.Status != store.RepositoryReady {
-		return repo, notReady(repo)
+		return repo, repo, notReady(repo)
+	}
+	through = repo
+	if r.Kind.Maintains() {
+		if through, err = s.maintainedThrough(repo); err != nil {
+			return repo, through, err
+		}
 	}
 	switch r.Kind {
 	case job.Prune:
-		return repo, refuseWide(repo)
+		err = refuseWide(repo)
 	case job.Compact:
-		return repo, s.refuseCompact(repo)
+		err = s.refuseCompact(through)
 	}
-	return repo, nil
+	return repo, through, err
 }
 
 // refuseWide: a pattern that was made from the format of the archives' names, and

@@ -14,8 +14,15 @@ import (
 // UpdateRepository changes a registration, for later jobs: those that are made
 // carry the definition they were made with. A new passphrase is tried first.
 func (s *Service) UpdateRepository(ctx context.Context, u RepositoryUpdate) (RepositoryView, error) {
+	maintainer, err := s.newMaintainer(u)
+	if err != nil {
+		return RepositoryView{}, err
+	}
 	changed := func(repo store.Repository) store.Repository {
 		repo.Repository = u.Change(repo.Repository)
+		if u.Maintainer != nil {
+			repo.Maintainer = maintainer
+		}
 		return repo
 	}
 	pattern := func(repo store.Repository) catalogue.Glob { return s.pattern(changed(repo)) }
@@ -24,7 +31,7 @@ func (s *Service) UpdateRepository(ctx context.Context, u RepositoryUpdate) (Rep
 			return RepositoryView{}, err
 		}
 	}
-	err := s.counting(ctx, u.ID, pattern, func(tx *store.Tx, repo store.Repository, now count) error {
+	err = s.counting(ctx, u.ID, pattern, func(tx *store.Tx, repo store.Repository, now count) error {
 		if repo.Status != store.RepositoryReady {
 			return notReady(repo)
 		}

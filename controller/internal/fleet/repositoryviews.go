@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 
 	"borgfleet/controller/internal/store"
@@ -34,6 +35,9 @@ func (s *Service) repositoryView(r store.Repository) RepositoryView {
 		AlreadyExisted: r.AlreadyExisted, Imported: r.Imported, CreatedAt: r.CreatedAt, InitJob: r.InitJob,
 		Recovery: r.Recovery, RecoveryCurrent: r.Recovery != nil && r.Recovery.Recipient == s.recoveryRecipient(),
 		PassphraseJob: r.PassphraseJob,
+	}
+	if r.Maintainer != "" {
+		v.MaintainerName = cmp.Or(s.agentName(r.Maintainer), r.Maintainer)
 	}
 	if head, ok := s.store.Catalogue(r.ID); ok && !head.AsOf.IsZero() {
 		v.CatalogueAsOf, v.Archives, v.Unmatched, v.Vanished = head.AsOf, head.Archives, head.Unmatched, head.Vanished

@@ -84,6 +84,7 @@ type RepositoryView struct {
 	Imported       bool
 	CreatedAt      time.Time
 	InitJob        int64 // the job that made, adopted or imported it
+	MaintainerName string
 
 	Recovery        *job.Recovery // the newest copy for a recovery key, without what is sealed; nil: there is none
 	RecoveryCurrent bool          // it is for the key that is the fleet's now
@@ -117,6 +118,7 @@ type RepositoryRequest struct {
 type RepositoryUpdate struct {
 	ID               int64
 	Change           func(job.Repository) job.Repository // may be called more than once
+	Maintainer       *string                             // id or name of the agent that is to be it; empty: nobody; nil: as before
 	Passphrase       string                              // this or the next, or neither: the old one stays
 	PassphraseSealed []byte
 	By               string

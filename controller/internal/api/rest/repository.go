@@ -31,6 +31,7 @@ type Repository struct {
 	Path               string   `json:"path"`
 	Agent              string   `json:"agent"` // name
 	AgentID            string   `json:"agent_id"`
+	Maintainer         *string  `json:"maintainer"` // name of the agent that prunes, compacts and checks it
 	Status             string   `json:"status"`
 	AlreadyExisted     bool     `json:"already_existed"`
 	ErrorCode          *string  `json:"error_code"`
