@@ -117,10 +117,10 @@ func addFigures(f *term.Fields, j rest.JobCore) {
 	}
 }
 
-// resultOf is what a job did that backs nothing up.
+// resultOf is what a job did that reads and writes no files.
 func resultOf(j rest.JobCore) string {
-	if j.Kind == string(job.Backup) {
-		return "" // it has figures of its own
+	if !job.Kind(j.Kind).Maintains() {
+		return ""
 	}
 	return goodEnd(j)
 }
