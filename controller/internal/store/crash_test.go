@@ -55,6 +55,7 @@ func crashJob(s *Store, agent string, say func(int64, uint64, bool)) {
 		}
 	}
 	note := &AuditNote{}
+	note.Set(func(e *AuditEntry) { e.What = "startBackup" })
 	must(s.Update(WithNote(ctx, note), func(tx *Tx) error {
 		j = newJob(tx.NewJobID(), agent)
 		tx.About(fmt.Sprint("job/", j.ID), "")
