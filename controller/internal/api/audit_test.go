@@ -18,6 +18,7 @@ import (
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
+	"borgfleet/shared/seal"
 )
 
 // setupAudit is an API whose people and audit log are real.
@@ -109,6 +110,15 @@ func TestEveryOperationIsAudited(t *testing.T) {
 	}
 }
 
+// recipient is that of a key that nobody has.
+func recipient() string {
+	key, err := seal.NewIdentity()
+	if err != nil {
+		panic(err)
+	}
+	return key.Recipient()
+}
+
 // goodBody is one that the operation takes.
 func goodBody(operation string) string {
 	switch operation {
@@ -128,6 +138,10 @@ func goodBody(operation string) string {
 		return `{"name": "x"}`
 	case "createRepository":
 		return `{"name": "r", "path": "/srv/r", "encryption": "none", "source_directories": ["/etc"]}`
+	case "pruneRepository":
+		return `{"keep_daily": 7}`
+	case "replaceRecoveryKey":
+		return `{"recipient": "` + recipient() + `"}`
 	case "importRepository", "changeRepository":
 		return `{"name": "r", "path": "/srv/r", "source_directories": ["/etc"]}`
 	}

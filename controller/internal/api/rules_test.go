@@ -38,6 +38,10 @@ func rules() map[string]api.Role {
 		"createJoinToken": api.Admin, "changeAgent": api.Admin, "deleteAgent": api.Admin, "revokeAgent": api.Admin,
 		"createRepository": api.Admin, "importRepository": api.Admin, "changeRepository": api.Admin, "deleteRepository": api.Admin,
 		"listAudit": api.Admin,
+
+		"checkJob": api.Viewer, "compactJob": api.Viewer, "pruneJob": api.Viewer, "recoveryKey": api.Viewer,
+		"checkRepository": api.Operator, "compactRepository": api.Operator, "pruneRepository": api.Operator, // maintenance
+		"breakLock": api.Admin, "acknowledgeVanished": api.Admin, "recovery": api.Admin, "replaceRecoveryKey": api.Admin,
 	}
 }
 
