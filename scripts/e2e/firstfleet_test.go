@@ -88,7 +88,7 @@ func walk(t *testing.T, bin string, blocks []block) {
 	}
 	// The document has the usual ports, which another test may have.
 	text := strings.NewReplacer("localhost:5000", "127.0.0.1:"+api, "localhost:5443", "127.0.0.1:"+agents).Replace(script.String())
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // not how long it takes: when it says that something is wrong
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", text)
 	cmd.Env = []string{
