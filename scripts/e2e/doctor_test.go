@@ -83,7 +83,7 @@ func TestDoctor(t *testing.T) {
 	}
 	well()
 	found := doctor(t, env.Controller.CLI)
-	ignore(t, found, "agent_borg_version host", "initial_password", "repository sealed", "repository far")
+	ignore(t, found, "agent_borg_version host", "initial_password", "recovery_key", "repository sealed", "repository far")
 	if len(found) > 0 {
 		t.Errorf("all is well, and yet: %+v", found)
 	}

@@ -97,7 +97,6 @@ func TestReasonsNotToRun(t *testing.T) {
 		"another location's":   {func(h *host, s *job.Spec) { s.Repository.PassphraseSealed = h.sealFor(h.id.AgentID, "/elsewhere") }, job.CodePassphrase, ""},
 		"age key lost":         {func(h *host, s *job.Spec) { os.Remove(h.st.AgeKey()) }, job.CodePassphrase, ""},
 		"no borg":              {func(h *host, s *job.Spec) { h.configure(func(c *policy.Config) { c.Borg = "/nowhere/borg" }) }, job.CodeBorgMissing, "/nowhere/borg"},
-		"unknown kind":         {func(h *host, s *job.Spec) { s.Kind = job.Compact }, job.CodeUnsupported, "compact"},
 		"broken agent.yaml":    {func(h *host, s *job.Spec) { h.write(h.st.Config(), "alow: {}\n") }, job.CodePolicy, "alow"},
 		"option as source":     {func(h *host, s *job.Spec) { s.Repository.Compression = "--rsh=evil" }, job.CodePolicy, "--rsh=evil"},
 	}
