@@ -33,6 +33,9 @@ func campaign(ctx context.Context, o options, out io.Writer) (*summary, error) {
 			seed := o.seed + uint64(i)
 			r := newTrial(seed, o, base)
 			r.run(ctx)
+			if ctx.Err() != nil {
+				return nil // somebody ended it in the middle: it shows nothing
+			}
 			sum.add(r, out, o.keep)
 			return nil
 		})
