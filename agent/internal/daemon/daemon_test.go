@@ -342,9 +342,19 @@ func TestNotOnOwnAuthority(t *testing.T) {
 		}
 		dirs[kind] = dir
 	}
+	backup, err := f.d.Start(job.Repository{ID: 7, Path: "/r"}, "root")
+	if err != nil {
+		t.Fatal(err)
+	}
 	f.pass(5 * time.Minute)
-	if !f.d.alone() || f.spawns.Load() != 0 {
-		t.Fatalf("alone %v, %d job processes", f.d.alone(), f.spawns.Load())
+	f.ended(backup.Key()) // it was woken after them
+	for kind, dir := range dirs {
+		if reg, err := dir.Register(); err != nil || reg.Phase != job.PhaseAnnounced {
+			t.Fatalf("%s: %+v, %v", kind, reg, err)
+		}
+	}
+	if n := f.spawns.Load(); n != 1 {
+		t.Fatalf("%d job processes", n)
 	}
 	compact := dirs[job.Compact]
 	key := compact.Key()

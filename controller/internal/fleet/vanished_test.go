@@ -202,6 +202,27 @@ func TestCompactOrder(t *testing.T) {
 	}
 }
 
+// TestCompactLetsTheListGoFirst that is to run at its host, though it was asked
+// for later: what a prune took back is not known before.
+func TestCompactLetsTheListGoFirst(t *testing.T) {
+	r, a, repo, at := catalogueRig(t)
+	a.lists(repo, at(1), archs(1, 2)...)
+	a.disconnect()
+	compact, err := r.maintain(repo, job.Compact)
+	must(t, err)
+	awake := func(string) bool { return false }
+	if why := untold(r.st, compact, awake); why != "" {
+		t.Errorf("with nothing to be listed: %s", why)
+	}
+	must(t, r.st.Update(t.Context(), func(tx *store.Tx) error {
+		_, err := r.s.order(tx, repo.ID, job.List, "test", nil)
+		return err
+	}))
+	if why := untold(r.st, compact, awake); !strings.HasPrefix(why, waitListed) {
+		t.Errorf("beside a list that is to run it waits for %q", why)
+	}
+}
+
 // endsLists has the agents fail every list that they were sent, so that nothing
 // is learned from it; it says whether there was one.
 func (r *rig) endsLists(agents ...*puppet) (any bool) {
