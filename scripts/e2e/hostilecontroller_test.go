@@ -84,10 +84,22 @@ func hostileValues(source string) []hostileOrder {
 }
 
 func hostileKinds(source, restores, outside string, state string) (out []hostileOrder) {
-	for _, kind := range []string{"prune", "compact", "break-lock", "check"} {
-		out = append(out, hostileOrder{name: kind, change: func(o *fleetv1.Order) { o.Spec.Kind = kind }, says: "borgfleet-agent allow --maintenance"})
+	for _, kind := range []string{"prune", "compact", "break-lock"} {
+		out = append(out, hostileOrder{name: kind, says: "borgfleet-agent allow --maintenance", change: func(o *fleetv1.Order) {
+			o.Spec.Kind = kind
+			o.Spec.Repository.MatchArchives, o.Spec.Prune = "host-*", &fleetv1.Prune{KeepDaily: 1}
+		}})
 	}
-	out[3].code, out[3].says = "unsupported", "" // the owner allows it, and this agent has none yet
+	prune := func(name string, match string, p *fleetv1.Prune) {
+		out = append(out, hostileOrder{name: name, says: "form", change: func(o *fleetv1.Order) {
+			o.Spec.Kind, o.Spec.Repository.MatchArchives, o.Spec.Prune = "prune", match, p
+		}})
+	}
+	prune("a prune that keeps nothing", "host-*", &fleetv1.Prune{})
+	prune("a prune of what is an option", "--rsh=id", &fleetv1.Prune{KeepDaily: 1})
+	prune("a prune that keeps an option", "host-*", &fleetv1.Prune{KeepWithin: "--rsh=id"})
+	prune("a prune that keeps less than nothing", "host-*", &fleetv1.Prune{KeepDaily: -1})
+	prune("a prune without a word", "host-*", nil)
 	restore := func(name, says string, r *fleetv1.Restore) {
 		out = append(out, hostileOrder{name: name, says: says, change: func(o *fleetv1.Order) { o.Spec.Kind, o.Spec.Restore = "restore", r }})
 	}

@@ -45,6 +45,17 @@ func commands(h borg.Host, spec job.Spec) (out []borg.Invocation) {
 		add(borg.Contents(h, repo, w.spec.Archive, w.spec.Path))
 	case *restore:
 		add(borg.Extract(h, spec))
+	case prune:
+		for _, v := range []string{"1.2.4", "1.4.0"} {
+			version, _ := borg.ParseVersion(v)
+			add(borg.Prune(h, spec, repo.MatchArchives, version))
+		}
+	case compact:
+		add(borg.Compact(h, spec))
+	case check:
+		add(borg.Check(h, spec))
+	case breakLock:
+		add(borg.BreakLock(h, spec))
 	}
 	add(borg.RepoInfo(h, repo))
 	add(borg.DropCache(h, repo))
@@ -59,6 +70,8 @@ func harmless(word string) bool {
 		"--log-json", "--progress", "--lock-wait", "--json", "--list", "--filter", "--compression", "--one-file-system",
 		"--exclude-caches", "--exclude-if-present", "--exclude", "--upload-ratelimit", "--checkpoint-interval",
 		"--encryption", "--make-parent-dirs", "--sparse", "--format", "--cache-only",
+		"--info", "--stats", "--dry-run", "--glob-archives", "--repository-only", "--max-duration", "--keep-within",
+		"--keep-hourly", "--keep-daily", "--keep-weekly", "--keep-monthly", "--keep-3monthly", "--keep-yearly",
 	}, name)
 }
 
@@ -94,6 +107,13 @@ func FuzzArgv(f *testing.F) {
 	seed(func(p *fleetv1.JobSpec) {
 		p.Kind, p.Restore = "restore", &fleetv1.Restore{Archive: "a", Paths: [][]byte{[]byte("--rsh=x"), []byte("sh:**")}, Destination: "/srv/x"}
 	})
+	seed(func(p *fleetv1.JobSpec) {
+		p.Kind, p.Repository.MatchArchives = "prune", "n-*"
+		p.Prune = &fleetv1.Prune{KeepDaily: 7, KeepQuarterly: 2, KeepWithin: "2d", DryRun: true}
+	})
+	seed(func(p *fleetv1.JobSpec) { p.Kind = "compact" })
+	seed(func(p *fleetv1.JobSpec) { p.Kind, p.Check = "check", &fleetv1.Check{MaxDuration: 60} })
+	seed(func(p *fleetv1.JobSpec) { p.Kind = "break-lock" })
 	conf := policy.Default()
 	conf.Allow.All = true
 	check, err := policy.New(conf, "/var/lib/agent")
@@ -126,7 +146,7 @@ func argvIsHarmless(t *testing.T, inv borg.Invocation) {
 	for _, word := range inv.Args[:end] {
 		if !strings.HasPrefix(word, "-") {
 			verbs++
-			if !slices.Contains([]string{"create", "init", "info", "list", "extract", "delete"}, word) {
+			if !slices.Contains([]string{"create", "init", "info", "list", "extract", "delete", "prune", "compact", "check", "break-lock"}, word) {
 				t.Errorf("the command %q in %q", word, inv.Args)
 			}
 		} else if !harmless(word) {
