@@ -123,7 +123,7 @@ func TestFollowGivesUp(t *testing.T) {
 			"never ready":    {[]func(*http.Request) (*http.Response, error){problem(503)}, 0, 1},
 			"no stream":      {[]func(*http.Request) (*http.Response, error){problem(200)}, 0, 1},
 			"says no":        {[]func(*http.Request) (*http.Response, error){says(one, false), problem(401)}, time.Second, 2},
-			"stays away":     {[]func(*http.Request) (*http.Response, error){says(one, false), gone}, 2*time.Minute + 5*time.Second, 40},
+			"stays away":     {[]func(*http.Request) (*http.Response, error){says(one, false), gone}, 2*time.Minute + 5*time.Second, 80},
 			"no event of it": {[]func(*http.Request) (*http.Response, error){says("event: end\ndata: {\n\n", false)}, 0, 1},
 		} {
 			c, s := scripted(t, tt.answers...)
