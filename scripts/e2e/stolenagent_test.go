@@ -125,7 +125,7 @@ func (s *stolen) unhurt(t *testing.T) {
 	}
 }
 
-const mostControllerStolen = 400 * megabyte
+const mostControllerStolen = 600 * megabyte
 
 // hello begins an epoch of the stolen agent.
 func (s *stolen) hello(t *testing.T, jobs ...*fleetv1.JobState) *fleetv1.HelloResponse {

@@ -96,7 +96,7 @@ func (s *Service) mayAdopt(tx *store.Tx, agent string, spec job.Spec, p *fleetv1
 	switch {
 	case known && repo.Agent != agent, deleted && former.Agent != agent:
 		return fault.New(fault.Forbidden, "not_your_repository", "repository %d belongs to another agent", id)
-	case !known && !deleted && !tx.RepositoryIDGiven(id):
+	case id != 0 && !known && !deleted && !tx.RepositoryIDGiven(id): // 0 is nobody's, ever
 		// Its history would be that of whoever is given the id.
 		return fault.New(fault.Forbidden, "not_your_repository", "no repository has had the id %d", id)
 	case !ended && !ownPlace(tx, agent, spec.Repository.Path):

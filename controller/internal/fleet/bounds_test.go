@@ -64,7 +64,8 @@ func TestPlacesOfOthers(t *testing.T) {
 		{"another's id", theirs.Repository, "", false},
 		{"another's id, ended", theirs.Repository, job.Completed, false},
 		{"an id of nobody", job.Repository{ID: 99, Path: own.Path}, job.Completed, false},
-		{"no id", job.Repository{Path: own.Path}, job.Completed, false},
+		{"no id", job.Repository{Path: own.Path}, job.Completed, true},
+		{"no id, another's place", job.Repository{Path: place}, "", false},
 	} {
 		if got := thief.taken(t, forged(t, job.Backup, tt.repo, job.PhaseStarted, tt.status)); got != tt.taken {
 			t.Errorf("%s: taken in %v, want %v", tt.name, got, tt.taken)
