@@ -19,7 +19,6 @@ type Invocation struct {
 	Args            []string
 	Env             []string
 	NeedsPassphrase bool
-	Limits          Limits
 	By              Starter // nil: borg is started in the root directory, with all rights of the account
 }
 
@@ -44,7 +43,7 @@ func Create(h Host, spec job.Spec, archive string) (Invocation, error) {
 	if err != nil {
 		return Invocation{}, err
 	}
-	options, err := createOptions(repo, h.Limits)
+	options, err := createOptions(repo)
 	if err != nil {
 		return Invocation{}, err
 	}
@@ -58,7 +57,7 @@ func Create(h Host, spec job.Spec, archive string) (Invocation, error) {
 	return inv, nil
 }
 
-func createOptions(repo job.Repository, limits Limits) ([]string, error) {
+func createOptions(repo job.Repository) ([]string, error) {
 	options := []string{"--json"}
 	switch repo.FileLog {
 	case job.FileLogNone, "":
@@ -93,11 +92,11 @@ func createOptions(repo job.Repository, limits Limits) ([]string, error) {
 		}
 		options = append(options, "--exclude="+p)
 	}
-	if repo.UploadRateLimit < 0 {
+	switch {
+	case repo.UploadRateLimit < 0:
 		return nil, badRequest("the upload rate limit %d is negative", repo.UploadRateLimit)
-	}
-	if most := limits.upload(repo.UploadRateLimit); most > 0 {
-		options = append(options, "--upload-ratelimit="+strconv.FormatInt(most, 10))
+	case repo.UploadRateLimit > 0:
+		options = append(options, "--upload-ratelimit="+strconv.FormatInt(repo.UploadRateLimit, 10))
 	}
 	switch {
 	case repo.CheckpointInterval < 0:
@@ -187,7 +186,7 @@ func command(h Host, repo job.Repository, verb string, firstUse, progress bool) 
 		args = append(args, "--progress")
 	}
 	args = append(args, "--lock-wait="+wholeSeconds(lockWait), verb)
-	return Invocation{Args: args, Env: env, NeedsPassphrase: needsPassphrase(repo.Encryption), Limits: h.Limits}, nil
+	return Invocation{Args: args, Env: env, NeedsPassphrase: needsPassphrase(repo.Encryption)}, nil
 }
 
 // attemptWait is the longest that one borg waits for a repository's lock.

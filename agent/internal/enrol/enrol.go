@@ -24,13 +24,9 @@ import (
 	"borgfleet/shared/seal"
 	"borgfleet/shared/secretfile"
 	"borgfleet/shared/version"
-	"borgfleet/shared/wire"
 )
 
-const (
-	callTime  = 30 * time.Second
-	maxAnswer = 1 << 20
-)
+const callTime = 30 * time.Second
 
 // Request is what a person asks for.
 type Request struct {
@@ -143,7 +139,7 @@ func ask(ctx context.Context, token certs.JoinToken, r Request, key crypto.Signe
 	defer transport.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	client := fleetv1connect.NewFleetServiceClient(&http.Client{Transport: transport}, token.URL, wire.Limits(maxAnswer)...)
+	client := fleetv1connect.NewFleetServiceClient(&http.Client{Transport: transport}, token.URL)
 	answer, err := client.Enroll(ctx, &fleetv1.EnrollRequest{
 		Token: r.Token, Csr: csr, Name: r.Name, Hostname: hostname,
 		AgeRecipient: sealing.Recipient(), Version: version.String(),
