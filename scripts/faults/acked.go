@@ -27,14 +27,17 @@ func (t *trial) hostNotes() map[int64]uint64 {
 	return notes
 }
 
-// number reads a small file with a number in it; 0 if there is none.
+// number reads a small file with a number in it; 0 if there is none. Agents do
+// not sync it: without its end of line it is what a power cut has left, and the
+// first digit of a job's id would be another job's.
 func number(file string) uint64 {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return 0
 	}
-	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
-	if err != nil {
+	text, whole := strings.CutSuffix(string(b), "\n")
+	n, err := strconv.ParseUint(text, 10, 64)
+	if !whole || err != nil {
 		return 0
 	}
 	return n

@@ -141,8 +141,9 @@ func (t *trial) checkExit(j testenv.Job) {
 	switch {
 	case !ok:
 		return
-	case code == 0 && j.ExitCode != nil && *j.ExitCode > 128 && j.Status == "completed_with_warnings":
-		// A signal reached it after its last word, with its archive saved.
+	case j.ExitCode != nil && *j.ExitCode > 128 && (code > 1 || j.Status == "completed_with_warnings"):
+		// A signal reached it after its last word. If that was a good one, its
+		// archive is saved.
 	case j.ExitCode != nil && *j.ExitCode != code:
 		t.problem("job %d says that borg exited with %d, borg says %d", j.ID, *j.ExitCode, code)
 	case code == 0 && !strings.HasPrefix(j.Status, "completed"):

@@ -147,3 +147,34 @@ func TestSecondExecutionsAreSeen(t *testing.T) {
 	r.checkRuns("a")
 	says(t, r, "no borg ran for it")
 }
+
+func TestTheLastLinesMayHaveBeenInThePipe(t *testing.T) {
+	wrote := []string{"A /1", "A /2", "A /3"}
+	for _, c := range []struct {
+		logged string
+		n      int
+		last   bool
+	}{
+		{"A /1,A /2,A /3", 0, true}, {"A /1,A /2", 1, true}, {"", 3, true}, {"A /1,A /3", 1, false}, {"A /3", 2, false},
+	} {
+		got := map[string]int{}
+		for _, line := range strings.Split(c.logged, ",") {
+			got[line]++
+		}
+		if n, last := missingOf(wrote, got); n != c.n || last != c.last {
+			t.Errorf("of %q %d are missing, the last ones: %v; want %d, %v", c.logged, n, last, c.n, c.last)
+		}
+	}
+}
+
+func TestATornNumberIsNone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "id")
+	for text, want := range map[string]uint64{"12\n": 12, "12": 0, "1": 0, "": 0, "\n": 0, "x\n": 0} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if n := number(file); n != want {
+			t.Errorf("%q is %d, want %d", text, n, want)
+		}
+	}
+}

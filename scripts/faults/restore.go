@@ -9,6 +9,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"borgfleet/shared/secretfile"
 )
 
 // loseController is no single blow: a backup of the controller is taken at some
@@ -81,7 +83,8 @@ func (t *trial) destroyAndRestore(backup string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
-	return os.WriteFile(c.PasswordFile(), password, 0o600)
+	// Synced: the next fault of the disk may take away what is not.
+	return secretfile.Write(c.PasswordFile(), password, 0o600)
 }
 
 // idsOnHosts are the jobs of which a host has something on its disk.

@@ -148,20 +148,19 @@ func (w witness) lockedOut(archive string) bool {
 	return err == nil && bytes.Contains(data, []byte(`"msgid": "LockTimeout"`))
 }
 
-// files are the lines about files in one account of what borg wrote, as a log
-// shows them, and how often.
-func (w witness) files(account string) (map[string]int, error) {
+// files are the lines about files in one account of what borg wrote, in its
+// order, as a log shows them.
+func (w witness) files(account string) (out []string, err error) {
 	data, err := os.ReadFile(filepath.Join(w.dir, account))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	out := map[string]int{}
 	for line := range bytes.Lines(data) {
 		var m struct{ Type, Status, Path string }
 		if !bytes.HasPrefix(line, []byte(`{"type": "file_status"`)) || json.Unmarshal(line, &m) != nil {
 			continue // a line that borg was killed in is none
 		}
-		out[m.Status+" "+m.Path]++
+		out = append(out, m.Status+" "+m.Path)
 	}
 	return out, nil
 }

@@ -146,7 +146,14 @@ func List(h Host, repo job.Repository) (Invocation, error) {
 	return readCommand(h, repo, "list", repo.Path)
 }
 
-func readCommand(h Host, repo job.Repository, verb, target string) (Invocation, error) {
+// Visit asks for no more than one archive, to have borg take the repository's
+// lock: what a dead borg of this host has left of its own goes. Its answer is
+// read with ReadList.
+func Visit(h Host, repo job.Repository) (Invocation, error) {
+	return readCommand(h, repo, "list", repo.Path, "--last=1")
+}
+
+func readCommand(h Host, repo job.Repository, verb, target string, options ...string) (Invocation, error) {
 	if _, err := ParseLocation(repo.Path); err != nil {
 		return Invocation{}, err
 	}
@@ -154,7 +161,7 @@ func readCommand(h Host, repo job.Repository, verb, target string) (Invocation, 
 	if err != nil {
 		return Invocation{}, err
 	}
-	inv.Args = append(inv.Args, "--json", "--", target)
+	inv.Args = append(append(inv.Args, options...), "--json", "--", target)
 	return inv, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -88,6 +90,32 @@ func (d *Dir) WaitUnlocked(ctx context.Context) error {
 // WaitBorgGone returns nil once no borg of this job lives.
 func (d *Dir) WaitBorgGone(ctx context.Context) error {
 	return waitFree(ctx, d.file(fileBorgLock))
+}
+
+// Note writes the holder's process id into the lock's file.
+func (l *Lock) Note(pid int) error {
+	_, err := l.f.WriteAt(fmt.Appendf(nil, "%d\n", pid), 0)
+	return err
+}
+
+// WaitBorgBuried returns soon after the system has forgotten the borg of this job
+// that Note named: a process that has ended has let go of its lock, and is alive
+// to whoever asks for its number until its parent has heard of its end. borg asks
+// so, before it takes a dead borg's lock away. It is waited for while ctx lasts.
+func (d *Dir) WaitBorgBuried(ctx context.Context) {
+	b, err := os.ReadFile(d.file(fileBorgLock))
+	text, _, whole := strings.Cut(string(b), "\n")
+	pid, bad := strconv.Atoi(text)
+	if err != nil || !whole || bad != nil || pid <= 0 {
+		return
+	}
+	for !errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // waitFree does not block in flock: that thread could not be called back when

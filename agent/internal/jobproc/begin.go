@@ -3,8 +3,6 @@ package jobproc
 import (
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"borgfleet/agent/internal/borg"
 	"borgfleet/shared/clock"
 	"borgfleet/shared/job"
@@ -116,10 +114,15 @@ func (p *process) settle(r *run) (v job.Verdict, then sequel, err error) {
 	if unhealed != nil && v.Status == job.Failed {
 		v.ErrorMessage = unhealed.Error()
 	}
-	if o := r.outcome(); !v.Status.Good() && (borg.MayHaveSaved(o) || p.leftLock(r)) {
+	left := p.leftLock(r)
+	switch o := r.outcome(); {
+	case v.Status.Good():
+	case borg.MayHaveSaved(o), left && p.spec.Kind == job.Backup:
 		if v, err = p.verify(r.started, o, r.terminated); err != nil {
 			return v, over, err
 		}
+	case left:
+		p.freeLock()
 	}
 	v.EndedAt = r.ended
 	v.StartedAt = r.started.StartedAt
@@ -127,14 +130,6 @@ func (p *process) settle(r *run) (v job.Verdict, then sequel, err error) {
 		v.Status, v.ErrorCode, v.ErrorMessage = job.Failed, job.CodeHostShutdown, p.shutdownText(r, v)
 	}
 	return v, over, nil
-}
-
-// leftLock: borg was killed, by a host without memory or by our own patience, and
-// its lock is still in the repository. Every other host waits for that; only a
-// borg of this one takes it away, as the look-up does. A host that goes down does
-// so with its first job after the boot.
-func (p *process) leftLock(r *run) bool {
-	return p.spec.Kind == job.Backup && r.exitKnown && r.exit.Signal == unix.SIGKILL && !p.shutdown()
 }
 
 func (p *process) giveBack(r *run) error {

@@ -80,6 +80,9 @@ func (p *process) execute(n int, archive string, inv borg.Invocation) (*run, err
 	if err != nil {
 		return nil, err
 	}
+	if err := ends.lock.Note(proc.PID()); err != nil {
+		p.log.Warn("note borg's process", "err", err)
+	}
 	// From now on borg alone holds borg.lock, and its end ends the pipes.
 	ends.close()
 	*ends = stdio{}

@@ -109,8 +109,9 @@ func (p *process) tellArchives() (n int, err error) {
 	return n, errors.Join(err, bad)
 }
 
-// lookUp: a list changes nothing, so there is nothing to find.
-func (list) lookUp(context.Context, *process, jobdir.Started, borg.Outcome) (found, error) {
+// lookUp: a list changes nothing, so there is nothing to find but its lock.
+func (list) lookUp(_ context.Context, p *process, _ jobdir.Started, _ borg.Outcome) (found, error) {
+	p.freeLock()
 	return found{}, nil
 }
 

@@ -17,8 +17,7 @@ func (upkeep) archive(*process) (string, error) { return "", nil }
 
 // lookBack judges a run whose exit status nobody saw: by borg's own words, and
 // no repository is asked for that. A borg that was killed leaves its repository
-// as it was at the last commit, and a lock that the next borg of this host takes
-// away.
+// as it was at the last commit, and a lock.
 func (upkeep) lookBack(p *process, _ jobdir.Started, o borg.Outcome) job.Verdict {
 	t := o.Tracker
 	if t == nil {

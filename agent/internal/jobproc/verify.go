@@ -3,6 +3,7 @@ package jobproc
 import (
 	"context"
 	"errors"
+	"time"
 
 	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/jobdir"
@@ -14,8 +15,14 @@ import (
 // the repository is out of reach: until then the job is running, and no guess is
 // made.
 func (p *process) verify(s jobdir.Started, o borg.Outcome, terminated bool) (job.Verdict, error) {
+	if s.BootID == p.bootID {
+		ctx, end := context.WithTimeout(p.life, burialTime)
+		p.dir.WaitBorgBuried(ctx)
+		end()
+	}
 	if w, ok := p.work.(remembered); ok {
 		v := w.lookBack(p, s, o)
+		p.freeLock()
 		return p.told(s, o, found{verdict: &v}, terminated), nil
 	}
 	p.reg.Change(func(g *job.Register) {
@@ -44,6 +51,10 @@ func (p *process) verify(s jobdir.Started, o borg.Outcome, terminated bool) (job
 		sleep(p.stop, p.c.VerifyWait.after(n)) // a wish that comes meanwhile is answered at once
 	}
 }
+
+// burialTime is for a first process that does not bury the dead, as in some
+// containers: there a killed borg's lock stays.
+const burialTime = 2 * time.Second
 
 // unverified ends a job whose outcome cannot be looked up and that somebody
 // does not want to wait for any longer. It is not called cancelled: that would
@@ -101,16 +112,22 @@ func (p *process) lookUp(s jobdir.Started, o borg.Outcome) (found, error) {
 }
 
 func (p *process) askFor(ctx context.Context, s jobdir.Started, o borg.Outcome) (found, error) {
-	if err := p.loadHost(); err != nil {
-		return found{}, err
-	}
-	if err := p.findBorg(ctx); err != nil {
-		return found{}, err
-	}
-	if err := p.openPassphrase(ctx); err != nil {
+	if err := p.reachable(ctx); err != nil {
 		return found{}, err
 	}
 	return p.work.lookUp(ctx, p, s, o)
+}
+
+// reachable brings together what any question to the repository takes: another
+// process may have begun this job.
+func (p *process) reachable(ctx context.Context) error {
+	if err := p.loadHost(); err != nil {
+		return err
+	}
+	if err := p.findBorg(ctx); err != nil {
+		return err
+	}
+	return p.openPassphrase(ctx)
 }
 
 // told makes the verdict of what the repository said.
