@@ -15,3 +15,12 @@ const (
 	AgentKeepsJobs       = 50                // finished jobs on the agent, or
 	AgentKeepsFor        = 7 * 24 * time.Hour
 )
+
+// What both sides take at most. An agent leaves alone what is more, so the
+// controller must not accept it.
+const (
+	MaxDefinition = 256 << 10 // bytes of a repository's definition, which every job carries
+	MaxSpec       = 768 << 10 // bytes of a job's spec: a definition, and the paths of a restore
+	MaxList       = 10_000    // entries of one list in a definition
+	MaxValue      = 4096      // bytes of one value in it
+)

@@ -14,7 +14,10 @@ func FromRecovery(r job.Recovery) *fleetv1.Recovery {
 
 // ToRecovery decodes it.
 func ToRecovery(p *fleetv1.Recovery) job.Recovery {
+	if len(p.Sealed) > mostMessage { // a key and a passphrase are some kilobytes; half of it opens nothing
+		return job.Recovery{}
+	}
 	return job.Recovery{
-		Recipient: p.Recipient, Sealed: p.Sealed, SealedAt: instant(p.SealedAt), Key: p.Key, Passphrase: p.Passphrase,
+		Recipient: within(p.Recipient, mostWord), Sealed: p.Sealed, SealedAt: instant(p.SealedAt), Key: p.Key, Passphrase: p.Passphrase,
 	}
 }

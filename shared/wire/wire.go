@@ -5,6 +5,7 @@ package wire
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -21,8 +22,10 @@ func stamp(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
+// instant is the zero time for what is none: beyond the years 1 to 9999 there is
+// no text for a time either.
 func instant(t *timestamppb.Timestamp) time.Time {
-	if t == nil {
+	if !t.IsValid() {
 		return time.Time{}
 	}
 	return t.AsTime()
@@ -55,6 +58,37 @@ func fromRaw(in [][]byte) []string {
 		out = append(out, string(b))
 	}
 	return out
+}
+
+// What is taken of the other side's texts. Who means well stays below.
+const (
+	mostWord    = 128       // codes, modes, versions
+	mostName    = 1024      // names of archives
+	mostPath    = 16 << 10  // of the file that borg is at
+	mostMessage = 64 << 10  // of a verdict
+	mostLine    = 600 << 10 // of a log; an agent cuts at 512 KiB
+)
+
+// within cuts off what is longer than it can be.
+func within(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "")
+}
+
+// mostFigure is as much as every reader of JSON can tell exactly. Sums of figures
+// must stay figures, whatever one agent says.
+const mostFigure = 1 << 53
+
+func figure(n int64) int64 { return min(max(n, 0), mostFigure) }
+
+// ratio is 0 for what is no number: it has no text.
+func ratio(f float64) float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return 0
+	}
+	return min(max(f, 0), mostFigure)
 }
 
 // FromSpec encodes a job's spec.
@@ -97,7 +131,7 @@ func ToSpec(p *fleetv1.JobSpec) (job.Spec, error) {
 		StartDeadline: instant(p.StartDeadline),
 		TriggeredBy:   job.TriggeredBy(p.TriggeredBy),
 		RequestedBy:   p.RequestedBy,
-		ScheduleID:    p.ScheduleId,
+		ScheduleID:    max(p.ScheduleId, 0),
 	}
 	switch s.TriggeredBy {
 	case job.ByManual, job.BySchedule, job.ByAgent:
@@ -202,16 +236,16 @@ func ToProgress(p *fleetv1.Progress) job.Progress {
 		return job.Progress{TotalSource: job.TotalNone}
 	}
 	out := job.Progress{
-		OriginalSize:   p.OriginalSize,
-		CompressedSize: p.CompressedSize,
-		DedupSize:      p.DeduplicatedSize,
-		NFiles:         p.Nfiles,
-		CurrentFile:    p.CurrentFile,
-		Percent:        p.Percent,
-		Speed:          p.Speed,
-		TotalExpected:  p.TotalExpectedSize,
+		OriginalSize:   figure(p.OriginalSize),
+		CompressedSize: figure(p.CompressedSize),
+		DedupSize:      figure(p.DeduplicatedSize),
+		NFiles:         figure(p.Nfiles),
+		CurrentFile:    within(p.CurrentFile, mostPath),
+		Percent:        min(ratio(p.Percent), 100),
+		Speed:          ratio(p.Speed),
+		TotalExpected:  figure(p.TotalExpectedSize),
 		TotalSource:    job.TotalSource(p.TotalExpectedSource),
-		ETA:            p.EstimatedTimeRemaining,
+		ETA:            figure(p.EstimatedTimeRemaining),
 	}
 	switch out.TotalSource {
 	case job.TotalWalk, job.TotalPrevious:
@@ -254,12 +288,12 @@ func ToRegister(p *fleetv1.Register) (job.Register, error) {
 		Incarnation:      p.Incarnation,
 		Version:          p.Version,
 		Phase:            job.Phase(p.Phase),
-		Reason:           p.Reason,
+		Reason:           within(p.Reason, mostName),
 		StartedAt:        instant(p.StartedAt),
-		ArchiveName:      p.ArchiveName,
-		BorgVersion:      p.BorgVersion,
-		BorgPhase:        p.BorgPhase,
-		BorgPhasePercent: p.BorgPhasePercent,
+		ArchiveName:      within(p.ArchiveName, mostName),
+		BorgVersion:      within(p.BorgVersion, mostWord),
+		BorgPhase:        within(p.BorgPhase, mostName),
+		BorgPhasePercent: min(ratio(p.BorgPhasePercent), 100),
 		BorgRunning:      p.BorgRunning,
 		Progress:         ToProgress(p.Progress),
 	}
@@ -316,19 +350,19 @@ func ToVerdict(p *fleetv1.Verdict) (job.Verdict, error) {
 	}
 	v := job.Verdict{
 		Status:            status,
-		ErrorCode:         p.ErrorCode,
-		ErrorMessage:      p.ErrorMessage,
+		ErrorCode:         within(p.ErrorCode, mostWord),
+		ErrorMessage:      within(p.ErrorMessage, mostMessage),
 		StartedAt:         instant(p.StartedAt),
 		EndedAt:           instant(p.EndedAt),
 		Progress:          ToProgress(p.Progress),
-		ArchiveName:       p.ArchiveName,
-		ArchiveID:         p.ArchiveId,
-		BorgID:            p.BorgId,
-		BorgVersion:       p.BorgVersion,
+		ArchiveName:       within(p.ArchiveName, mostName),
+		ArchiveID:         within(p.ArchiveId, mostWord),
+		BorgID:            within(p.BorgId, mostWord),
+		BorgVersion:       within(p.BorgVersion, mostWord),
 		JournalEnd:        p.JournalEnd,
 		ProcessTerminated: p.ProcessTerminated,
 		AlreadyExisted:    p.AlreadyExisted,
-		Encryption:        p.Encryption,
+		Encryption:        within(p.Encryption, mostWord),
 		AccountDirs:       p.AccountDirectories,
 		Undisturbed:       p.Undisturbed,
 		LastModified:      instant(p.LastModified),
@@ -368,14 +402,25 @@ func ToRecord(p *fleetv1.Record) job.Record {
 	r := job.Record{
 		Number:   p.GetNumber(),
 		Time:     instant(p.GetTime()),
-		Level:    job.Level(p.GetLevel()),
-		Source:   p.GetSource(),
-		Text:     p.GetText(),
+		Level:    level(p.GetLevel()),
+		Source:   within(p.GetSource(), mostWord),
+		Text:     within(p.GetText(), mostLine),
 		Consumed: p.GetConsumed(),
 		Data:     p.GetData(),
 	}
+	if len(r.Data) > mostLine { // half of it would be something else
+		r.Data = nil
+	}
 	if g := p.GetGap(); g != nil {
-		r.Gap = &job.Gap{Count: g.Count, Reason: g.Reason}
+		r.Gap = &job.Gap{Count: g.Count, Reason: within(g.Reason, mostName)}
 	}
 	return r
+}
+
+// level of a kind that nobody knows is told as a warning: it should be seen.
+func level(l fleetv1.Record_Level) job.Level {
+	if l < 0 || job.Level(l) > job.LevelError {
+		return job.LevelWarning
+	}
+	return job.Level(l)
 }

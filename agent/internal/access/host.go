@@ -25,6 +25,7 @@ func Host(st state.Dir, id state.Identity, conf policy.Config, repo job.Reposito
 	}
 	h := borg.Host{
 		AgentID: id.AgentID, AgentName: id.Name, MachineID: id.MachineID, Home: home(),
+		Limits: conf.Limits.Borg(),
 		SSH: borg.SSH{
 			Command:      conf.SSH.Command,
 			IdentityFile: conf.SSH.IdentityFile,

@@ -15,6 +15,7 @@ type Host struct {
 	SSH     SSH
 	Path    string // PATH for borg and what it starts; empty: the system's default directories
 	Home    string // HOME; empty: not set
+	Limits  Limits
 }
 
 // SSH is how borg reaches a server.

@@ -19,6 +19,7 @@ type Invocation struct {
 	Args            []string
 	Env             []string
 	NeedsPassphrase bool
+	Limits          Limits
 	By              Starter // nil: borg is started in the root directory, with all rights of the account
 }
 
@@ -43,7 +44,7 @@ func Create(h Host, spec job.Spec, archive string) (Invocation, error) {
 	if err != nil {
 		return Invocation{}, err
 	}
-	options, err := createOptions(repo)
+	options, err := createOptions(repo, h.Limits)
 	if err != nil {
 		return Invocation{}, err
 	}
@@ -57,7 +58,7 @@ func Create(h Host, spec job.Spec, archive string) (Invocation, error) {
 	return inv, nil
 }
 
-func createOptions(repo job.Repository) ([]string, error) {
+func createOptions(repo job.Repository, limits Limits) ([]string, error) {
 	options := []string{"--json"}
 	switch repo.FileLog {
 	case job.FileLogNone, "":
@@ -92,11 +93,11 @@ func createOptions(repo job.Repository) ([]string, error) {
 		}
 		options = append(options, "--exclude="+p)
 	}
-	switch {
-	case repo.UploadRateLimit < 0:
+	if repo.UploadRateLimit < 0 {
 		return nil, badRequest("the upload rate limit %d is negative", repo.UploadRateLimit)
-	case repo.UploadRateLimit > 0:
-		options = append(options, "--upload-ratelimit="+strconv.FormatInt(repo.UploadRateLimit, 10))
+	}
+	if most := limits.upload(repo.UploadRateLimit); most > 0 {
+		options = append(options, "--upload-ratelimit="+strconv.FormatInt(most, 10))
 	}
 	switch {
 	case repo.CheckpointInterval < 0:
@@ -193,7 +194,7 @@ func command(h Host, repo job.Repository, verb string, firstUse, progress bool) 
 		args = append(args, "--progress")
 	}
 	args = append(args, "--lock-wait="+wholeSeconds(lockWait), verb)
-	return Invocation{Args: args, Env: env, NeedsPassphrase: needsPassphrase(repo.Encryption)}, nil
+	return Invocation{Args: args, Env: env, NeedsPassphrase: needsPassphrase(repo.Encryption), Limits: h.Limits}, nil
 }
 
 // attemptWait is the longest that one borg waits for a repository's lock.

@@ -52,6 +52,8 @@ func warningCode(rc int) bool { return rc == 1 || rc >= 100 && rc <= 127 }
 
 // Process is a running borg.
 type Process struct {
+	Unlimited error // why the host's limits do not hold; nil: they do
+
 	cmd  *exec.Cmd
 	done chan struct{} // closed when Wait has the exit status
 
@@ -109,7 +111,7 @@ func (t Tool) Start(inv Invocation, io Stdio) (*Process, error) {
 		}
 		return nil, internal("cannot start borg: %v", err)
 	}
-	return &Process{cmd: cmd, done: make(chan struct{})}, nil
+	return &Process{cmd: cmd, done: make(chan struct{}), Unlimited: inv.Limits.apply(cmd.Process.Pid)}, nil
 }
 
 func without(env []string, prefix string) []string {

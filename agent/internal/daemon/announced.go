@@ -42,7 +42,7 @@ func (d *Daemon) admit(ctx context.Context, t *tended) error {
 		return err
 	}
 	if reg.Phase != job.PhaseAnnounced {
-		return d.awaitDrain(ctx, t)
+		return d.awaitPlace(ctx, t)
 	}
 	for {
 		may, news := d.mayStart(t)
@@ -55,8 +55,9 @@ func (d *Daemon) admit(ctx context.Context, t *tended) error {
 	}
 }
 
-// awaitDrain keeps a job back while the host drains, and gives it its place.
-func (d *Daemon) awaitDrain(ctx context.Context, t *tended) error {
+// awaitPlace keeps a job back while the host drains or is busy, and gives it its
+// place.
+func (d *Daemon) awaitPlace(ctx context.Context, t *tended) error {
 	for {
 		news, err := d.mustWait(t)
 		if err != nil || news == nil {
@@ -86,23 +87,33 @@ func accept(dir *jobdir.Dir) error {
 // closes when it is worth asking again.
 //
 // A job starts on the word of the controller or a person; when its deadline is
-// over, for its job process to say so; and on the host's own authority, within
-// the host's limit, unless only the controller knows what it takes: that no other
-// host is at work, or which archives there must be. A host that drains keeps all
-// but the overdue and the cancelled back.
+// over, for its job process to say so; and on the host's own authority, unless
+// only the controller knows what it takes: that no other host is at work, or
+// which archives there must be. All of it is within the host's limits. A host
+// that drains keeps all but the overdue and the cancelled back.
 func (d *Daemon) mayStart(t *tended) (may bool, news <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	overdue := !d.o.Now().Before(t.dir.Spec().StartDeadline)
-	may = t.word || !t.dir.Spec().Kind.NeedsController() && d.aloneLocked() && d.fits(t)
-	if d.draining {
-		may = t.cancelled()
-	}
-	if may || overdue {
-		t.place = true
+	alone := !t.dir.Spec().Kind.NeedsController() && d.aloneLocked()
+	may = t.brief(d.o.Now()) || !d.draining && (t.word || alone)
+	if may && d.settle(t) {
 		return true, nil
 	}
 	return false, d.news
+}
+
+// settle gives a job its place if there is room; mu is held.
+func (d *Daemon) settle(t *tended) bool {
+	slot := t.dir.Spec().Kind.NeedsHostSlot() && !t.brief(d.o.Now())
+	if d.fits(t, slot) {
+		t.place, t.slot = true, slot
+	}
+	return t.place
+}
+
+// brief says that the job's process has nothing to do but to say how it ended.
+func (t *tended) brief(now time.Time) bool {
+	return !now.Before(t.dir.Spec().StartDeadline) || t.cancelled()
 }
 
 // alone: no contact for so long that the host decides by itself.
@@ -116,24 +127,42 @@ func (d *Daemon) aloneLocked() bool {
 	return !d.linked && d.o.Now().Sub(d.lostAt) >= d.o.OwnAuthority
 }
 
-// fits says whether there is room for t beside the others; mu is held.
-func (d *Daemon) fits(t *tended) bool {
-	if !t.dir.Spec().Kind.NeedsHostSlot() {
-		return true
+// fits says whether there is room for t beside the others; mu is held. It is
+// the host's own limit, and holds for whatever is ordered. What needs no slot has
+// a limit of its own, which nobody meets who means well.
+func (d *Daemon) fits(t *tended, slot bool) bool {
+	most := besideAtOnce
+	if slot {
+		most = d.o.MaxParallel
 	}
 	busy := 0
 	for _, other := range d.jobs {
-		if other != t && other.busy() {
-			busy++
+		if other != t && !other.over && other.takesSlot() == slot && other.busy() {
+			if busy++; busy == most {
+				return false
+			}
 		}
 	}
-	return busy < d.o.MaxParallel
+	return true
 }
 
 // busy says whether the job takes up the host; the daemon's mu is held. Locks
-// tell of those that an earlier daemon started.
+// tell of those that an earlier daemon started. One that waits for its
+// repository costs the host nothing, and whom it waits for may be kept back.
 func (t *tended) busy() bool {
-	return t.dir.Spec().Kind.NeedsHostSlot() && !t.dir.Ended() && (t.place || t.dir.Locked() || t.dir.BorgRunning())
+	return (t.place || t.dir.Locked() || t.dir.BorgRunning()) && !t.dir.Ended() && !t.waits()
+}
+
+func (t *tended) takesSlot() bool {
+	if t.place {
+		return t.slot
+	}
+	return t.dir.Spec().Kind.NeedsHostSlot()
+}
+
+func (t *tended) waits() bool {
+	reg, err := t.dir.Register()
+	return err == nil && (reg.Phase == job.PhaseWaiting || reg.Phase == job.PhaseVerifying)
 }
 
 // leave gives the place back.

@@ -146,6 +146,9 @@ func (d *definitions) save(old *definitions) error {
 	if before, err := old.encode(); err == nil && bytes.Equal(before, data) {
 		return nil
 	}
+	if len(d.repos) > mostDefinitions || len(data) > mostDesired {
+		return fmt.Errorf("the controller defines %d repositories for this host, in %d bytes; %d in %d bytes are the most", len(d.repos), len(data), mostDefinitions, mostDesired)
+	}
 	if err := atomicfile.Write(d.file, data); err != nil {
 		return fmt.Errorf("keep definitions: %w", err)
 	}

@@ -60,22 +60,22 @@ func (d *Daemon) Unreported() []*jobdir.Dir {
 	return out
 }
 
-// mustWait says whether a job that may otherwise start is kept back by a drain,
-// and what to wait for then. A wish to cancel is carried out all the same; so is
-// what was begun: only a job process can say what became of that.
+// mustWait says whether a job that may otherwise start is kept back by a drain
+// or by the host's limit, and what to wait for then. A wish to cancel is carried
+// out all the same; so is what was begun: only a job process can say what became
+// of that.
 func (d *Daemon) mustWait(t *tended) (news <-chan struct{}, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.draining || t.dir.Locked() || t.dir.BorgRunning() {
-		t.place = true
-		return nil, nil
-	}
 	started, err := t.dir.Started()
 	if err != nil && started == nil {
 		return nil, err
 	}
-	if started != nil || t.cancelled() || !d.o.Now().Before(t.dir.Spec().StartDeadline) {
-		t.place = true
+	if started != nil || t.dir.Locked() || t.dir.BorgRunning() {
+		t.place, t.slot = true, t.dir.Spec().Kind.NeedsHostSlot()
+		return nil, nil
+	}
+	if (!d.draining || t.brief(d.o.Now())) && d.settle(t) {
 		return nil, nil
 	}
 	return d.news, nil

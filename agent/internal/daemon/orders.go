@@ -1,9 +1,13 @@
 package daemon
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
 
 	"borgfleet/agent/internal/atomicfile"
 	"borgfleet/agent/internal/jobdir"
@@ -17,13 +21,19 @@ import (
 // from being carried out.
 func (d *Daemon) Apply(m *fleetv1.WatchResponse) error {
 	errs := []error{d.define(m)}
+	var bad error // the first one
+	left := 0
 	for _, o := range m.Orders {
 		if err := d.order(o); errors.Is(err, errBadOrder) {
 			// Nothing that a repeat could mend: the others must not wait for it.
-			d.log.Error("order left alone", "err", err)
+			left++
+			bad = cmp.Or(bad, err)
 		} else if err != nil {
 			errs = append(errs, err)
 		}
+	}
+	if left > 0 { // in one line: who sends them must not fill the log
+		d.log.Error("orders left alone", "orders", left, "err", clip(bad.Error()))
 	}
 	return errors.Join(errs...)
 }
@@ -44,10 +54,23 @@ func (d *Daemon) define(m *fleetv1.WatchResponse) error {
 }
 
 func names(of []job.Repository) (out []string) {
-	for _, r := range of {
-		out = append(out, r.Name)
+	const named = 10
+	for _, r := range of[:min(len(of), named)] {
+		out = append(out, clip(r.Name))
+	}
+	if more := len(of) - len(out); more > 0 {
+		out = append(out, fmt.Sprintf("and %d more", more))
 	}
 	return out
+}
+
+// clip keeps what a controller wrote short in this host's log.
+func clip(s string) string {
+	const most = 300
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // errBadOrder marks an order that can never be taken.
@@ -76,11 +99,14 @@ func (d *Daemon) order(o *fleetv1.Order) error {
 // take makes the directory of an order that is new here. From this moment the
 // key is used up: whatever happens, it will not be executed a second time.
 func (d *Daemon) take(key job.Key, o *fleetv1.Order) (*tended, error) {
+	now := d.o.Now().UTC()
 	spec, err := wire.ToSpec(o.Spec)
+	if err == nil {
+		err = d.bounded(spec, now)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errBadOrder, err)
 	}
-	now := d.o.Now().UTC()
 	var dir *jobdir.Dir
 	switch {
 	case o.Desired == fleetv1.Order_DESIRED_CANCEL:
@@ -109,8 +135,12 @@ func (d *Daemon) take(key job.Key, o *fleetv1.Order) (*tended, error) {
 			return nil, err
 		}
 	}
-	d.log.Info("order taken", "job", key, "id", o.Id, "kind", spec.Kind, "repository", spec.Repository.Path)
-	return d.add(dir), nil
+	d.log.Info("order taken", "job", key, "id", o.Id, "kind", spec.Kind, "repository", clip(spec.Repository.Path))
+	t := d.add(dir)
+	d.mu.Lock()
+	t.size += proto.Size(o.Expected)
+	d.mu.Unlock()
+	return t, nil
 }
 
 // takeUp looks after a directory that is there and that nobody knows of: its
@@ -201,7 +231,7 @@ func (d *Daemon) lacks(t *tended, something bool) {
 }
 
 func (d *Daemon) learnID(dir *jobdir.Dir, id int64) error {
-	if id == 0 {
+	if id <= 0 {
 		return nil
 	}
 	known, err := dir.ID()
@@ -221,7 +251,7 @@ func (d *Daemon) Answer(a *fleetv1.JobAnswer) error {
 	if !ok {
 		return nil // removed meanwhile
 	}
-	d.note(t, t.dir.SetAcked(a.Next))
+	d.note(t, d.acknowledge(t.dir, a.Next))
 	want := fleetv1.Order_DESIRED_UNSPECIFIED
 	switch a.Action {
 	case fleetv1.JobAnswer_ACTION_KEEP:

@@ -19,17 +19,22 @@ const (
 
 // tended is one job directory that the daemon looks after.
 type tended struct {
-	dir *jobdir.Dir
+	dir  *jobdir.Dir
+	size int // of its spec
 
+	over  bool // it has ended; guarded by Daemon.mu
 	word  bool // the controller or a person has spoken on an announced job; guarded by Daemon.mu
 	place bool // it has its place on the host; guarded by Daemon.mu
+	slot  bool // of the host's slots, if it has a place; guarded by Daemon.mu
+	// waiting: when last looked at it waited for its repository; guarded by Daemon.mu
+	waiting bool
 
 	unnoted   bool // it was said that the controller's word cannot be noted; guarded by Daemon.mu
 	insisting bool // a wish to cancel waits for the disk; guarded by Daemon.mu
 	lacking   bool // the controller lacks something of it, by its newest word; guarded by Daemon.mu
 }
 
-func newTended(dir *jobdir.Dir) *tended { return &tended{dir: dir} }
+func newTended(dir *jobdir.Dir) *tended { return &tended{dir: dir, size: specSize(dir)} }
 
 // release tells a job that there is a word on it: it may start, or should end.
 func (d *Daemon) release(t *tended) {
@@ -56,12 +61,14 @@ func (d *Daemon) tend(ctx context.Context, t *tended) {
 			d.touch(t.dir.Key())
 			return
 		}
-		stop := d.watchDir(ctx, t.dir)
-		defer stop()
 		if !d.awaitWord(ctx, t) {
 			return
 		}
 		defer d.leave(t)
+		// Not before: a host has few watches, and who waits changes by our hand only.
+		d.touch(t.dir.Key())
+		stop := d.watchDir(ctx, t)
+		defer stop()
 		// While no job process runs, these keep what borg writes alive.
 		pipes, err := t.dir.HoldPipes()
 		if err != nil {
@@ -125,12 +132,12 @@ func (d *Daemon) runProcess(ctx context.Context, dir *jobdir.Dir) error {
 }
 
 // watchDir tells the link of every change in the directory.
-func (d *Daemon) watchDir(ctx context.Context, dir *jobdir.Dir) (stop func()) {
-	w, err := dir.Watch()
+func (d *Daemon) watchDir(ctx context.Context, t *tended) (stop func()) {
+	w, err := t.dir.Watch()
 	if err != nil {
 		// Without inotify (a limit of the host's) changes are looked for.
-		d.log.Warn("cannot watch job directory; looking every second instead", "job", dir.Key(), "err", err)
-		return d.poll(ctx, dir)
+		d.log.Warn("cannot watch job directory; looking every second instead", "job", t.dir.Key(), "err", err)
+		return d.poll(ctx, t)
 	}
 	done := make(chan struct{})
 	d.wg.Go(func() {
@@ -142,7 +149,7 @@ func (d *Daemon) watchDir(ctx context.Context, dir *jobdir.Dir) (stop func()) {
 				if !ok {
 					return
 				}
-				d.touch(dir.Key())
+				d.hear(t)
 			}
 		}
 	})
@@ -152,7 +159,20 @@ func (d *Daemon) watchDir(ctx context.Context, dir *jobdir.Dir) (stop func()) {
 	}
 }
 
-func (d *Daemon) poll(ctx context.Context, dir *jobdir.Dir) (stop func()) {
+// hear looks at a change in a job's directory. One that waits for its repository
+// now has left its place to others.
+func (d *Daemon) hear(t *tended) {
+	d.touch(t.dir.Key())
+	waits := t.waits()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if waits && !t.waiting {
+		d.announce()
+	}
+	t.waiting = waits
+}
+
+func (d *Daemon) poll(ctx context.Context, t *tended) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	d.wg.Go(func() {
 		tick := time.NewTicker(time.Second)
@@ -162,7 +182,7 @@ func (d *Daemon) poll(ctx context.Context, dir *jobdir.Dir) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				d.touch(dir.Key())
+				d.hear(t)
 			}
 		}
 	})

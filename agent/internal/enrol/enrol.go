@@ -24,9 +24,13 @@ import (
 	"borgfleet/shared/seal"
 	"borgfleet/shared/secretfile"
 	"borgfleet/shared/version"
+	"borgfleet/shared/wire"
 )
 
-const callTime = 30 * time.Second
+const (
+	callTime  = 30 * time.Second
+	maxAnswer = 1 << 20
+)
 
 // Request is what a person asks for.
 type Request struct {
@@ -139,7 +143,7 @@ func ask(ctx context.Context, token certs.JoinToken, r Request, key crypto.Signe
 	defer transport.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	client := fleetv1connect.NewFleetServiceClient(&http.Client{Transport: transport}, token.URL)
+	client := fleetv1connect.NewFleetServiceClient(&http.Client{Transport: transport}, token.URL, wire.Limits(maxAnswer)...)
 	answer, err := client.Enroll(ctx, &fleetv1.EnrollRequest{
 		Token: r.Token, Csr: csr, Name: r.Name, Hostname: hostname,
 		AgeRecipient: sealing.Recipient(), Version: version.String(),

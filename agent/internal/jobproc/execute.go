@@ -83,6 +83,9 @@ func (p *process) execute(n int, archive string, inv borg.Invocation) (*run, err
 	if err := ends.lock.Note(proc.PID()); err != nil {
 		p.log.Warn("note borg's process", "err", err)
 	}
+	if proc.Unlimited != nil { // less than the owner wants, and no reason not to back up
+		p.say(job.LevelWarning, "borg runs without the limits of agent.yaml: %v", proc.Unlimited)
+	}
 	// From now on borg alone holds borg.lock, and its end ends the pipes.
 	ends.close()
 	*ends = stdio{}

@@ -61,6 +61,26 @@ func TestTheHostsPassphrase(t *testing.T) {
 	}
 }
 
+// TestLinkMovesDuringTheCommand: the policy is asked again when the passphrase is
+// there, which may have taken a minute.
+func TestLinkMovesDuringTheCommand(t *testing.T) {
+	h := newHost(t)
+	repo := h.inited("a")
+	must(t, os.MkdirAll(h.path("inside"), 0o700))
+	must(t, os.MkdirAll(h.path("outside"), 0o700))
+	must(t, os.Symlink(h.path("inside"), h.path("way")))
+	repo.Sources = []string{h.path("way") + "/."}
+	h.configure(func(c *policy.Config) {
+		must(t, c.Allow.AddSource(h.path("inside")))
+		c.SetRepository(policy.Repository{
+			Location:          h.path("repos") + "/*",
+			PassphraseCommand: []string{"/bin/sh", "-c", "ln -sfn " + h.path("outside") + " " + h.path("way") + "; echo " + passphrase},
+		})
+	})
+	_, v := h.run(h.spec(job.Backup, repo))
+	expect(t, h, v, job.Failed, job.CodePolicy, h.path("outside"))
+}
+
 func (h *host) secretFile(text string, mode os.FileMode) string {
 	h.t.Helper()
 	path := h.path("pass")

@@ -58,11 +58,11 @@ func (p *process) prepare() error {
 	if err != nil {
 		return failf(job.CodePolicy, "agent.yaml: %v", err)
 	}
-	if p.work == nil {
-		return failf(job.CodeUnsupported, "this agent (version %s) cannot run %q; upgrade it", version.String(), p.spec.Kind)
-	}
 	if err := check.Check(p.spec); err != nil {
 		return err
+	}
+	if p.work == nil {
+		return failf(job.CodeUnsupported, "this agent (version %s) cannot run %q; upgrade it", version.String(), p.spec.Kind)
 	}
 	if by := p.spec.Repository.Maintainer; by != "" && by != p.id.AgentID && p.spec.Kind.Maintains() {
 		return failf(job.CodeMaintainedElse, "another agent (%s) prunes, compacts and checks this repository: order it with the controller, borgfleet-controller repositories %s %s",
@@ -71,7 +71,12 @@ func (p *process) prepare() error {
 	if err := p.findBorg(p.life); err != nil {
 		return err
 	}
-	return p.openPassphrase(p.stop)
+	if err := p.openPassphrase(p.stop); err != nil {
+		return err
+	}
+	// Once more: while a command looked the passphrase up, a symlink may have
+	// come to lead elsewhere.
+	return check.Check(p.spec)
 }
 
 // loadHost reads the owner's configuration.

@@ -80,12 +80,15 @@ func (c *connection) there(half *bool) {
 // would be offline. It is not confirmed, nor is what comes behind it: the
 // controller then says all of it again.
 func (c *connection) watch(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
 	stream, err := c.client.Watch(ctx, &fleetv1.WatchRequest{Epoch: c.hello.heard.Epoch})
 	if err != nil {
+		cancel()
 		return err
 	}
 	defer stream.Close()
-	behind := "" // why something before this message is not on disk
+	defer cancel() // before Close, which would read on to an end that may never come
+	behind := ""   // why something before this message is not on disk
 	for stream.Receive() {
 		m := stream.Msg()
 		err := c.l.o.Jobs.Apply(m)

@@ -206,7 +206,7 @@ func (l *Link) talk(ctx context.Context) error {
 	}
 	transport := l.transport(l.cred.Load().ClientTLS(l.o.Now))
 	defer transport.CloseIdleConnections()
-	client := fleetv1connect.NewFleetServiceClient(&http.Client{Transport: transport}, l.o.Identity.ControllerURL)
+	client := fleetv1connect.NewFleetServiceClient(&http.Client{Transport: transport}, l.o.Identity.ControllerURL, wire.Limits(maxMessage)...)
 
 	hello, err := l.hello(ctx, client)
 	if err != nil {
@@ -233,6 +233,10 @@ func (l *Link) talk(ctx context.Context) error {
 }
 
 var errEnded = errors.New("the controller ended the connection")
+
+// maxMessage is the longest message that is taken from a controller, unpacked:
+// the definitions of a host with all that it is to do.
+const maxMessage = 8 << 20
 
 const (
 	pingAfter   = 15 * time.Second // of silence

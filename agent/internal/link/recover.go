@@ -58,7 +58,7 @@ func (l *Link) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client := fleetv1connect.NewFleetServiceClient(&http.Client{Transport: conn}, l.o.Identity.ControllerURL)
+	client := fleetv1connect.NewFleetServiceClient(&http.Client{Transport: conn}, l.o.Identity.ControllerURL, wire.Limits(maxMessage)...)
 	resp, err := client.Recover(ctx, &fleetv1.RecoverRequest{Chain: old.Chain(), Csr: csr, Proof: proof})
 	if err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"borgfleet/agent/internal/borg"
 )
 
 // Config is agent.yaml.
@@ -20,6 +22,7 @@ type Config struct {
 	SSH           SSH    `yaml:"ssh"`
 	BorgBaseDir   string `yaml:"borg_base_dir"` // empty: below the state directory
 	MaxParallel   int    `yaml:"max_parallel"`  // the host's own limit; the controller's may be lower
+	Limits        Limits `yaml:"limits"`
 	// Repositories is how this host opens repositories: what stands here wins
 	// over what the controller has.
 	Repositories []Repository `yaml:"repositories"`
@@ -32,6 +35,19 @@ type SSH struct {
 	Command      []string `yaml:"command,flow"` // empty: ssh
 	IdentityFile string   `yaml:"identity_file"`
 	KnownHosts   string   `yaml:"known_hosts"`
+}
+
+// Limits is how much of the host borg may have. An order may lower the upload
+// further, and nothing else of it.
+type Limits struct {
+	Nice            int    `yaml:"nice"`             // 0 to 19
+	IONice          string `yaml:"ionice"`           // best-effort (its last) or idle; empty: as nice says
+	UploadRateLimit int64  `yaml:"upload_ratelimit"` // KiB/s that a backup sends to a server; 0: no limit
+}
+
+// Borg is what the borg package goes by.
+func (l Limits) Borg() borg.Limits {
+	return borg.Limits{Nice: l.Nice, IO: borg.IO(l.IONice), Upload: l.UploadRateLimit}
 }
 
 // Default is the configuration of a host whose agent.yaml says nothing.
@@ -85,6 +101,9 @@ func (c *Config) check() error {
 	}
 	if c.MaxParallel < 1 {
 		return fmt.Errorf("max_parallel: %d must be 1 or more", c.MaxParallel)
+	}
+	if err := c.Limits.Borg().Check(); err != nil {
+		return fmt.Errorf("limits.%w", err)
 	}
 	if len(c.SSH.Command) > 0 && c.SSH.Command[0] == "" {
 		return errors.New("ssh.command: its first word is empty")

@@ -17,6 +17,7 @@ ssh:
   known_hosts: /etc/borgfleet/known_hosts
 borg_base_dir: /var/lib/borg
 max_parallel: 2
+limits: {nice: 10, ionice: idle, upload_ratelimit: 2000}
 allow:
   repositories:
     - /srv/backups/**
@@ -38,6 +39,7 @@ func TestParse(t *testing.T) {
 		SSH:           SSH{Command: []string{"ssh", "-4"}, IdentityFile: "/etc/borgfleet/id_ed25519", KnownHosts: "/etc/borgfleet/known_hosts"},
 		BorgBaseDir:   "/var/lib/borg",
 		MaxParallel:   2,
+		Limits:        Limits{Nice: 10, IONice: "idle", UploadRateLimit: 2000},
 		Allow: Allow{
 			Repositories: []string{"/srv/backups/**", "ssh://bk@backup.example.org/./web-*"},
 			Sources:      []string{"/etc", "/home"},
@@ -69,6 +71,11 @@ func TestParseInvalid(t *testing.T) {
 		{"max_parallel: many\n", `line 1: "many" is not a whole number`},
 		{"max_parallel: 0\n", "max_parallel"},
 		{"max_parallel: -1\n", "max_parallel"},
+		{"limits: {nice: -5}\n", "limits.nice: -5"},
+		{"limits: {nice: 20}\n", "limits.nice"},
+		{"limits: {ionice: realtime}\n", "limits.ionice"},
+		{"limits: {upload_ratelimit: -1}\n", "limits.upload_ratelimit"},
+		{"limits: {upload: 1}\n", `there is no key "upload"`},
 		{"borg: ''\n", "borg"},
 		{"borg: bin/borg\n", "absolute"},
 		{"controller_url: http://h\n", "controller_url"},

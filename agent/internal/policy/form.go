@@ -14,29 +14,45 @@ import (
 // command.
 func (p *Policy) form(spec job.Spec) *Refusal {
 	if why := badRepository(spec.Repository.Path); why != "" {
-		return &Refusal{Rule: RuleForm, Message: fmt.Sprintf("the repository %q %s", spec.Repository.Path, why)}
+		return &Refusal{Rule: RuleForm, Message: fmt.Sprintf("the repository %s %s", shown(spec.Repository.Path), why)}
 	}
 	r := spec.Repository
+	for _, l := range [][]string{r.Sources, r.ExcludePatterns, r.ExcludeIfPresent} {
+		if len(l) > job.MaxList {
+			return &Refusal{Rule: RuleForm, Message: fmt.Sprintf("a list has %d entries, and %d are the most", len(l), job.MaxList)}
+		}
+	}
 	values := []string{r.Encryption, r.Compression, r.ArchiveNameFormat, string(r.FileLog), r.BorgID}
 	values = append(values, r.ExcludePatterns...)
 	values = append(values, r.ExcludeIfPresent...)
 	values = append(values, r.Sources...)
 	for _, v := range values {
 		if why := badValue(v); why != "" {
-			return &Refusal{Rule: RuleForm, Message: fmt.Sprintf("the value %q %s", v, why)}
+			return &Refusal{Rule: RuleForm, Message: fmt.Sprintf("the value %s %s", shown(v), why)}
 		}
 	}
 	for _, s := range r.Sources {
 		if !filepath.IsAbs(s) {
-			return &Refusal{Rule: RuleForm, Message: fmt.Sprintf("the source %q is not an absolute path", s)}
+			return &Refusal{Rule: RuleForm, Message: fmt.Sprintf("the source %s is not an absolute path", shown(s))}
 		}
 	}
 	return nil
 }
 
+// shown is a value in a message: it may be long, and of any bytes.
+func shown(v string) string {
+	const most = 200
+	if len(v) > most {
+		return fmt.Sprintf("%q…", strings.ToValidUTF8(v[:most], ""))
+	}
+	return fmt.Sprintf("%q", v)
+}
+
 // badValue says what is wrong with a value on borg's command line.
 func badValue(v string) string {
 	switch {
+	case len(v) > job.MaxValue:
+		return fmt.Sprintf("has %d bytes, and %d are the most", len(v), job.MaxValue)
 	case strings.HasPrefix(v, "-"):
 		return "begins with a dash, as an option does"
 	case !utf8.ValidString(v):

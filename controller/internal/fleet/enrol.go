@@ -115,8 +115,8 @@ func (s *Service) newAgent(tx *store.Tx, token store.JoinToken, key []byte, req 
 	}
 	now := s.now().UTC()
 	return store.Agent{
-		ID: uuid.NewString(), Name: name, Hostname: req.Hostname, Labels: token.Labels,
-		Version: req.Version, AgeRecipient: req.AgeRecipient, EnrolledAt: now, EnrolledName: name, PublicKeySHA256: key,
+		ID: uuid.NewString(), Name: name, Hostname: cutTo(req.Hostname, mostName), Labels: token.Labels,
+		Version: cutTo(req.Version, mostName), AgeRecipient: req.AgeRecipient, EnrolledAt: now, EnrolledName: name, PublicKeySHA256: key,
 	}, nil
 }
 

@@ -62,9 +62,12 @@ func (s *Service) takeHeld(ctx context.Context, se *session, m *fleetv1.HeldRepo
 	if m == nil || len(m.Repositories) == 0 && len(s.store.HeldBy(se.agent)) == 0 {
 		return nil
 	}
+	if len(m.Repositories) > mostHeldRepositories {
+		return fault.New(fault.Malformed, "too_many_repositories", "the agent holds %d repositories, and %d are the most", len(m.Repositories), mostHeldRepositories)
+	}
 	told := map[int64]job.Repository{}
 	for _, p := range m.Repositories {
-		if p.Id <= 0 || proto.Size(p) > 2*maxDefinition {
+		if p.Id <= 0 || proto.Size(p) > 2*job.MaxDefinition {
 			s.log.Warn("definition left out: no controller made it", "agent", se.agent, "repository", p.Id)
 			continue
 		}

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"borgfleet/certs"
@@ -28,8 +29,11 @@ func (s *Service) hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv
 		return nil, fault.New(fault.Conflict, "protocol_mismatch",
 			"the agent speaks protocol %d, this controller (version %s) speaks %d: upgrade the older of the two", req.Protocol, version.String(), version.Protocol)
 	}
-	if req.StateId == "" {
-		return nil, fault.New(fault.Malformed, "state_id_missing", "the Hello names no state")
+	if req.StateId == "" || len(req.StateId) > mostName || len(req.BootId) > mostName || len(req.DaemonId) > mostName {
+		return nil, fault.New(fault.Malformed, "state_id_missing", "the Hello names no state, or what it names is too long")
+	}
+	if len(req.Jobs) > mostHeldJobs {
+		return nil, fault.New(fault.Malformed, "too_many_jobs", "the Hello lists %d jobs, and %d are the most", len(req.Jobs), mostHeldJobs)
 	}
 	old := s.session(id.AgentID)
 	if err := s.refuseSecond(ctx, old, req); err != nil {
@@ -37,39 +41,80 @@ func (s *Service) hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv
 	}
 
 	se := newSession(id, req, s.now())
-	out := &fleetv1.HelloResponse{Epoch: se.epoch}
-	err = s.store.Update(ctx, func(tx *store.Tx) error {
-		out.Jobs = out.Jobs[:0]
-		before, err := s.meet(tx, id, req)
-		if err != nil {
-			return err
+	g := &greeting{s: s, id: id, se: se, req: req, rest: req.Jobs, held: map[job.Key]bool{}, out: &fleetv1.HelloResponse{Epoch: se.epoch}}
+	defer func() { g.refused.tell(s.log, id.AgentID) }()
+	for !g.over {
+		if err := s.store.Update(ctx, g.step); err != nil {
+			return nil, err
 		}
-		held := make(map[job.Key]bool, len(req.Jobs))
-		for _, js := range req.Jobs {
-			a, err := s.takeState(tx, se, js)
-			if s.refuses(id.AgentID, err) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			held[job.Key(js.Key)] = true
-			out.Jobs = append(out.Jobs, a)
-		}
-		return s.giveUpMissing(tx, before, req.StateId, held)
-	})
-	if err != nil {
-		return nil, err
 	}
 	if err := s.begin(se, old); err != nil {
 		return nil, err
 	}
-	if skew := s.now().Sub(req.Now.AsTime()).Abs(); req.Now != nil && skew > clockSkew {
+	if skew := s.now().Sub(req.Now.AsTime()).Abs(); req.Now.IsValid() && skew > clockSkew {
 		// Times in its jobs and the dates of certificates will be off.
 		s.log.Warn("the agent's clock is wrong, or this one's", "agent", id.AgentID, "by", skew.Round(time.Second))
 	}
-	s.log.Info("agent connected", "agent", id.AgentID, "version", req.Version, "host", req.Hostname, "jobs", len(req.Jobs))
-	return out, nil
+	s.log.Info("agent connected", "agent", id.AgentID, "version", clip(req.Version), "host", clip(req.Hostname), "jobs", len(req.Jobs))
+	return g.out, nil
+}
+
+// greeting is a Hello on its way in. A long one goes in steps: nobody else should
+// wait for it. A step that is not committed ends the Hello.
+type greeting struct {
+	s       *Service
+	id      certs.Identity
+	se      *session
+	req     *fleetv1.HelloRequest
+	before  store.Agent         // what was known until this Hello
+	met     bool                // before is set
+	rest    []*fleetv1.JobState // not taken in yet
+	held    map[job.Key]bool
+	out     *fleetv1.HelloResponse
+	over    bool
+	refused refusals
+}
+
+// step does as much as should be done in one update. Which state it was that
+// came is written down last: until then, what it lacks is not given up.
+func (g *greeting) step(tx *store.Tx) error {
+	before, err := g.s.meet(tx, g.id, g.req)
+	if err != nil {
+		return err
+	}
+	if !g.met {
+		g.before, g.met = before, true
+	}
+	for n := 0; len(g.rest) > 0; n++ {
+		if n == stepJobs || tx.Full() {
+			return nil
+		}
+		if err := g.takeState(tx, g.rest[0]); err != nil {
+			return err
+		}
+		g.rest = g.rest[1:]
+	}
+	more, err := g.s.giveUpMissing(tx, g.before, g.req.StateId, g.held)
+	if err != nil || more || tx.Full() {
+		return err
+	}
+	a, _ := tx.Agent(g.id.AgentID)
+	a.StateID, a.MetStore = g.req.StateId, g.s.store.ID()
+	g.over = true
+	return tx.PutAgent(a)
+}
+
+func (g *greeting) takeState(tx *store.Tx, js *fleetv1.JobState) error {
+	a, err := g.s.takeState(tx, g.se, js)
+	if g.refused.has(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	g.held[job.Key(js.Key)] = true
+	g.out.Jobs = append(g.out.Jobs, a)
+	return nil
 }
 
 // meet writes down who is there, and gives what was known before. A certificate
@@ -92,15 +137,14 @@ func (s *Service) meet(tx *store.Tx, id certs.Identity, req *fleetv1.HelloReques
 	if id.IssuedAt().After(a.ValidFrom) {
 		a.ValidFrom, a.CertificateExpiresAt = id.IssuedAt().UTC(), id.NotAfter.UTC()
 	}
-	a.StateID, a.Version, a.Hostname, a.LastContactAt = req.StateId, req.Version, req.Hostname, s.now().UTC()
-	a.MetStore = s.store.ID()
+	a.Version, a.Hostname, a.LastContactAt = cutTo(req.Version, mostName), cutTo(req.Hostname, mostName), s.now().UTC()
 	a.RecoveryRecipient = recoveryAccepted(req.RecoveryRecipient)
-	if req.Now != nil {
+	if req.Now.IsValid() {
 		a.ClockSkew = req.Now.AsTime().Sub(s.now())
 	}
 	a.Borg = a.Borg[:0:0]
-	for _, b := range req.Borg {
-		a.Borg = append(a.Borg, store.BorgBinary{Path: b.Path, Version: b.Version, Problem: b.Problem})
+	for _, b := range req.Borg[:min(len(req.Borg), mostBorgs)] {
+		a.Borg = append(a.Borg, store.BorgBinary{Path: cutTo(b.Path, job.MaxValue), Version: cutTo(b.Version, mostName), Problem: cutTo(b.Problem, job.MaxValue)})
 	}
 	return before, tx.PutAgent(a)
 }
@@ -135,18 +179,34 @@ func (s *Service) takeState(tx *store.Tx, se *session, js *fleetv1.JobState) (*f
 // of: its directory there is damaged.
 const unreadable = "its host has this job and cannot read what became of it; look at the agent's log there, or cancel the job to end the wait"
 
-// refuses says whether err is about one job that an agent told wrongly, or that
-// is not its own. That one is left out; the agent's others are not its hostages.
-func (s *Service) refuses(agent string, err error) bool {
+// refusals are jobs that an agent told wrongly, or that are not its own. They are
+// left out; the agent's others are not their hostages.
+type refusals struct {
+	count int
+	first error
+}
+
+// has says whether err is one, and counts it.
+func (r *refusals) has(err error) bool {
 	if err == nil {
 		return false
 	}
 	kind := fault.Of(err).Kind
-	if kind != fault.Malformed && kind != fault.Forbidden {
+	if kind != fault.Malformed && kind != fault.Forbidden && kind != fault.TooMany {
 		return false
 	}
-	s.log.Warn("job refused from agent", "agent", agent, "err", err)
+	r.count++
+	if r.first == nil {
+		r.first = err
+	}
 	return true
+}
+
+// tell logs all of a message in one line: who sends them must not fill the log.
+func (r *refusals) tell(log *slog.Logger, agent string) {
+	if r.count > 0 {
+		log.Warn("jobs refused from agent", "agent", agent, "jobs", r.count, "err", clip(r.first.Error()))
+	}
 }
 
 // ownJob finds a job by its key and refuses it to every agent but its own.
@@ -166,6 +226,9 @@ func (s *Service) ownJob(tx *store.Tx, agent string, key job.Key) (job.Job, bool
 }
 
 func (s *Service) takeRegister(tx *store.Tx, se *session, j job.Job, reg job.Register) (job.Job, error) {
+	if v := reg.Verdict; v != nil && v.EndedAt.IsZero() {
+		v.EndedAt = s.now().UTC() // a job that has ended has a time for that
+	}
 	reg, sealed := withoutCopy(reg)
 	var ev job.Event = job.Reported{Register: reg}
 	if tellsNothing(j, reg) {
@@ -201,9 +264,11 @@ func tellsNothing(j job.Job, reg job.Register) bool {
 }
 
 // giveUpMissing fails the jobs that the agent once had and has no more. before
-// is what was known of the agent until this Hello.
-func (s *Service) giveUpMissing(tx *store.Tx, before store.Agent, stateID string, held map[job.Key]bool) error {
+// is what was known of the agent until this Hello. It gives up some at a time;
+// more says that there are others.
+func (s *Service) giveUpMissing(tx *store.Tx, before store.Agent, stateID string, held map[job.Key]bool) (more bool, err error) {
 	free := map[string]bool{}
+	n := 0
 	sameState := before.StateID == "" || before.StateID == stateID
 	for _, j := range tx.Active(before.ID) {
 		if held[j.Key] {
@@ -213,19 +278,26 @@ func (s *Service) giveUpMissing(tx *store.Tx, before store.Agent, stateID string
 		if reason == "" {
 			continue
 		}
+		if n++; n > stepJobs || tx.Full() {
+			more = true
+			break
+		}
 		for _, other := range affected(tx, j) {
 			free[other] = true
 		}
 		if _, _, err := s.change(tx, j, job.GivenUp{At: s.now().UTC(), Reason: reason}); err != nil {
-			return err
+			return false, err
 		}
 	}
 	for other := range free {
 		if err := s.dispatch(tx, other); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return s.listAgain(tx, before.ID, held)
+	if more {
+		return true, nil
+	}
+	return false, s.listAgain(tx, before.ID, held)
 }
 
 // whyMissing says why a job that its agent has not named is given up; empty: it

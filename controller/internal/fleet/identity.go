@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -18,15 +19,22 @@ import (
 // job directory, a Report carries at most a batch and one record.
 const maxMessage = 8 << 20
 
+// callTime is how long the message of a call that is no stream may take.
+const callTime = 30 * time.Second
+
+func unary(path string) bool {
+	return path == fleetv1connect.FleetServiceHelloProcedure || path == fleetv1connect.FleetServiceRenewProcedure
+}
+
 type identityKey struct{}
 
 // Handler serves fleet.v1. In front of everything stands the identity check: a
 // connection without a current certificate of this fleet reaches Enroll and
 // Recover and nothing else, and is refused before a byte of its message is
-// decoded.
+// decoded. No message may be packed, see wire.Limits.
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
-	path, rpc := fleetv1connect.NewFleetServiceHandler(s.rpc(), connect.WithReadMaxBytes(maxMessage))
+	path, rpc := fleetv1connect.NewFleetServiceHandler(s.rpc(), connect.WithReadMaxBytes(maxMessage), connect.WithCodec(wire.Codec{}), connect.WithCompression("gzip", nil, nil))
 	mux.Handle(path, rpc)
 	errs := connect.NewErrorWriter()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -40,6 +48,15 @@ func (s *Service) Handler() http.Handler {
 			s.noteRefused(r, id, err)
 			_ = errs.Write(w, r, fault.Connect(err))
 			return
+		}
+		leave, err := s.measures.enter(id.AgentID)
+		if err != nil {
+			_ = errs.Write(w, r, fault.Connect(err))
+			return
+		}
+		defer leave()
+		if unary(r.URL.Path) {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(callTime))
 		}
 		mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, id)))
 	})

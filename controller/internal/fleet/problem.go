@@ -37,6 +37,14 @@ func (s *Service) hostOf(agent string) string {
 	return clip(a.Hostname)
 }
 
+// cutTo cuts off what is longer than it can be.
+func cutTo(s string, most int) string {
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "")
+	}
+	return s
+}
+
 // clip keeps what an agent says short where people read it.
 func clip(s string) string {
 	const most = 100

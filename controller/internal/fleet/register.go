@@ -13,9 +13,6 @@ import (
 	"borgfleet/shared/wire"
 )
 
-// maxDefinition bounds a repository's definition.
-const maxDefinition = 256 << 10
-
 // CreateRepository registers a repository and has its agent make it, or adopt
 // what is there. Borg's own reason is the answer if it fails within
 // Settings.InitWait, and then nothing stays registered; if it is not done by
@@ -75,11 +72,11 @@ func (s *Service) register(ctx context.Context, r RepositoryRequest, first job.K
 
 func checkSize(def job.Repository) error {
 	n := proto.Size(wire.FromRepository(def))
-	if n <= maxDefinition {
+	if n <= job.MaxDefinition {
 		return nil
 	}
 	return fault.New(fault.TooLarge, "definition_too_large",
-		"the definition has %d kB; every job carries it, so it may have %d kB: use fewer or shorter patterns", n>>10, maxDefinition>>10)
+		"the definition has %d kB; every job carries it, so it may have %d kB: use fewer or shorter patterns", n>>10, job.MaxDefinition>>10)
 }
 
 // agentFor finds the repository's agent; it may be left out when there is

@@ -73,6 +73,9 @@ func (s *Service) receiveReports(ctx context.Context, id certs.Identity, se *ses
 		if err := s.admit(id); err != nil {
 			return err
 		}
+		if err := s.measures.pace(ctx, id.AgentID, m); err != nil {
+			return err
+		}
 		if err := s.takeReport(ctx, se, m); err != nil {
 			return err
 		}
@@ -157,20 +160,29 @@ func (s *Service) takeReport(ctx context.Context, se *session, m *fleetv1.Report
 	if err := s.takeRecovery(ctx, se, m.RecoveryRecipient); err != nil {
 		return err
 	}
-	if len(m.Jobs) == 0 {
-		return nil
-	}
-	return s.store.Update(ctx, func(tx *store.Tx) error {
-		if se.ctx.Err() != nil {
-			return errNewEpoch // a newer Hello has spoken meanwhile
-		}
-		for _, r := range m.Jobs {
-			if err := s.takeJobReport(tx, se, r); err != nil && !s.refuses(se.agent, err) {
-				return err
+	var refused refusals
+	defer func() { refused.tell(s.log, se.agent) }()
+	for rest := m.Jobs; len(rest) > 0; {
+		err := s.store.Update(ctx, func(tx *store.Tx) error {
+			if se.ctx.Err() != nil {
+				return errNewEpoch // a newer Hello has spoken meanwhile
 			}
+			for n := 0; len(rest) > 0 && n < stepJobs && !tx.Full(); n++ {
+				if err := s.takeJobReport(tx, se, rest[0]); err != nil && !refused.has(err) {
+					return err
+				}
+				rest = rest[1:]
+			}
+			return nil
+		})
+		if errors.Is(err, store.ErrTooBig) {
+			return fault.New(fault.TooLarge, "report_too_long", "more is said of one job at once than is taken")
 		}
-		return nil
-	})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeJobReport takes what is said of one job. All of it is checked before any
@@ -197,7 +209,7 @@ func (s *Service) takeJobReport(tx *store.Tx, se *session, r *fleetv1.JobReport)
 			tx.OnCommit(func() { se.answer(ask) })
 			return nil
 		}
-		if j, err = s.adopt(tx, se, key, r.Spec); err != nil {
+		if j, err = s.adopt(tx, se, key, r.Spec, reg.Verdict != nil); err != nil {
 			return err
 		}
 	}
@@ -232,18 +244,20 @@ func inOrder(r *fleetv1.JobReport) error {
 
 // adopt takes in a job that its agent made: on the host's command line, or
 // before this store was restored from a backup.
-func (s *Service) adopt(tx *store.Tx, se *session, key job.Key, p *fleetv1.JobSpec) (job.Job, error) {
+func (s *Service) adopt(tx *store.Tx, se *session, key job.Key, p *fleetv1.JobSpec, ended bool) (job.Job, error) {
 	agent := se.agent
 	spec, err := wire.ToSpec(p)
 	if err != nil {
 		return job.Job{}, fault.New(fault.Malformed, "spec_malformed", "job %s: %s", key, err)
 	}
-	repo, ok := tx.Repository(spec.Repository.ID)
-	if ok && repo.Agent != agent {
-		return job.Job{}, fault.New(fault.Forbidden, "not_your_repository", "repository %d belongs to another agent", spec.Repository.ID)
+	if err := s.mayAdopt(tx, agent, spec, p, ended); err != nil {
+		return job.Job{}, err
 	}
 	// Which location a job holds is ours to say, not the agent's.
+	repo, _ := tx.Repository(spec.Repository.ID)
 	spec.Repository.BorgID = repo.BorgID
+	// With a clock that is ahead it would be the newest of all for ever.
+	spec.CreatedAt = s.notAhead(spec.CreatedAt)
 	id, err := se.idFor(tx, key)
 	if err != nil {
 		return job.Job{}, err

@@ -93,6 +93,7 @@ type Service struct {
 	feed      *feed
 	followers *followers
 	gates     map[string]*gate // by procedure; never changed
+	measures  *measures
 
 	folders   *folders
 	listsWake chan struct{} // a list may be ready for the catalogue
@@ -119,6 +120,7 @@ func New(o Options) *Service {
 		feed:      newFeed(),
 		followers: newFollowers(o.Now),
 		gates:     newGates(),
+		measures:  newMeasures(),
 		folders:   newFolders(),
 		listsWake: make(chan struct{}, 1),
 	}

@@ -7,9 +7,12 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
+	"borgfleet/shared/wire"
 )
 
 // Start makes a backup job. A busy repository, a busy host or an absent agent
@@ -47,6 +50,9 @@ func (s *Service) order(tx *store.Tx, repository int64, kind job.Kind, by string
 func (s *Service) create(tx *store.Tx, key job.Key, agent string, spec job.Spec) (job.Job, error) {
 	if err := refuseGone(tx, agent); err != nil {
 		return job.Job{}, err
+	}
+	if n := proto.Size(wire.FromSpec(spec)); n > job.MaxSpec {
+		return job.Job{}, fault.New(fault.TooLarge, "job_too_large", "the job takes %d kB to say what it is to do, and may take %d kB: name fewer paths, or the folders above them", n>>10, job.MaxSpec>>10)
 	}
 	j := job.New(tx.NewJobID(), key, agent, spec)
 	if err := tx.PutJob(j); err != nil {

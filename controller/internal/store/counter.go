@@ -23,6 +23,9 @@ func (tx *Tx) NewRepositoryID() int64 {
 	return id
 }
 
+// RepositoryIDGiven says whether some repository has, or had, the id.
+func (tx *Tx) RepositoryIDGiven(id int64) bool { return id > 0 && id < tx.s.next.repository }
+
 // keep remembers an error of a call that cannot return one; the update fails
 // with it.
 func (tx *Tx) keep(err error) {

@@ -29,6 +29,12 @@ func (tx *Tx) DeleteRepository(id int64) error {
 	return putRecord(tx, idKey(formerRepositoryPrefix, id), formerRepositoryToProto(f), formerRepositoriesOf, id, f)
 }
 
+// FormerRepository gives the repository with this id whose registration was
+// deleted.
+func (tx *Tx) FormerRepository(id int64) (Repository, bool) {
+	return tx.s.working.formerRepositories.get(id)
+}
+
 // FormerRepositories gives the repositories whose registration was deleted, by
 // id. Of each only id, name, path and agent are known.
 func (s *Store) FormerRepositories() []Repository {

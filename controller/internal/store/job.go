@@ -146,6 +146,9 @@ func (tx *Tx) Active(agentID string) []job.Job {
 	return tx.s.working.active.byAgent[agentID].values()
 }
 
+// ActiveCount is how many Active gives.
+func (tx *Tx) ActiveCount(agentID string) int { return len(tx.s.working.active.byAgent[agentID]) }
+
 // ActiveJobs gives all jobs that have not ended, in the order of their turn.
 func (tx *Tx) ActiveJobs() []job.Job { return tx.s.working.active.all() }
 

@@ -68,3 +68,9 @@ func (tx *Tx) get(key []byte) ([]byte, bool, error) {
 	}
 	return tx.g.get(key)
 }
+
+// Full says that so much is staged already that what else there is to do should
+// be done in another update.
+func (tx *Tx) Full() bool {
+	return tx.bytes > tx.s.limits.updateBytes/16 || tx.keys > tx.s.limits.updateKeys/16
+}
