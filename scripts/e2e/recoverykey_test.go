@@ -77,7 +77,8 @@ func TestRecoveryKeyIsShownOnATerminal(t *testing.T) {
 		t.Errorf("it shows another public half\n%s", shown)
 	}
 	end()
-	s := secrets{"the recovery key": []byte(strings.Fields(shown[at:])[0])}
+	s := &secrets{}
+	s.addForm("the recovery key", []byte(strings.Fields(shown[at:])[0]))
 	if n := s.below(t, dir); n == 0 {
 		t.Error("nothing was looked at")
 	}

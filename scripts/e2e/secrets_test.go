@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,17 +23,31 @@ import (
 )
 
 // secrets are what must be nowhere, in the forms in which it would be there.
-type secrets map[string][]byte
-
-func (s secrets) add(name string, secret []byte) {
-	s[name] = secret
-	s[name+", base64"] = []byte(base64.RawStdEncoding.EncodeToString(secret))
-	s[name+", base64 in the middle of something"] = []byte(base64.RawStdEncoding.EncodeToString(append([]byte("x"), secret...)))[2:]
-	s[name+", hex"] = []byte(hex.EncodeToString(secret))
+type secrets struct {
+	mu  sync.RWMutex // they become more while they are watched for
+	all map[string][]byte
 }
 
-func (s secrets) in(data []byte) (name string, found bool) {
-	for name, secret := range s {
+func (s *secrets) add(name string, secret []byte) {
+	s.addForm(name, secret)
+	s.addForm(name+", base64", []byte(base64.RawStdEncoding.EncodeToString(secret)))
+	s.addForm(name+", base64 in the middle of something", []byte(base64.RawStdEncoding.EncodeToString(append([]byte("x"), secret...)))[2:])
+	s.addForm(name+", hex", []byte(hex.EncodeToString(secret)))
+}
+
+func (s *secrets) addForm(name string, form []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil {
+		s.all = map[string][]byte{}
+	}
+	s.all[name] = form
+}
+
+func (s *secrets) in(data []byte) (name string, found bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for name, secret := range s.all {
 		// Without the end, which in base64 depends on what follows.
 		if bytes.Contains(data, secret[:len(secret)-2]) {
 			return name, true
@@ -46,7 +61,7 @@ func (s secrets) in(data []byte) (name string, found bool) {
 var zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 
 // anywhere looks into what is packed as well, and into what is packed in that.
-func (s secrets) anywhere(data []byte) (string, bool) {
+func (s *secrets) anywhere(data []byte) (string, bool) {
 	if name, found := s.in(data); found {
 		return name, true
 	}
@@ -71,7 +86,7 @@ func (s secrets) anywhere(data []byte) (string, bool) {
 }
 
 // below looks into every file below dir; it gives how many there were.
-func (s secrets) below(t *testing.T, dir string, skip ...string) (files int) {
+func (s *secrets) below(t *testing.T, dir string, skip ...string) (files int) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() {
@@ -99,7 +114,7 @@ func (s secrets) below(t *testing.T, dir string, skip ...string) (files int) {
 // watch looks at the command line and the environment of every process there is,
 // again and again, until it is stopped. saw says which of words stood on a
 // command line: else it may have looked at nothing.
-func (s secrets) watch(t *testing.T, words ...string) (stop func() (saw map[string]bool)) {
+func (s *secrets) watch(t *testing.T, words ...string) (stop func() (saw map[string]bool)) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	seen := map[string]bool{}
 	told := map[string]bool{}
@@ -151,7 +166,7 @@ func (s secrets) watch(t *testing.T, words ...string) (stop func() (saw map[stri
 // restore, rotation and recovery, and after.
 func TestSecretsAreNowhere(t *testing.T) {
 	t.Parallel()
-	s := secrets{}
+	s := &secrets{}
 	passphrases := map[string]string{}
 	for _, name := range []string{"keyfile", "repokey-blake2"} {
 		raw := make([]byte, 24)
@@ -171,7 +186,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 	fatal(t, os.Rename(filepath.Join(env.Controller.DataDir, "initial-recovery-key"), identity))
 	private, err := os.ReadFile(identity)
 	fatal(t, err)
-	s["the recovery key"] = bytes.TrimSpace(private[bytes.Index(private, []byte("AGE-SECRET-KEY-1")):])
+	s.addForm("the recovery key", bytes.TrimSpace(private[bytes.Index(private, []byte("AGE-SECRET-KEY-1")):]))
 
 	source := bigTree(t, 16<<20)
 	paths := map[string]string{}
@@ -189,7 +204,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 	paths["repokey-blake2"] = register(t, env, repository{Name: "repokey", Encryption: "repokey-blake2", Passphrase: passphrases["repokey-blake2"], Sources: []string{source}})
 	for mode, path := range paths {
 		key := exported(t, env, mode, path)
-		s["borg's key of "+mode] = key
+		s.addForm("borg's key of "+mode, key)
 		j := backup(t, env, path)
 		if j.Status != "completed" {
 			t.Fatalf("%+v", j)
@@ -271,7 +286,7 @@ func exported(t *testing.T, env *testenv.Env, mode, path string) []byte {
 
 // answers looks into what REST tells: everything but what is to be downloaded
 // for the recovery key, and that too.
-func answers(t *testing.T, env *testenv.Env, s secrets) {
+func answers(t *testing.T, env *testenv.Env, s *secrets) {
 	t.Helper()
 	asked := []string{"/api/repositories", "/api/agents", "/api/backup/jobs?kind=backup&kind=init&kind=list&kind=restore", "/api/fleet/recovery-key"}
 	for id := 1; id <= 2; id++ {

@@ -1,12 +1,14 @@
 package testenv
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"borgfleet/scripts/faultfs"
 )
@@ -20,10 +22,12 @@ type Controller struct {
 	URL     string      // of REST
 	agents  string      // host:port of the agent listener
 	listen  [2]string   // REST and agents, as asked for
+	power   power       // of its machine
 }
 
 func startController(e *Env) (*Controller, error) {
 	c := &Controller{env: e}
+	c.power.on(e.ctx)
 	var err error
 	if c.DataDir, c.Disk, err = e.mountDisk("controller", e.FaultDisk); err != nil {
 		return c, err
@@ -117,9 +121,12 @@ func (c *Controller) PasswordFile() string {
 	return filepath.Join(c.DataDir, "initial-admin-password")
 }
 
-// CLI runs a client command of the controller's program on its admin socket.
+// CLI runs a command of the controller's program on its machine.
 func (c *Controller) CLI(args ...string) (string, error) {
-	out, err := c.env.run(c.env.environ("BORGFLEET_DATA_DIR="+c.DataDir), "borgfleet-controller", args...)
+	// One that hangs is to be seen, not waited for.
+	ctx, cancel := context.WithTimeout(c.power.while(), 2*time.Minute)
+	defer cancel()
+	out, err := c.env.run(ctx, c.env.environ("BORGFLEET_DATA_DIR="+c.DataDir), "borgfleet-controller", args...)
 	if err != nil {
 		return out, fmt.Errorf("%w (controller log in %s)", err, c.env.logs())
 	}

@@ -63,12 +63,16 @@ func (h *Host) PowerOn() error {
 // PowerCut is the end of the controller's machine. It needs a FaultDisk.
 func (c *Controller) PowerCut() error {
 	var err error
-	c.Disk.PowerCut(func() { err = kill(c.PID()) })
+	c.Disk.PowerCut(func() {
+		c.power.cut()
+		err = kill(c.PID())
+	})
 	return errors.Join(err, c.Kill())
 }
 
 // PowerOn starts the controller on what the disk has kept.
 func (c *Controller) PowerOn() error {
+	c.power.on(c.env.ctx)
 	if err := c.Disk.PowerOn(); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (h *Host) enrol() error {
 		"enroll", "--state-dir", h.StateDir, "--name", h.Name,
 		"--allow-repository", h.env.Repositories() + "/**",
 	}, h.Allow...)
-	if _, err = h.env.run(append(h.environ(), "BORGFLEET_TOKEN="+token), "borgfleet-agent", args...); err != nil {
+	if _, err = h.env.run(h.env.ctx, append(h.environ(), "BORGFLEET_TOKEN="+token), "borgfleet-agent", args...); err != nil {
 		return err
 	}
 	if h.Config != "" {
@@ -118,7 +118,7 @@ func (h *Host) Output() string { return h.proc.out.String() }
 
 // CLI runs a command of the agent's program.
 func (h *Host) CLI(args ...string) (string, error) {
-	return h.env.run(append(h.environ(), "BORGFLEET_STATE_DIR="+h.StateDir), "borgfleet-agent", args...)
+	return h.env.run(h.env.ctx, append(h.environ(), "BORGFLEET_STATE_DIR="+h.StateDir), "borgfleet-agent", args...)
 }
 
 // Close ends the daemon and every job process and borg that it left.

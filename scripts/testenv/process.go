@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -115,9 +116,9 @@ func (p *process) ended() bool {
 	}
 }
 
-// run runs a program to its end and gives what it printed.
-func (e *Env) run(env []string, bin string, args ...string) (string, error) {
-	cmd := exec.CommandContext(e.ctx, filepath.Join(e.Bin, bin), args...)
+// run runs a program to its end, or that of ctx, and gives what it printed.
+func (e *Env) run(ctx context.Context, env []string, bin string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(e.Bin, bin), args...)
 	cmd.Env = env
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
