@@ -116,3 +116,53 @@ exec `+strings.TrimPrefix(strings.Split(script[0], ":")[0], "PATH=")+`/borg "$@"
 		}
 	}
 }
+
+// TestOrdinaryAccountsReachNothing: what agent and controller keep, and the sockets
+// through which they take orders without a password, are for their accounts alone.
+func TestOrdinaryAccountsReachNothing(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root can become another account")
+	}
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		t.Skip(err)
+	}
+	env := newFleet(t, testenv.Fleet{Agents: []testenv.Agent{{Name: "host"}}})
+	register(t, env, repository{Name: "r", Encryption: "repokey", Passphrase: "p", Sources: []string{tree(t, 1)}})
+	for _, way := range []string{programs, filepath.Dir(env.Dir), env.Dir} {
+		fatal(t, os.Chmod(way, 0o755))
+	}
+	as := func(args ...string) (string, error) {
+		cmd := exec.Command("setpriv", append([]string{"--reuid", "65534", "--regid", "65534", "--clear-groups"}, args...)...)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := as(programs+"/borgfleet-agent", "--version"); err != nil {
+		t.Fatalf("the account can run nothing: %v: %s", err, out)
+	}
+	state, data := env.Hosts["host"].StateDir, env.Controller.DataDir
+	for _, args := range [][]string{
+		{programs + "/borgfleet-agent", "status", "--state-dir", state},
+		{programs + "/borgfleet-agent", "backup", "r", "--state-dir", state},
+		{programs + "/borgfleet-agent", "allow", "--all", "--state-dir", state},
+		{programs + "/borgfleet-controller", "agents", "list", "--data-dir", data},
+		{programs + "/borgfleet-controller", "users", "set", "admin", "--role", "viewer", "--data-dir", data},
+		{programs + "/borgfleet-controller", "db", "backup", filepath.Join(t.TempDir(), "b"), "--data-dir", data},
+	} {
+		if out, err := as(args...); err == nil {
+			t.Errorf("%q: %s", args[1:], out)
+		}
+	}
+	for _, dir := range []string{state, data} {
+		fatal(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			fatal(t, err)
+			if _, err := as("test", "-r", path, "-o", "-w", path); err == nil {
+				t.Errorf("%s can be read or written", path)
+			}
+			return nil
+		}))
+	}
+	if j := backup(t, env, env.Repositories()+"/r"); j.Status != "completed" {
+		t.Errorf("afterwards: %+v", j)
+	}
+}
