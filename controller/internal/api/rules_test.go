@@ -63,6 +63,7 @@ func scoped() []string {
 	return []string{
 		"startBackup", "listJobs", "jobStatus", "cancelJob", "streamLog", "downloadLog", "downloadToken", "me",
 		"listRepositories", "oneRepository", "runningJobs", "listArchives", "archiveContents", "startRestore",
+		"checkRepository", "compactRepository", "pruneRepository", "checkJob", "compactJob", "pruneJob",
 	}
 }
 

@@ -23,7 +23,7 @@ type MaintenanceRequest struct {
 // Maintain makes a maintenance job. What the host does not allow it refuses
 // itself.
 func (s *Service) Maintain(ctx context.Context, r MaintenanceRequest) (job.Job, error) {
-	repo, through, refused := s.maintainable(r)
+	repo, through, refused := s.maintainable(ctx, r)
 	request := fmt.Sprintf("maintain\x00%s\x00%d\x00%+v\x00%+v", r.Kind, r.Repository, deref(r.Prune), deref(r.Check))
 	return s.startOnce(ctx, once{r.By, r.IdempotencyKey, request}, refused, func(tx *store.Tx) (job.Job, error) {
 		if r.Kind == job.BreakLock {
@@ -50,9 +50,9 @@ func deref[T any](p *T) T {
 
 // maintainable finds the registration and the one that the job runs with, and
 // says what is in the way.
-func (s *Service) maintainable(r MaintenanceRequest) (repo, through store.Repository, err error) {
+func (s *Service) maintainable(ctx context.Context, r MaintenanceRequest) (repo, through store.Repository, err error) {
 	repo, ok := s.store.Repository(r.Repository)
-	if !ok {
+	if !ok || !scopeOf(ctx).Covers(repo.ID, repo.Agent) {
 		return repo, repo, noSuchRepository(r.Repository)
 	}
 	if repo.Status != store.RepositoryReady {
@@ -63,6 +63,10 @@ func (s *Service) maintainable(r MaintenanceRequest) (repo, through store.Reposi
 		if through, err = s.maintainedThrough(repo); err != nil {
 			return repo, through, err
 		}
+	}
+	if !scopeOf(ctx).Covers(through.ID, through.Agent) {
+		return repo, through, fault.New(fault.Forbidden, "token_scope",
+			"the maintainer of %q does this with a registration of its own, which this API token does not reach: ask for a token for both, or log in", repo.Name)
 	}
 	switch r.Kind {
 	case job.Prune:

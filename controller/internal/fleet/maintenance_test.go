@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -15,11 +16,15 @@ import (
 
 func (r *rig) maintain(repo store.Repository, kind job.Kind) (job.Job, error) {
 	r.t.Helper()
+	return r.maintainAs(r.t.Context(), repo, kind)
+}
+
+func (r *rig) maintainAs(ctx context.Context, repo store.Repository, kind job.Kind) (job.Job, error) {
 	req := MaintenanceRequest{Kind: kind, Repository: repo.ID, By: "test"}
 	if kind == job.Prune {
 		req.Prune = &job.PruneSpec{Keep: job.Keep{Daily: 7}}
 	}
-	return r.s.Maintain(r.t.Context(), req)
+	return r.s.Maintain(ctx, req)
 }
 
 func refusedAs(t *testing.T, what string, err error, code string) {

@@ -86,6 +86,8 @@ func (r *rig) everything(ctx context.Context, repo store.Repository, id int64) m
 	out["contents"] = noRepository(err)
 	_, err = r.s.Restore(ctx, RestoreRequest{Repository: repo.Path, Archive: archive, Destination: "/x"})
 	out["restore"] = noRepository(err)
+	_, err = r.maintainAs(ctx, repo, job.Check)
+	out["check"] = noRepository(err)
 	return out
 }
 
@@ -95,4 +97,29 @@ func noRepository(err error) error {
 		return err
 	}
 	return nil
+}
+
+// TestScopeOfAMaintainer: a token that does not reach the registration with which
+// a maintainer works would start what it cannot see.
+func TestScopeOfAMaintainer(t *testing.T) {
+	r := newRig(t)
+	host, keeper := r.agent("host"), r.agent("keeper")
+	owner, kept := r.repository(host, "ssh://h/r"), r.repository(keeper, "ssh://h/r")
+	must(t, r.names(owner, "keeper"))
+	of := func(repos ...store.Repository) context.Context {
+		scope := &store.Scope{}
+		for _, repo := range repos {
+			scope.Repositories = append(scope.Repositories, repo.ID)
+		}
+		return WithScope(t.Context(), scope)
+	}
+	_, err := r.maintainAs(of(owner), owner, job.Check)
+	refusedAs(t, "the owner's alone", err, "token_scope")
+	_, err = r.maintainAs(of(kept), owner, job.Check)
+	refusedAs(t, "the maintainer's alone", err, "repository_not_found")
+	j, err := r.maintainAs(of(owner, kept), owner, job.Check)
+	must(t, err)
+	if _, err := r.s.Job(of(owner, kept), j.ID); err != nil || j.Agent != keeper.id {
+		t.Errorf("%+v, %v", j, err)
+	}
 }
