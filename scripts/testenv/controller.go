@@ -32,14 +32,20 @@ func startController(e *Env) (*Controller, error) {
 	if c.DataDir, c.Disk, err = e.mountDisk("controller", e.FaultDisk); err != nil {
 		return c, err
 	}
-	for i := range c.listen {
-		port, err := FreePort()
-		if err != nil {
-			return c, err
+	// Whoever looks for free ports at the same time may have found the same ones.
+	for range 5 {
+		for i := range c.listen {
+			port, err := FreePort()
+			if err != nil {
+				return c, err
+			}
+			c.listen[i] = "127.0.0.1:" + port
 		}
-		c.listen[i] = "127.0.0.1:" + port
+		if err = c.Start(); err != nil || c.Running() || !strings.Contains(c.Output(), "the port is in use") {
+			break
+		}
 	}
-	return c, c.Start()
+	return c, err
 }
 
 // Start starts the controller, always on the same ports.
