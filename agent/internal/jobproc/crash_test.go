@@ -202,6 +202,9 @@ func TestInterruptedForGood(t *testing.T) {
 	if v.ExitCode != nil {
 		t.Errorf("an exit code was made up: %d", *v.ExitCode)
 	}
+	if log := logText(h.log(d)); !strings.Contains(log, "what borg said last may be missing") {
+		t.Errorf("nobody says that lines may be missing:\n%s", log)
+	}
 	h.checkArchives(repo, v)
 }
 

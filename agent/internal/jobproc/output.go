@@ -32,6 +32,7 @@ type run struct {
 	hole      bool       // what is at off may be punched out
 	cut       bool       // what borg said first is gone
 	missed    bool       // lines had no room on the disk
+	unread    bool       // borg went before somebody followed it: what was in its pipe went with it
 	read      int64
 	split     borg.LineSplitter
 	chunk     []byte

@@ -33,7 +33,7 @@ func (p *process) resume(s jobdir.Started) (job.Verdict, error) {
 		p.log.Warn("lines of borg's are not masked", "err", err)
 	}
 	if s.BootID != p.bootID {
-		p.say(job.LevelWarning, "The host was restarted while the job ran")
+		p.say(job.LevelWarning, "The host was restarted while the job ran; what borg said last may be missing here")
 		return p.verify(s, borg.Outcome{Kind: p.spec.Kind, Cancelled: p.cancelled()}, false)
 	}
 	r, err := p.adopt(s)
@@ -51,6 +51,9 @@ func (p *process) resume(s jobdir.Started) (job.Verdict, error) {
 	}
 	if p.shutdown() {
 		return job.Verdict{}, errShutdown // looked up after the next boot
+	}
+	if r.unread {
+		p.say(job.LevelWarning, "borg and its job process ended together, so what borg said last may be missing here")
 	}
 	return p.verify(s, o, r.terminated)
 }
@@ -93,6 +96,7 @@ func (p *process) adopt(s jobdir.Started) (*run, error) {
 		r.exit = borg.Exit{Code: e.Code, Signal: syscall.Signal(e.Signal)}
 		r.exitKnown, r.ended = true, e.At
 	}
+	r.unread = !running && !r.exitKnown
 	return r, nil
 }
 
