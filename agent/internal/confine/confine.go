@@ -22,6 +22,7 @@ type Bounds struct {
 	Into *os.File // an open directory, its working directory
 	Path string   // of Into, without a symlink
 	Also []string // directories that are there
+	Keep []string // what is there below Also, and cannot be changed; only All sees to it
 }
 
 // Reach tries how far a program could be confined now. why is what stands in

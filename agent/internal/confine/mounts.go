@@ -48,6 +48,11 @@ func (b Bounds) readOnly() (into *os.File, err error) {
 			return fail("leave out what may be changed", err)
 		}
 	}
+	for _, path := range b.Keep {
+		if err := keep(path); err != nil {
+			return fail("keep "+path, err)
+		}
+	}
 	into = os.NewFile(uintptr(open[0].tree), b.Path)
 	open[0].tree = -1
 	return into, nil
@@ -77,6 +82,20 @@ func (b Bounds) open(path string, into bool) (opening, error) {
 		return opening{}, err
 	}
 	return opening{place, tree}, nil
+}
+
+// keep makes a file or directory read-only where all around it is not.
+func keep(path string) error {
+	tree, err := unix.OpenTree(unix.AT_FDCWD, path, unix.AT_RECURSIVE|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(tree)
+	ro := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &ro); err != nil {
+		return err
+	}
+	return unix.MoveMount(tree, "", unix.AT_FDCWD, path, unix.MOVE_MOUNT_F_EMPTY_PATH)
 }
 
 func (o opening) attach() error {

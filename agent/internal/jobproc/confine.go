@@ -2,6 +2,7 @@ package jobproc
 
 import (
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -40,6 +41,7 @@ func (p *process) confine(d *destination) error {
 // bounds are what a restore's borg has to write: the destination, its own
 // directories, and the lock in the repository.
 func (p *process) bounds(d *destination) (confine.Bounds, error) {
+	var keep []string
 	also := []string{p.host.CacheDir(), p.host.ConfigDir()}
 	for _, dir := range also {
 		// As borg itself would make them.
@@ -50,9 +52,22 @@ func (p *process) bounds(d *destination) (confine.Bounds, error) {
 	if repo, local := job.NormalPath(p.spec.Repository.Path); local {
 		if info, err := os.Stat(repo); err == nil && info.IsDir() { // else borg says what is wrong
 			also = append(also, repo)
+			keep = kept(repo)
 		}
 	}
-	return confine.Bounds{Into: d.dir, Path: d.path, Also: also}, nil
+	return confine.Bounds{Into: d.dir, Path: d.path, Also: also, Keep: keep}, nil
+}
+
+// kept is what a restore has no need to write in a local repository: its lock is
+// beside it, and an index that is behind. An archive that leads borg there would
+// else destroy the backups that it came from.
+func kept(repo string) (out []string) {
+	for _, name := range []string{"data", "config", "nonce", "README"} {
+		if _, err := os.Lstat(filepath.Join(repo, name)); err == nil {
+			out = append(out, filepath.Join(repo, name))
+		}
+	}
+	return out
 }
 
 // note keeps the first directory on the way to the destination, itself the last

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,6 +41,43 @@ func TestRestoreStaysInside(t *testing.T) {
 			t.Errorf("changed outside of the destination: %v, %v %v\n%s", entries, info.Mode(), info.ModTime(), logText(h.log(d)))
 		}
 	})
+}
+
+// TestRestoreKeepsItsRepository: an archive that leads borg into the very
+// repository that it came from changes none of its data.
+func TestRestoreKeepsItsRepository(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root's borg can be kept out of a part of a directory")
+	}
+	h := newHost(t)
+	h.restores(nil)
+	repo := h.inited("a")
+	must(t, os.MkdirAll(h.path("src/u"), 0o755))
+	must(t, os.Symlink(repo.Path, h.path("src/u/link")))
+	names := []string{"config", "nonce", "data/0/0"}
+	repo.Sources = []string{h.path("src")}
+	for _, name := range names {
+		repo.Sources = append(repo.Sources, h.path("src/u/link/"+name))
+	}
+	archive := h.archived(repo)
+	files := func() (out []uint64) {
+		for _, name := range names {
+			var st unix.Stat_t
+			must(t, unix.Stat(filepath.Join(repo.Path, name), &st))
+			out = append(out, st.Ino, uint64(st.Ctim.Nano()))
+		}
+		return out
+	}
+	was := files()
+	d, v := h.run(h.restore(repo, archive, "one"))
+	if v.Status != job.CompletedWithWarnings {
+		t.Errorf("%+v", v)
+	}
+	if is := files(); !slices.Equal(is, was) {
+		t.Errorf("inodes and changes of %v were %d and are %d\n%s", names, was, is, logText(h.log(d)))
+	}
+	h.borg("check", "--verify-data", repo.Path)
 }
 
 // TestRestoreThroughASwap: an account that owns the destination puts a link in
