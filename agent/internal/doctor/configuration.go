@@ -19,12 +19,13 @@ func (h *host) configuration(context.Context) checkup.Finding {
 		return checkup.Bad(h.command("allow --repository PATTERN")+"   (makes it)", "there is no %s", file)
 	case errors.Is(h.confErr, fs.ErrPermission):
 		return checkup.Bad("sudo "+h.command("doctor"), "%v", h.confErr)
-	case h.confErr != nil:
-		return checkup.Bad("correct the line, then restart the agent", "%v", h.confErr)
 	}
 	info, err := os.Stat(file)
-	if err == nil && info.Mode().Perm()&0o022 != 0 {
+	switch {
+	case err == nil && info.Mode().Perm()&0o022 != 0:
 		return checkup.Bad("chmod go-w "+term.Shell(file), "%s can be changed by other accounts (mode %04o), and it decides what runs here", file, info.Mode().Perm())
+	case h.confErr != nil:
+		return checkup.Bad("correct it, then restart the agent", "%v", h.confErr)
 	}
 	return checkup.Good("%s", file)
 }

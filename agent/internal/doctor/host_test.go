@@ -75,6 +75,7 @@ func TestConfiguration(t *testing.T) {
 	must(t, os.Chmod(h.o.ConfigFile, 0o666))
 	want(t, "open", h.configuration(t.Context()), failed, "mode 0666", "chmod go-w")
 	must(t, os.WriteFile(h.o.ConfigFile, []byte("borg: borg\nalow: {}\n"), 0o600))
+	must(t, os.Chmod(h.o.ConfigFile, 0o600))
 	h = look(t.Context(), h.o)
 	want(t, "mistyped", h.configuration(t.Context()), failed, `line 2: there is no key "alow"`, "correct")
 	want(t, "not known", h.allowed(t.Context()), skipped, "", "")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -58,7 +57,7 @@ func Default() Config {
 // Load reads agent.yaml. A key that is not known is an error, not ignored: a
 // rule that was mistyped would otherwise be no rule.
 func Load(file string) (Config, error) {
-	data, err := os.ReadFile(file)
+	data, err := readOwn(file)
 	if err != nil {
 		return Config{}, fmt.Errorf("read configuration: %w", err)
 	}

@@ -123,6 +123,34 @@ func TestLoadNamesTheFile(t *testing.T) {
 	}
 }
 
+// TestLoadRefusesWhatOthersCanWrite: agent.yaml says what the agent runs.
+func TestLoadRefusesWhatOthersCanWrite(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "agent.yaml")
+	if err := os.WriteFile(file, []byte("max_parallel: 2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for mode, says := range map[os.FileMode]string{0o600: "", 0o644: "", 0o664: "chmod go-w", 0o602: "chmod go-w", 0o666: "chmod go-w"} {
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(file); (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("mode %o: %v", mode, err)
+		}
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	if err := os.Chmod(file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(file, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(file); err == nil || !strings.Contains(err.Error(), "another account") {
+		t.Errorf("another's: %v", err)
+	}
+}
+
 func unwrapAll(err error) error {
 	for {
 		u, ok := err.(interface{ Unwrap() error })

@@ -183,6 +183,19 @@ func layout(t *testing.T, entries ...string) string {
 	return dir
 }
 
+// TestLinksOfProc: a path through a process is none, whatever is allowed.
+func TestLinksOfProc(t *testing.T) {
+	dir := layout(t, "srv", "lnk -> /proc/self/root")
+	p := newTestPolicy(t, filepath.Join(dir, "state"), Allow{Repositories: []string{dir + "/srv/**"}})
+	for _, source := range []string{"/proc/self/root", "/proc/self/root/etc", "/proc/1/cwd", "/proc/self/fd/0", dir + "/lnk", dir + "/lnk/etc"} {
+		spec := job.Spec{Kind: job.Backup, Repository: job.Repository{Path: dir + "/srv/r", Sources: []string{dir, source}}}
+		r, _ := errors.AsType[*Refusal](p.Check(spec))
+		if r == nil || r.Rule != RuleSources || !strings.Contains(r.Message, "through a process") {
+			t.Errorf("%s: %v", source, r)
+		}
+	}
+}
+
 func TestSymlinksDoNotLeadOutside(t *testing.T) {
 	dir := layout(t,
 		"backups/real", "etc", "disk/pool/repo",

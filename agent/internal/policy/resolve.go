@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxLinks is the kernel's own limit.
@@ -47,6 +49,9 @@ func resolve(path string) (string, error) {
 			done = next
 			continue
 		}
+		if err := noLinkOfProc(done, next); err != nil {
+			return "", err
+		}
 		if links++; links > maxLinks {
 			return "", fmt.Errorf("follow %s: more than %d symlinks, probably a circle", path, maxLinks)
 		}
@@ -60,6 +65,19 @@ func resolve(path string) (string, error) {
 		todo = append(strings.Split(target, "/"), todo...)
 	}
 	return done, nil
+}
+
+// noLinkOfProc refuses links on procfs: what they read as is not where they lead.
+// /proc/PID/root reads as /, and may be another process's root.
+func noLinkOfProc(dir, link string) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fmt.Errorf("follow %s: %w", link, err)
+	}
+	if fs.Type == unix.PROC_SUPER_MAGIC {
+		return fmt.Errorf("%s leads through a process to files that have a path of their own: name that", link)
+	}
+	return nil
 }
 
 // within says whether path is dir or lies below it; both are clean.

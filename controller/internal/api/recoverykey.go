@@ -17,6 +17,9 @@ func (s *server) recoveryKey(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) replaceRecoveryKey(w http.ResponseWriter, r *http.Request) error {
+	if err := needsLogin(caller(r)); err != nil {
+		return err
+	}
 	body, err := s.readObject(w, r)
 	if err != nil {
 		return err

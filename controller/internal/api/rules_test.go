@@ -49,7 +49,7 @@ func rules() map[string]api.Role {
 // would outlive it. Of other tokens it ends none, unless it is an administrator's.
 func needsLogin(operation string, role api.Role) bool {
 	switch operation {
-	case "createUser", "changeUser", "createToken":
+	case "createUser", "changeUser", "createToken", "replaceRecoveryKey":
 		return true
 	case "deleteToken":
 		return role != api.Admin

@@ -27,12 +27,12 @@ func (s *server) oneUser(w http.ResponseWriter, r *http.Request) error {
 }
 
 // needsLogin: a password or a role that a found API token gives outlives the
-// token, as another token would.
+// token, as another token would; and so does a recovery key.
 func needsLogin(who Principal) error {
 	if who.APIToken == "" {
 		return nil
 	}
-	return fault.New(fault.Forbidden, "needs_login", "an API token cannot make or change users: log in, or use the command line on the controller's host")
+	return fault.New(fault.Forbidden, "needs_login", "an API token cannot make or change users, or replace the recovery key: log in, or use the command line on the controller's host")
 }
 
 func (s *server) createUser(w http.ResponseWriter, r *http.Request) error {

@@ -66,6 +66,12 @@ func (s *Service) admitNew(tx *store.Tx, hash, key []byte, req *fleetv1.EnrollRe
 		return token, store.Agent{}, fault.New(fault.Unauthenticated, "join_token_unknown",
 			"this controller did not make this join token, or has forgotten it; make a new one with borgfleet-controller join-token create")
 	}
+	// Also for who has used it: an old copy of a host, token and all, must not be
+	// let in again for ever.
+	if !s.now().Before(token.ExpiresAt) {
+		return token, store.Agent{}, fault.New(fault.Unauthenticated, "join_token_expired",
+			"this join token expired at %s; make a new one with borgfleet-controller join-token create", moment(token.ExpiresAt))
+	}
 	for _, use := range token.Uses {
 		if bytes.Equal(use.PublicKeySHA256, key) {
 			a, ok := tx.Agent(use.Agent)
@@ -74,10 +80,6 @@ func (s *Service) admitNew(tx *store.Tx, hash, key []byte, req *fleetv1.EnrollRe
 			}
 			return token, a, nil
 		}
-	}
-	if !s.now().Before(token.ExpiresAt) {
-		return token, store.Agent{}, fault.New(fault.Unauthenticated, "join_token_expired",
-			"this join token expired at %s; make a new one with borgfleet-controller join-token create", moment(token.ExpiresAt))
 	}
 	if token.UsesLeft < 1 {
 		return token, store.Agent{}, fault.New(fault.Unauthenticated, "join_token_used",

@@ -140,6 +140,9 @@ func TestEnrolmentTokens(t *testing.T) {
 	r.pass(2 * time.Minute)
 	_, err = r.enrolWith(old, "x", keyB)
 	wantCode(t, "expired token", err, connect.CodeUnauthenticated)
+	r.pass(2 * time.Hour)
+	_, err = r.enrolWith(token, "web", keyA)
+	wantCode(t, "repeated when it has expired", err, connect.CodeUnauthenticated)
 	if n := len(r.st.Agents()); n != 1 {
 		t.Errorf("%d agents enrolled, want 1", n)
 	}
