@@ -23,4 +23,6 @@ const (
 	MaxSpec       = 768 << 10 // bytes of a job's spec: a definition, and the paths of a restore
 	MaxList       = 10_000    // entries of one list in a definition
 	MaxValue      = 4096      // bytes of one value in it
+
+	MostUnreadAnswers = 10_000 // to what was said of jobs, that the other side has not taken yet
 )

@@ -132,14 +132,28 @@ func (c *connection) receive(ctx context.Context) error {
 			if err := c.l.o.Jobs.Answer(a); err != nil {
 				return fmt.Errorf("take answer: %w", err)
 			}
-			if key, err := job.KeyFromBytes(a.Key); err == nil {
-				c.mu.Lock()
-				c.answers[key] = a
-				c.mu.Unlock()
+			if err := c.keep(a); err != nil {
+				return err
 			}
 		}
 		signal(c.answersWake)
 	}
+}
+
+// keep leaves an answer to the sender. What a controller says of more jobs than any
+// host has is not kept: it could be without end.
+func (c *connection) keep(a *fleetv1.JobAnswer) error {
+	key, err := job.KeyFromBytes(a.Key)
+	if err != nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.answers) > job.MostUnreadAnswers {
+		return errors.New("the controller answers for more jobs than there can be")
+	}
+	c.answers[key] = a
+	return nil
 }
 
 // send opens the Report stream and says whatever is new.

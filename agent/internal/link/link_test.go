@@ -122,3 +122,22 @@ func TestContact(t *testing.T) {
 		})
 	}
 }
+
+// TestAnswersAreBounded: a controller that answers for jobs that are none costs
+// the connection, and no more memory.
+func TestAnswersAreBounded(t *testing.T) {
+	c := newConnection(nil, nil, nil)
+	answer := func(n int) error {
+		key, err := job.NewKey()
+		must(t, err)
+		return c.keep(&fleetv1.JobAnswer{Key: key[:], Next: uint64(n)})
+	}
+	for n := range job.MostUnreadAnswers + 1 {
+		if err := answer(n); err != nil {
+			t.Fatalf("after %d: %v", n, err)
+		}
+	}
+	if err := answer(0); err == nil || len(c.answers) != job.MostUnreadAnswers+1 {
+		t.Errorf("%d are kept, %v", len(c.answers), err)
+	}
+}

@@ -162,3 +162,21 @@ func TestMostActive(t *testing.T) {
 		t.Error("there is no room, though a job has ended")
 	}
 }
+
+// TestAnswersAreBounded: an agent that asks and does not read costs its stream,
+// and no more memory.
+func TestAnswersAreBounded(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("p")
+	p.connect("s")
+	se := r.s.session(p.id)
+	for range job.MostUnreadAnswers + 1 {
+		key, err := job.NewKey()
+		must(t, err)
+		se.answer(&fleetv1.JobAnswer{Key: key[:]})
+	}
+	err := r.s.takeReport(t.Context(), se, &fleetv1.ReportRequest{})
+	refusedAs(t, "with answers unread", err, "answers_unread")
+	se.takeAnswers()
+	must(t, r.s.takeReport(t.Context(), se, &fleetv1.ReportRequest{}))
+}

@@ -150,6 +150,9 @@ func (s *Service) takeDraining(ctx context.Context, se *session, draining bool) 
 
 // takeReport commits one message, then answers for each of its jobs.
 func (s *Service) takeReport(ctx context.Context, se *session, m *fleetv1.ReportRequest) error {
+	if se.unread() {
+		return fault.New(fault.TooMany, "answers_unread", "the agent asks and does not read the answers")
+	}
 	se.confirm(m.AppliedRevision, s.now())
 	if err := s.takeDraining(ctx, se, m.Draining); err != nil {
 		return err

@@ -101,6 +101,14 @@ func (se *session) answer(a *fleetv1.JobAnswer) {
 	signal(se.answerWake)
 }
 
+// unread says whether more is left to be said to the agent than a host can have
+// jobs: it asks and does not listen.
+func (se *session) unread() bool {
+	se.mu.Lock()
+	defer se.mu.Unlock()
+	return len(se.answers) > job.MostUnreadAnswers
+}
+
 func (se *session) takeAnswers() []*fleetv1.JobAnswer {
 	se.mu.Lock()
 	defer se.mu.Unlock()
