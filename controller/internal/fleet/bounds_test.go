@@ -169,7 +169,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	r := newRig(t)
 	p := r.agent("p")
 	p.connect("s")
-	se := r.s.session(p.id)
+	se := newSession(r.s.session(p.id).id, &fleetv1.HelloRequest{}, r.clock()) // nobody sends for it
 	for range job.MostUnreadAnswers + 1 {
 		key, err := job.NewKey()
 		must(t, err)
