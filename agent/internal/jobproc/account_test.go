@@ -28,37 +28,29 @@ func (h *host) usedByHand(name, encryption string) job.Repository {
 
 // TestInitFindsAnAccountsRepository: keys and caches stay where they are.
 func TestInitFindsAnAccountsRepository(t *testing.T) {
-	for _, mode := range []string{"keyfile", "repokey-blake2", "none"} {
-		t.Run(mode, func(t *testing.T) {
-			eachBorg(t, func(h *host) {
-				repo := h.usedByHand("a", mode)
-				_, v := h.run(h.spec(job.Init, repo))
-				if v.Status != job.Completed || !v.AlreadyExisted || !v.AccountDirs || v.Encryption != mode || v.LastModified.IsZero() || v.BorgID == "" {
-					h.t.Errorf("verdict %+v", v)
-				}
-			})
-		})
-	}
+	eachCase(t, []string{"keyfile", "repokey-blake2", "none"}, func(h *host, mode string) {
+		repo := h.usedByHand("a", mode)
+		_, v := h.run(h.spec(job.Init, repo))
+		if v.Status != job.Completed || !v.AlreadyExisted || !v.AccountDirs || v.Encryption != mode || v.LastModified.IsZero() || v.BorgID == "" {
+			h.t.Errorf("verdict %+v", v)
+		}
+	})
 }
 
 // TestInitFindsAStrangersRepository: what the account does not know is used
 // with the agent's own directories, and the account's are left alone.
 func TestInitFindsAStrangersRepository(t *testing.T) {
-	for _, mode := range []string{"repokey-blake2", "none"} {
-		t.Run(mode, func(t *testing.T) {
-			eachBorg(t, func(h *host) {
-				repo := h.usedByHand("a", mode)
-				must(h.t, os.RemoveAll(h.path("home")))
-				_, v := h.run(h.spec(job.Init, repo))
-				if v.Status != job.Completed || !v.AlreadyExisted || v.AccountDirs || v.Encryption != mode {
-					h.t.Errorf("verdict %+v", v)
-				}
-				if _, err := os.Stat(h.path("home")); err == nil {
-					h.t.Error("something was written to the account's directories")
-				}
-			})
-		})
-	}
+	eachCase(t, []string{"repokey-blake2", "none"}, func(h *host, mode string) {
+		repo := h.usedByHand("a", mode)
+		must(h.t, os.RemoveAll(h.path("home")))
+		_, v := h.run(h.spec(job.Init, repo))
+		if v.Status != job.Completed || !v.AlreadyExisted || v.AccountDirs || v.Encryption != mode {
+			h.t.Errorf("verdict %+v", v)
+		}
+		if _, err := os.Stat(h.path("home")); err == nil {
+			h.t.Error("something was written to the account's directories")
+		}
+	})
 }
 
 // TestInitFindsAKeyAlone: a key file that borg has not used here yet counts.

@@ -169,10 +169,9 @@ func TestContentsInterrupted(t *testing.T) {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
-			h.files(30)
-			repo := h.inited("a")
+			repo := h.ofThreeDays()
 			spec := h.spec(job.List, repo)
-			spec.List = &job.ListSpec{Archive: h.archived(repo)}
+			spec.List = &job.ListSpec{Archive: ownName(repo, 5)}
 			d := h.order(spec)
 			hold, err := d.HoldPipes()
 			must(t, err)

@@ -36,8 +36,10 @@ func TestMain(m *testing.M) {
 
 // shared is what every host of the tests begins with.
 var shared struct {
-	versions []byte // a version cache: asking borg takes a quarter of a second
-	repo     string // a fresh repository
+	tools    []borg.Tool // one of each version
+	versions []byte      // a version cache of them: asking borg takes a quarter of a second
+	repo     string      // a fresh repository
+	aged     string      // one with archives of three days
 }
 
 func withShared(m *testing.M) int {
@@ -46,16 +48,47 @@ func withShared(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
-	cache := filepath.Join(dir, "versions")
-	borg.OpenVersionCache(cache).Find(context.Background(), "borg")
-	shared.versions, _ = os.ReadFile(cache)
-	shared.repo = filepath.Join(dir, "repo")
-	cmd := exec.Command("borg", "init", "-e", "repokey-blake2", shared.repo)
-	cmd.Env = append(os.Environ(), "BORG_PASSPHRASE="+passphrase, "BORG_BASE_DIR="+dir)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("borg init: %v\n%s", err, out))
+	findBorgs(filepath.Join(dir, "versions"))
+	shared.repo, shared.aged = filepath.Join(dir, "repo"), filepath.Join(dir, "aged")
+	borgIn := func(in string, args ...string) {
+		cmd := exec.Command("borg", args...)
+		cmd.Dir = in
+		cmd.Env = append(os.Environ(), "BORG_PASSPHRASE="+passphrase, "BORG_BASE_DIR="+filepath.Join(dir, "base"), "BORG_RELOCATED_REPO_ACCESS_IS_OK=yes")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			panic(fmt.Sprintf("borg %v: %v\n%s", args, err, out))
+		}
+	}
+	borgIn(dir, "init", "-e", "repokey-blake2", shared.repo)
+	if err := os.CopyFS(shared.aged, os.DirFS(shared.repo)); err != nil {
+		panic(err)
+	}
+	for day := range 3 {
+		own := filepath.Join(dir, "own")
+		name := ownName(job.Repository{Name: "a"}, 5+day)
+		if err := os.WriteFile(own, []byte(strings.Repeat(name, 2000)), 0o600); err != nil {
+			panic(err)
+		}
+		borgIn(dir, "create", "--timestamp", agedAt(5+day), shared.aged+"::"+name, "own")
 	}
 	return m.Run()
+}
+
+// findBorgs looks once for the borg on PATH and those that BORGFLEET_TEST_BORGS
+// lists.
+func findBorgs(cache string) {
+	versions := borg.OpenVersionCache(cache)
+	seen := map[borg.Version]bool{}
+	for _, name := range append([]string{"borg"}, filepath.SplitList(os.Getenv("BORGFLEET_TEST_BORGS"))...) {
+		tool, err := versions.Find(context.Background(), name)
+		if err != nil {
+			panic(err)
+		}
+		if !seen[tool.Version] {
+			seen[tool.Version] = true
+			shared.tools = append(shared.tools, tool)
+		}
+	}
+	shared.versions, _ = os.ReadFile(cache)
 }
 
 // The knobs of a job process under test.
@@ -151,18 +184,32 @@ func newHost(t testing.TB) *host {
 	return h
 }
 
-// eachBorg runs a test with every borg there is: the one on PATH and those that
-// BORGFLEET_TEST_BORGS lists.
+// eachBorg runs a test with every borg there is.
 func eachBorg(t *testing.T, test func(h *host)) {
 	t.Parallel()
-	seen := map[borg.Version]bool{}
-	for _, name := range append([]string{"borg"}, filepath.SplitList(os.Getenv("BORGFLEET_TEST_BORGS"))...) {
-		tool, err := borg.Find(t.Context(), name)
-		must(t, err)
-		if seen[tool.Version] {
-			continue
+	withBorgs(t, shared.tools, test)
+}
+
+// eachCase runs a test with every case and with every borg, but not with every
+// pair: the first case meets all borgs, the others take turns. It is for cases that
+// no borg treats in a way of its own.
+func eachCase(t *testing.T, cases []string, test func(h *host, name string)) {
+	t.Parallel()
+	for i, name := range cases {
+		tools := shared.tools
+		if i > 0 {
+			tools = tools[i%len(tools):][:1]
 		}
-		seen[tool.Version] = true
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			withBorgs(t, tools, func(h *host) { test(h, name) })
+		})
+	}
+}
+
+func withBorgs(t *testing.T, tools []borg.Tool, test func(h *host)) {
+	t.Helper()
+	for _, tool := range tools {
 		t.Run(tool.Version.String(), func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
@@ -201,11 +248,16 @@ func (h *host) repo(name string) job.Repository {
 // inited is a repository that exists: a copy of one that was made once, since
 // borg takes half a second to make it. One for each host: borg would see that
 // two places have the same repository.
-func (h *host) inited(name string) job.Repository {
+func (h *host) inited(name string) job.Repository { return h.copied(name, shared.repo) }
+
+// ofThreeDays is a repository named a with archives of its own of the days 5, 6 and 7.
+func (h *host) ofThreeDays() job.Repository { return h.copied("a", shared.aged) }
+
+func (h *host) copied(name, template string) job.Repository {
 	h.t.Helper()
 	repo := h.repo(name)
 	must(h.t, os.MkdirAll(filepath.Dir(repo.Path), 0o700))
-	must(h.t, os.CopyFS(repo.Path, os.DirFS(shared.repo)))
+	must(h.t, os.CopyFS(repo.Path, os.DirFS(template)))
 	return repo
 }
 

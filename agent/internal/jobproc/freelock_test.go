@@ -64,11 +64,10 @@ type locking struct {
 func newLocking(t *testing.T, kind job.Kind) *locking {
 	h := newHost(t)
 	h.restores(nil)
-	h.files(3)
-	l := &locking{host: h, repo: h.inited("a")}
+	l := &locking{host: h, repo: h.ofThreeDays()}
 	spec := h.spec(kind, l.repo)
-	if archive := h.archived(l.repo); kind == job.Restore {
-		spec = h.restore(l.repo, archive, "to")
+	if kind == job.Restore {
+		spec = h.restore(l.repo, ownName(l.repo, 5), "to")
 	}
 	h.tool = holdingLocks(t, l.repo.Path)
 	h.restores(nil)

@@ -28,8 +28,10 @@ func (h *host) maintained() {
 func (h *host) aged(repo job.Repository, name string, day int) {
 	h.t.Helper()
 	h.file("src/own", strings.Repeat(name, 2000))
-	h.borg("create", "--timestamp", fmt.Sprintf("2024-01-%02dT12:00:00", day), repo.Path+"::"+name, h.path("src"))
+	h.borg("create", "--timestamp", agedAt(day), repo.Path+"::"+name, h.path("src"))
 }
+
+func agedAt(day int) string { return fmt.Sprintf("2024-01-%02dT12:00:00", day) }
 
 // ownName is what a backup of the host would be called.
 func ownName(repo job.Repository, day int) string {
@@ -49,13 +51,10 @@ func (h *host) prune(repo job.Repository, keep job.Keep, dry bool) (*jobdir.Dir,
 func TestPrune(t *testing.T) {
 	eachBorg(t, func(h *host) {
 		h.maintained()
-		repo := h.inited("a")
+		repo := h.ofThreeDays()
 		foreign := []string{"other", "web1-a-old-2024-01-01T12:00:00.000", "web1-a-by-hand"}
 		for i, name := range foreign {
 			h.aged(repo, name, 1+i)
-		}
-		for day := range 3 {
-			h.aged(repo, ownName(repo, 5+day), 5+day)
 		}
 		h.aged(repo, ownName(repo, 4)+".checkpoint", 4)
 		h.list(repo)
@@ -133,10 +132,8 @@ func (h *host) stored(repo job.Repository) (n int64) {
 func TestCompactLooksFirst(t *testing.T) {
 	eachBorg(t, func(h *host) {
 		h.maintained()
-		repo := h.inited("a")
-		for day := range 3 {
-			h.aged(repo, ownName(repo, 5+day), 5+day)
-		}
+		h.files(1)
+		repo := h.ofThreeDays()
 		d, _ := h.list(repo)
 		all := h.listed(d)
 		d, v := h.run(h.spec(job.Compact, repo))
@@ -202,10 +199,7 @@ func TestPruneKeepsFloor(t *testing.T) {
 	h.configure(func(c *policy.Config) {
 		c.Allow.Maintenance, c.Allow.RetentionFloor = true, policy.Floor{Daily: 3}
 	})
-	repo := h.inited("a")
-	for day := range 3 {
-		h.aged(repo, ownName(repo, 5+day), 5+day)
-	}
+	repo := h.ofThreeDays()
 	if _, v := h.prune(repo, job.Keep{Daily: 2}, false); v.ErrorCode != job.CodePolicy || !strings.Contains(v.ErrorMessage, "allow.retention_floor") {
 		t.Errorf("%+v", v)
 	}
@@ -221,8 +215,7 @@ func TestPruneKeepsFloor(t *testing.T) {
 // nothing.
 func TestCheck(t *testing.T) {
 	eachBorg(t, func(h *host) {
-		repo := h.inited("a")
-		h.aged(repo, ownName(repo, 1), 1)
+		repo := h.ofThreeDays()
 		if d, v := h.run(h.spec(job.Check, repo)); v.Status != job.Completed || !strings.Contains(logText(h.log(d)), "no problems found") {
 			h.t.Fatalf("%+v\n%s", v, logText(h.log(d)))
 		}
@@ -301,10 +294,7 @@ func TestMaintenanceThatDied(t *testing.T) {
 				t.Parallel()
 				h := newHost(t)
 				h.maintained()
-				repo := h.inited("a")
-				for day := range 3 {
-					h.aged(repo, ownName(repo, 5+day), 5+day)
-				}
+				repo := h.ofThreeDays()
 				spec := h.spec(kind, repo)
 				spec.Prune = &job.PruneSpec{Keep: job.Keep{Daily: 1}}
 				d := h.order(spec)

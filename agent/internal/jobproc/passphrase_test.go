@@ -1,7 +1,9 @@
 package jobproc
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,32 +35,29 @@ func TestTheHostsPassphrase(t *testing.T) {
 			return policy.Repository{PassphraseCommand: []string{"/bin/sh", "-c", "echo no vault >&2; exit 1"}}
 		}, job.CodePassphrase, "exit status 1"},
 	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			eachBorg(t, func(h *host) {
-				repo := h.inited("a")
-				repo.PassphraseSealed = h.sealFor(h.id.AgentID, "/elsewhere") // cannot be opened, and is not asked
-				h.configure(func(c2 *policy.Config) {
-					e := c.entry(h)
-					e.Location = h.path("repos") + "/*"
-					c2.SetRepository(e)
-				})
-				d, v := h.list(repo)
-				log := logText(h.log(d))
-				if c.code != "" {
-					expect(h.t, h, v, job.Failed, c.code, c.says)
-				} else if v.Status != job.Completed {
-					h.t.Errorf("%+v", v)
-				}
-				if strings.Contains(log, passphrase) {
-					h.t.Errorf("the log shows the passphrase:\n%s", log)
-				}
-				if name == "command" && !strings.Contains(log, "says: it is ***") || name == "failing command" && !strings.Contains(log, "says: no vault") {
-					h.t.Errorf("the log lacks what the command says:\n%s", log)
-				}
-			})
+	eachCase(t, slices.Sorted(maps.Keys(cases)), func(h *host, name string) {
+		c := cases[name]
+		repo := h.inited("a")
+		repo.PassphraseSealed = h.sealFor(h.id.AgentID, "/elsewhere") // cannot be opened, and is not asked
+		h.configure(func(c2 *policy.Config) {
+			e := c.entry(h)
+			e.Location = h.path("repos") + "/*"
+			c2.SetRepository(e)
 		})
-	}
+		d, v := h.list(repo)
+		log := logText(h.log(d))
+		if c.code != "" {
+			expect(h.t, h, v, job.Failed, c.code, c.says)
+		} else if v.Status != job.Completed {
+			h.t.Errorf("%+v", v)
+		}
+		if strings.Contains(log, passphrase) {
+			h.t.Errorf("the log shows the passphrase:\n%s", log)
+		}
+		if name == "command" && !strings.Contains(log, "says: it is ***") || name == "failing command" && !strings.Contains(log, "says: no vault") {
+			h.t.Errorf("the log lacks what the command says:\n%s", log)
+		}
+	})
 }
 
 // TestLinkMovesDuringTheCommand: the policy is asked again when the passphrase is

@@ -45,35 +45,31 @@ func (h *host) opened(key *seal.Identity, repo job.Repository, v job.Verdict) se
 // TestInitIsSealedForRecovery: what comes out opens the repository with other
 // borg directories, in every mode with a key.
 func TestInitIsSealedForRecovery(t *testing.T) {
-	for _, mode := range []string{"repokey-blake2", "keyfile", "authenticated"} {
-		t.Run(mode, func(t *testing.T) {
-			eachBorg(t, func(h *host) {
-				key := h.pinned(nil)
-				repo := h.repo("a")
-				repo.Encryption = mode
-				d, v := h.run(h.spec(job.Init, repo))
-				if v.Status != job.Completed {
-					h.t.Fatalf("%+v", v)
-				}
-				c := h.opened(key, repo, v)
-				if string(c.Passphrase) != passphrase || c.BorgID != v.BorgID || c.Path != repo.Path || c.Encryption != mode {
-					h.t.Errorf("another copy: %v %s %s", c, c.BorgID, c.Encryption)
-				}
-				log := logText(h.log(d))
-				if !strings.Contains(log, "Sealed to the recovery key "+key.Fingerprint()+": the repository's key and passphrase") || strings.Contains(log, "BORG_KEY") {
-					h.t.Errorf("the log says\n%s", log)
-				}
-				// Another host: nothing of this one is there.
-				file := h.path("key")
-				h.write(file, string(c.Key))
-				h.byHand("key", "import", repo.Path, file)
-				elsewhere := []string{"HOME=" + h.path("home"), "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes"} // as authenticated counts
-				if out, err := h.borgWith(elsewhere, "list", repo.Path); err != nil {
-					h.t.Errorf("%v\n%s", err, out)
-				}
-			})
-		})
-	}
+	eachCase(t, []string{"repokey-blake2", "keyfile", "authenticated"}, func(h *host, mode string) {
+		key := h.pinned(nil)
+		repo := h.repo("a")
+		repo.Encryption = mode
+		d, v := h.run(h.spec(job.Init, repo))
+		if v.Status != job.Completed {
+			h.t.Fatalf("%+v", v)
+		}
+		c := h.opened(key, repo, v)
+		if string(c.Passphrase) != passphrase || c.BorgID != v.BorgID || c.Path != repo.Path || c.Encryption != mode {
+			h.t.Errorf("another copy: %v %s %s", c, c.BorgID, c.Encryption)
+		}
+		log := logText(h.log(d))
+		if !strings.Contains(log, "Sealed to the recovery key "+key.Fingerprint()+": the repository's key and passphrase") || strings.Contains(log, "BORG_KEY") {
+			h.t.Errorf("the log says\n%s", log)
+		}
+		// Another host: nothing of this one is there.
+		file := h.path("key")
+		h.write(file, string(c.Key))
+		h.byHand("key", "import", repo.Path, file)
+		elsewhere := []string{"HOME=" + h.path("home"), "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes"} // as authenticated counts
+		if out, err := h.borgWith(elsewhere, "list", repo.Path); err != nil {
+			h.t.Errorf("%v\n%s", err, out)
+		}
+	})
 }
 
 // TestSealedAgainWhenSomethingChanges, and only then.

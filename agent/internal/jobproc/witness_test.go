@@ -32,54 +32,50 @@ func (h *host) backedUp(what string, repo job.Repository, undisturbed bool) {
 // TestChangesByHand: what others change is seen until it has been listed, what
 // this agent changes is not, and neither is what changes nothing.
 func TestChangesByHand(t *testing.T) {
-	for _, mode := range []string{"repokey-blake2", "none", "keyfile"} {
-		t.Run(mode, func(t *testing.T) {
-			eachBorg(t, func(h *host) {
-				repo := h.repo("a")
-				repo.Encryption = mode
-				h.files(5)
-				hand := h.borg // with the agent's directories, another borg of its account's otherwise
-				if mode == "keyfile" {
-					repo = h.usedByHand("a", mode)
-					// This test's own process, which looks, has another HOME.
-					h.configure(func(c *policy.Config) {
-						c.SetRepository(policy.Repository{Location: repo.Path, BorgBaseDir: h.path("home")})
-					})
-					repo.AccountDirs, hand = true, h.byHand
-					h.seen("adopted", repo, witness.Unknown)
-					h.list(repo)
-				} else if _, v := h.run(h.spec(job.Init, repo)); v.Status != job.Completed {
-					h.t.Fatalf("%+v", v)
-				}
-				h.seen("new", repo, witness.None)
-				h.backedUp("first backup", repo, true)
-				h.seen("backed up", repo, witness.None)
-
-				hand("list", repo.Path)
-				hand("info", repo.Path)
-				hand("check", repo.Path)
-				hand("break-lock", repo.Path)
-				h.seen("read by hand", repo, witness.None)
-
-				hand("create", repo.Path+"::hand", h.path("src"))
-				h.seen("created by hand", repo, witness.Changed)
-				h.backedUp("backup after that", repo, false)
-				h.seen("and still not listed", repo, witness.Changed)
-				h.list(repo)
-				h.seen("listed", repo, witness.None)
-				h.backedUp("backup after the list", repo, true)
-
-				hand("delete", repo.Path+"::hand")
-				h.seen("deleted by hand", repo, witness.Changed)
-				h.list(repo)
-				hand("prune", "--keep-last=1", repo.Path)
-				h.seen("pruned by hand", repo, witness.Changed)
-				h.list(repo)
-				hand("compact", repo.Path)
-				h.seen("compacted by hand", repo, witness.Changed)
+	eachCase(t, []string{"repokey-blake2", "none", "keyfile"}, func(h *host, mode string) {
+		repo := h.repo("a")
+		repo.Encryption = mode
+		h.files(5)
+		hand := h.borg // with the agent's directories, another borg of its account's otherwise
+		if mode == "keyfile" {
+			repo = h.usedByHand("a", mode)
+			// This test's own process, which looks, has another HOME.
+			h.configure(func(c *policy.Config) {
+				c.SetRepository(policy.Repository{Location: repo.Path, BorgBaseDir: h.path("home")})
 			})
-		})
-	}
+			repo.AccountDirs, hand = true, h.byHand
+			h.seen("adopted", repo, witness.Unknown)
+			h.list(repo)
+		} else if _, v := h.run(h.spec(job.Init, repo)); v.Status != job.Completed {
+			h.t.Fatalf("%+v", v)
+		}
+		h.seen("new", repo, witness.None)
+		h.backedUp("first backup", repo, true)
+		h.seen("backed up", repo, witness.None)
+
+		hand("list", repo.Path)
+		hand("info", repo.Path)
+		hand("check", repo.Path)
+		hand("break-lock", repo.Path)
+		h.seen("read by hand", repo, witness.None)
+
+		hand("create", repo.Path+"::hand", h.path("src"))
+		h.seen("created by hand", repo, witness.Changed)
+		h.backedUp("backup after that", repo, false)
+		h.seen("and still not listed", repo, witness.Changed)
+		h.list(repo)
+		h.seen("listed", repo, witness.None)
+		h.backedUp("backup after the list", repo, true)
+
+		hand("delete", repo.Path+"::hand")
+		h.seen("deleted by hand", repo, witness.Changed)
+		h.list(repo)
+		hand("prune", "--keep-last=1", repo.Path)
+		h.seen("pruned by hand", repo, witness.Changed)
+		h.list(repo)
+		hand("compact", repo.Path)
+		h.seen("compacted by hand", repo, witness.Changed)
+	})
 }
 
 // TestOthersDirectories: who writes with other borg directories is seen too.
