@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"borgfleet/controller/apitest"
@@ -80,7 +82,11 @@ func documentedStart(t *testing.T, env *testenv.Env, repo string) int64 {
 func TestCancelWhileBorgRuns(t *testing.T) {
 	t.Parallel()
 	env := oneHost(t)
-	repo := register(t, env, repository{Name: "r", Sources: []string{bigTree(t, 400<<20)}})
+	source := t.TempDir()
+	holes := filepath.Join(source, "holes") // borg needs long for them, and the disk nothing
+	fatal(t, os.WriteFile(holes, nil, 0o600))
+	fatal(t, os.Truncate(holes, 64<<30))
+	repo := register(t, env, repository{Name: "r", Sources: []string{source}})
 	id := start(t, env, repo)
 	j, err := env.AwaitJob(id, "shows progress", func(j testenv.Job) bool { return j.Status == "running" && j.Details.OriginalSize > 0 })
 	if err != nil {

@@ -36,7 +36,7 @@ func runAll(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	for _, name := range []string{"controller", "agent"} {
-		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, "borgfleet-"+name), "borgfleet/"+name)
+		cmd := exec.Command("go", "build", "-ldflags", "-s -w", "-o", filepath.Join(dir, "borgfleet-"+name), "borgfleet/"+name)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", name, err, out)

@@ -90,8 +90,12 @@ func (d *drill) bare(out string, borg []string) {
 // backup of it with no controller left either.
 func TestRecoveryDrill(t *testing.T) {
 	t.Parallel()
-	for _, b := range borgs(t) {
-		for _, mode := range []string{"repokey-blake2", "keyfile"} {
+	for i, b := range borgs(t) {
+		modes := []string{"repokey-blake2"}
+		if i == 0 { // where the key lies is no borg's own way
+			modes = append(modes, "keyfile")
+		}
+		for _, mode := range modes {
 			t.Run(b.version+" "+mode, func(t *testing.T) {
 				t.Parallel()
 				d := newDrill(t, mode, b.env)
