@@ -134,7 +134,7 @@ func (q *query) folder() string {
 func checkArchivePath(s string) string {
 	switch {
 	case s == "":
-		return "it is empty"
+		return "it names nothing: leave it out to mean everything"
 	case len(s) > mostPath:
 		return "it is too long"
 	case strings.ContainsRune(s, 0):

@@ -25,7 +25,7 @@ func errInUse(dir string, cause error) error {
 
 func errDiskFull(dir string, free, need uint64) error {
 	return fault.New(fault.Unavailable, "disk_full",
-		"the disk of %s has %d MiB left; nothing is stored below %d MiB. Make room there: the controller goes on by itself",
+		"the disk of %s has %d MiB left; nothing is stored below %d MiB. Make room there: a controller that runs goes on by itself, one that was starting is started again",
 		dir, free>>20, need>>20)
 }
 
