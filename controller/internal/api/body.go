@@ -14,7 +14,11 @@ import (
 // readBody reads a body whole, whatever its Content-Type says: curl sends JSON
 // as a form unless it is told otherwise.
 func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	data, err := io.ReadAll(http.MaxBytesReader(innermost(w), r.Body, s.MaxBody))
+	return s.readUpTo(w, r, s.MaxBody)
+}
+
+func (s *server) readUpTo(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	data, err := io.ReadAll(http.MaxBytesReader(innermost(w), r.Body, most))
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, fault.New(fault.TooLarge, "body_too_large", "the body has more than %d bytes", large.Limit)
 	}

@@ -77,3 +77,18 @@ func TestRawRequests(t *testing.T) {
 		})
 	}
 }
+
+// TestALoginIsLittle: strangers send it.
+func TestALoginIsLittle(t *testing.T) {
+	e := setup(t)
+	body := `{"username":"admin","password":"` + strings.Repeat("x", 17<<10) + `"}`
+	resp := raw(t, e, fmt.Sprintf("POST /api/auth/login HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+	if resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("status is %d", resp.StatusCode)
+	}
+	long := `{"username":"admin","password":"` + strings.Repeat(`\u0001`, 1024) + `"}`
+	resp = raw(t, e, fmt.Sprintf("POST /api/auth/login HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", len(long), long))
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the longest password in its longest form: status is %d", resp.StatusCode)
+	}
+}
