@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"reflect"
 	"testing"
+
+	"github.com/google/uuid"
 )
 
 // FuzzParse: a file that people, or a backup, brought. Whom it shuts out, it
@@ -19,6 +21,9 @@ func FuzzParse(f *testing.F) {
 		var again bytes.Buffer
 		for i, e := range entries {
 			again.WriteString(e.Line())
+			if id, err := uuid.Parse(e.Agent); err != nil || id.String() != e.Agent {
+				t.Errorf("%q is as no agent is called: nobody is shut out", e.Agent)
+			}
 			entries[i].At = e.At.UTC()
 		}
 		got, err := Parse(&again)
