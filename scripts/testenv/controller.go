@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -54,7 +55,8 @@ func (c *Controller) Start() error {
 		"serve", "--data-dir", c.DataDir, "--api-listen", c.listen[0], "--agent-listen", c.listen[1],
 		"--agent-url", "https://" + c.env.Proxy.Addr(),
 	}, c.env.Fleet.Controller...)
-	cmd := exec.Command(filepath.Join(c.env.Bin, "borgfleet-controller"), args...)
+	argv := slices.Concat(c.env.Wrap, []string{filepath.Join(c.env.Bin, "borgfleet-controller")}, args)
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = c.env.environ()
 	p, err := c.env.start("controller", cmd)
 	if err != nil {

@@ -23,6 +23,7 @@ type Fleet struct {
 	Dir        string   // everything lies below it; it must exist
 	Bin        string   // directory with both programs
 	Controller []string // further arguments of serve
+	Wrap       []string // command that the controller is started through; empty: none
 	Agents     []Agent
 	Env        []string  // further environment of every process
 	Log        io.Writer // what the processes print; nil: files in Dir only

@@ -96,8 +96,8 @@ func decrypt(identity *Identity, sealed []byte) ([]byte, error) {
 	if none := (*age.NoIdentityMatchError)(nil); errors.As(err, &none) {
 		return nil, fmt.Errorf("it is sealed to another key than this one (fingerprint %s)", identity.Fingerprint())
 	}
-	if err != nil {
-		return nil, err
+	if err != nil { // age's own error quotes what it could not read: it may be a secret that nobody sealed
+		return nil, errors.New("it is no seal, or a damaged one")
 	}
 	return io.ReadAll(io.LimitReader(r, MaxSealed))
 }

@@ -1,7 +1,6 @@
 package term
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -64,16 +63,16 @@ func (s Screen) Printf(format string, args ...any) error {
 }
 
 // JSON writes v indented, for -o json.
-func (s Screen) JSON(v any) error {
-	e := json.NewEncoder(s.W)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
+func (s Screen) JSON(v any) error { return s.json(v, "  ") }
 
 // JSONLine writes v on a line of its own, for streams.
-func (s Screen) JSONLine(v any) error {
-	e := json.NewEncoder(s.W)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
+func (s Screen) JSONLine(v any) error { return s.json(v, "") }
+
+func (s Screen) json(v any, indent string) error {
+	data, err := encodeJSON(v, indent)
+	if err != nil {
+		return err
+	}
+	_, err = s.W.Write(data)
+	return err
 }

@@ -21,7 +21,7 @@ func ParseEntry(line []byte) (job.Entry, error) {
 	e.MTime = borgTime(s.word())
 	e.User, e.Group, e.Target = s.literal(), s.literal(), s.literal()
 	e.Path = s.literal()
-	if s.bad || len(s.rest) > 0 || len(e.Type) != 1 || len(e.Mode) < 10 || e.Path == "" {
+	if s.bad || len(s.rest) > 0 || len(e.Type) != 1 || len(e.Mode) < 10 || !clean(e.Type+e.Mode, false) || e.Path == "" {
 		return job.Entry{}, fmt.Errorf("not an entry of an archive: %q", clip(string(line), 200))
 	}
 	if e.Mode[0] == 'h' { // borg's letter for one name more of a file

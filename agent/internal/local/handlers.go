@@ -14,7 +14,22 @@ import (
 const (
 	defaultJobs = 50
 	mostBody    = 64 << 10
+	bodyTime    = 10 * time.Second
 )
+
+// decode reads a body. Only its own time is bounded: what is asked may take long.
+func decode(w http.ResponseWriter, r *http.Request, in any) error {
+	c := http.NewResponseController(w)
+	if err := c.SetReadDeadline(time.Now().Add(bodyTime)); err != nil {
+		return err
+	}
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(in); err != nil {
+		return err
+	}
+	return c.SetReadDeadline(time.Time{})
+}
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	id := s.o.Identity
@@ -101,9 +116,7 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) backup(w http.ResponseWriter, r *http.Request) error {
 	var in start
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil || in.Repository == "" {
+	if err := decode(w, r, &in); err != nil || in.Repository == "" {
 		return &Error{Invalid, "name the repository to back up"}
 	}
 	repo, err := s.repository(in.Repository)
@@ -119,9 +132,7 @@ func (s *Server) backup(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) restore(w http.ResponseWriter, r *http.Request) error {
 	var in Restore
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil || in.Repository == "" || in.Archive == "" || in.Destination == "" {
+	if err := decode(w, r, &in); err != nil || in.Repository == "" || in.Archive == "" || in.Destination == "" {
 		return &Error{Invalid, "name the repository, the archive and the directory to restore to"}
 	}
 	repo, err := s.repository(in.Repository)
@@ -141,9 +152,7 @@ func (s *Server) restore(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) maintain(w http.ResponseWriter, r *http.Request) error {
 	var in Maintenance
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil || in.Repository == "" || in.MaxDuration < 0 {
+	if err := decode(w, r, &in); err != nil || in.Repository == "" || in.MaxDuration < 0 {
 		return &Error{Invalid, "name the repository, and what is to be done with it"}
 	}
 	var prune *job.PruneSpec

@@ -15,6 +15,7 @@ import (
 
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/agent/internal/state"
+	"borgfleet/shared/crowd"
 	"borgfleet/shared/job"
 )
 
@@ -55,6 +56,13 @@ type Options struct {
 // host's few inotify instances, and the daemon needs those for its jobs.
 const mostStreams = 16
 
+// Connections to the socket. Root and the agent's own account are known, as soon
+// as they have asked something.
+const (
+	mostStrangers = 64
+	mostCallers   = 64 // of each account
+)
+
 // Server answers on the socket.
 type Server struct {
 	o       Options
@@ -79,7 +87,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends log streams
-		ConnContext:       withPeer,
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return crowd.Context(withPeer(ctx, c), c) },
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan struct{})
@@ -92,7 +100,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			h.Close()
 		}
 	})
-	err := h.Serve(l)
+	err := h.Serve(crowd.Listen(l, crowd.Limits{Strangers: mostStrangers, Each: mostCallers, All: mostStrangers + 2*mostCallers}, s.log))
 	if !stop() {
 		<-stopped
 	}
@@ -163,6 +171,7 @@ func (s *Server) admit(r *http.Request) error {
 		s.log.Warn("refused on the agent socket", "uid", p.uid)
 		return &Error{Forbidden, "only root and the agent's own account may ask the agent: use sudo"}
 	}
+	crowd.Known(r.Context(), strconv.FormatUint(uint64(p.uid), 10))
 	return nil
 }
 

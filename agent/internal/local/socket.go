@@ -76,6 +76,9 @@ func withShort(path string, use func(string) error) error {
 // peerUID is the account of the process at the other end, as the kernel knows
 // it. It cannot be forged, nor does it change later.
 func peerUID(c net.Conn) (uint32, error) {
+	if counted, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = counted.NetConn()
+	}
 	uc, ok := c.(*net.UnixConn)
 	if !ok {
 		return 0, errors.New("not a unix socket")

@@ -9,6 +9,7 @@ import (
 	"borgfleet/controller/internal/audit"
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/fleet"
+	"borgfleet/shared/crowd"
 )
 
 type principalKey struct{}
@@ -34,6 +35,7 @@ func (s *server) authorized(rt route) handler {
 			if err != nil {
 				return err
 			}
+			crowd.Known(r.Context(), who.User)
 			noteCaller(w, who)
 			call.Is(who.User, via(who))
 			if !who.Role.May(rt.role) {

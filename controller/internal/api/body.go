@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"borgfleet/controller/internal/fault"
@@ -14,7 +15,15 @@ import (
 // readBody reads a body whole, whatever its Content-Type says: curl sends JSON
 // as a form unless it is told otherwise.
 func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	data, err := io.ReadAll(http.MaxBytesReader(innermost(w), r.Body, s.MaxBody))
+	return s.readUpTo(w, r, s.MaxBody)
+}
+
+func (s *server) readUpTo(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	// Nothing is unpacked here, so that what is little cannot become much.
+	if packed := r.Header.Get("Content-Encoding"); packed != "" && !strings.EqualFold(packed, "identity") {
+		return nil, fault.New(fault.Malformed, "packed_body", "the body is packed (%s): send it as it is, without Content-Encoding", shorten(packed))
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(innermost(w), r.Body, most))
 	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, fault.New(fault.TooLarge, "body_too_large", "the body has more than %d bytes", large.Limit)
 	}

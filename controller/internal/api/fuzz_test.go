@@ -1,10 +1,12 @@
 package api_test
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -83,5 +85,47 @@ func FuzzPath(f *testing.F) {
 			t.Skip()
 		}
 		check(t, h, c, &http.Request{Method: method, URL: u, Header: http.Header{}}, "")
+	})
+}
+
+// FuzzHeaders: what a client, or a proxy that is believed, says beside a request.
+func FuzzHeaders(f *testing.F) {
+	paths := []string{"/api/events", "/api/backup/logs/123/stream", "/api/auth/me", "/api/openapi.json", "/api/auth/login"}
+	for i := range paths {
+		f.Add(uint8(i), "7", "203.0.113.9, 127.0.0.1", "text/event-stream", "Bearer viewer")
+		f.Add(uint8(i), "x-99999999999999999999", "[::1%eth0]:99999,,\x00", "text/*;q=0, */*;q=x", "bearer  \u00a0")
+		f.Add(uint8(i), "-1", "unknown", "application/json", "Basic x")
+	}
+	fleet := newFakeFleet()
+	fleet.add(documentedJob(job.Failed), "one", "two")
+	h := api.New(api.Options{
+		Fleet: fleet, Auth: &fakeAuth{}, Audit: &fakeAudit{}, Now: testNow, Logger: slog.New(slog.DiscardHandler),
+		Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	})
+	c := apitest.NewChecker(f)
+	f.Fuzz(func(t *testing.T, which uint8, last, forwarded, accept, authorization string) {
+		path := paths[int(which)%len(paths)]
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // a stream ends at once
+		req := (&http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{}, RemoteAddr: "127.0.0.1:1"}).WithContext(ctx)
+		if path == "/api/auth/login" {
+			req.Method = http.MethodPost
+		}
+		for name, value := range map[string]string{"Last-Event-ID": last, "X-Forwarded-For": forwarded, "Accept": accept, "If-None-Match": last, "Content-Type": accept} {
+			req.Header.Set(name, value)
+		}
+		req.Header.Set("X-Borg-Authorization", authorization)
+		req.Body = http.NoBody
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, req)
+		if strings.Contains(rec.Body.String(), `"code":"interrupted"`) {
+			return // what else is answered to one who has gone
+		}
+		if rec.Code >= 500 {
+			t.Errorf("%s %q %q: %d %s", req.Method, path, req.Header, rec.Code, rec.Body)
+		}
+		for _, err := range c.Violations(req, nil, rec.Result(), rec.Body.Bytes()) {
+			t.Errorf("%s %q %q: %d: %v", req.Method, path, req.Header, rec.Code, err)
+		}
 	})
 }

@@ -77,3 +77,35 @@ func TestRawRequests(t *testing.T) {
 		})
 	}
 }
+
+// TestPackedBodies: what is packed is refused as such, and never unpacked.
+func TestPackedBodies(t *testing.T) {
+	e := setup(t)
+	const body = `{"repository":"/local/backups/my-repo"}`
+	for packed, status := range map[string]int{"": 200, "identity": 200, "gzip": 400, "br": 400, "zstd": 400, "gzip, identity": 400, "deflate": 400} {
+		head := "POST /api/backup/start HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer admin\r\n"
+		if packed != "" {
+			head += "Content-Encoding: " + packed + "\r\n"
+		}
+		resp := raw(t, e, head+fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body))
+		text, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != status || status == 400 && !strings.Contains(string(text), "packed_body") {
+			t.Errorf("%q: %d %s, %v", packed, resp.StatusCode, text, err)
+		}
+	}
+}
+
+// TestALoginIsLittle: strangers send it.
+func TestALoginIsLittle(t *testing.T) {
+	e := setup(t)
+	body := `{"username":"admin","password":"` + strings.Repeat("x", 17<<10) + `"}`
+	resp := raw(t, e, fmt.Sprintf("POST /api/auth/login HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+	if resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("status is %d", resp.StatusCode)
+	}
+	long := `{"username":"admin","password":"` + strings.Repeat(`\u0001`, 1024) + `"}`
+	resp = raw(t, e, fmt.Sprintf("POST /api/auth/login HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", len(long), long))
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the longest password in its longest form: status is %d", resp.StatusCode)
+	}
+}

@@ -17,11 +17,22 @@ import (
 // mostCredential is the longest user name or password.
 const mostCredential = 1024
 
+// What a login is sent in.
+const (
+	mostLogin = 16 << 10 // JSON may write each byte of a credential with six
+	loginTime = 10 * time.Second
+)
+
 func (s *server) login(w http.ResponseWriter, r *http.Request) error {
-	data, err := s.readBody(w, r)
+	// Strangers send this: it is little, and comes soon. A transport without
+	// deadlines has none to set.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(loginTime))
+	data, err := s.readUpTo(w, r, min(mostLogin, s.MaxBody))
 	if err != nil {
 		return err
 	}
+	_ = control.SetReadDeadline(time.Time{}) // or it would end the wait for a turn
 	in, err := credentials(r.Header.Get("Content-Type"), data)
 	if err != nil {
 		return err

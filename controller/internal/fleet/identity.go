@@ -11,6 +11,7 @@ import (
 
 	"borgfleet/certs"
 	"borgfleet/controller/internal/fault"
+	"borgfleet/shared/crowd"
 	"borgfleet/shared/proto/fleet/v1/fleetv1connect"
 	"borgfleet/shared/wire"
 )
@@ -49,6 +50,7 @@ func (s *Service) Handler() http.Handler {
 			_ = errs.Write(w, r, fault.Connect(err))
 			return
 		}
+		crowd.Known(r.Context(), id.AgentID)
 		leave, err := s.measures.enter(id.AgentID)
 		if err != nil {
 			_ = errs.Write(w, r, fault.Connect(err))

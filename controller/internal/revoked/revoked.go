@@ -113,10 +113,15 @@ func parse(line string) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	if err := uuid.Validate(agent); err != nil {
+	if year := at.UTC().Year(); year < 1 || year > 9999 { // it could not be read again
+		return Entry{}, fmt.Errorf("there is no year %d", year)
+	}
+	id, err := uuid.Parse(agent)
+	if err != nil {
 		return Entry{}, err
 	}
-	return Entry{Agent: agent, At: at}, nil
+	// As agents are called: in braces or capitals it would shut nobody out.
+	return Entry{Agent: id.String(), At: at}, nil
 }
 
 // Write makes the file of a restored data directory: all entries, each once.

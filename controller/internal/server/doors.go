@@ -22,6 +22,7 @@ import (
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/controller/internal/maintain"
 	"borgfleet/shared/clock"
+	"borgfleet/shared/crowd"
 )
 
 // doors are the listeners and what answers behind them.
@@ -42,9 +43,14 @@ type door struct {
 func openDoors(o Options) (*doors, error) {
 	d := &doors{tls: o.APICert != ""}
 	var err error
+	rest, agents, err := room()
+	if err != nil {
+		return nil, err
+	}
 	if d.api, err = listen(o.APIListen, "--api-listen"); err != nil {
 		return nil, err
 	}
+	d.api = crowd.Listen(d.api, rest, o.Logger)
 	if d.tls {
 		pair, err := tls.LoadX509KeyPair(o.APICert, o.APIKey)
 		if err != nil {
@@ -57,6 +63,7 @@ func openDoors(o Options) (*doors, error) {
 		d.close()
 		return nil, err
 	}
+	d.agents = crowd.Listen(d.agents, agents, o.Logger)
 	return d, nil
 }
 
@@ -121,6 +128,7 @@ func restServer(o api.Options, log *slog.Logger) *http.Server {
 	handler := api.New(o)
 	server := api.HTTPServer(handler, log)
 	server.RegisterOnShutdown(handler.EndStreams)
+	server.ConnContext = crowd.Context
 	return server
 }
 
@@ -133,6 +141,7 @@ func agentServer(h http.Handler, conf *tls.Config, log *slog.Logger) *http.Serve
 		Handler: h, TLSConfig: conf, Protocols: protocols,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		ConnContext:       crowd.Context,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		HTTP2: &http.HTTP2Config{

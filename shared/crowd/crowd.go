@@ -1,0 +1,196 @@
+// Package crowd keeps a door passable while many hold connections to it and do
+// nothing with them.
+//
+// A connection is a stranger's until somebody has proved on it who he is. For
+// strangers there is so much room and no more: who comes last is let in, and the
+// oldest stranger of the address that has most of them goes. Whoever has business
+// here is known within a moment. A connection that somebody is known on is never
+// closed to make room.
+package crowd
+
+import (
+	"container/heap"
+	"container/list"
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+// Limits is how much room there is behind a door.
+type Limits struct {
+	Strangers int // connections that nobody is known on
+	Each      int // that one name is known on; its others stay strangers'
+	All       int // together: for so many there are descriptors
+}
+
+// sayEvery is how often is logged that there is no room.
+const sayEvery = time.Minute
+
+// Listener is a listener with limited room.
+type Listener struct {
+	net.Listener
+	limits Limits
+	log    *slog.Logger
+
+	mu      sync.Mutex
+	all     int               // open connections; guarded by mu
+	unknown int               // of them strangers'; guarded by mu
+	named   map[string]int    // of them by name; guarded by mu
+	places  map[string]*place // of strangers by where they come from; guarded by mu
+	order   order             // the same, whoever is to go first in front; guarded by mu
+	came    uint64            // connections up to now; guarded by mu
+	closed  int               // for want of room, and not logged yet; guarded by mu
+	sayNext time.Time         // guarded by mu
+}
+
+// Listen puts limits on l.
+func Listen(l net.Listener, limits Limits, log *slog.Logger) *Listener {
+	return &Listener{Listener: l, limits: limits, log: log, named: map[string]int{}, places: map[string]*place{}}
+}
+
+// Accept waits for a connection that there is room for.
+func (l *Listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		in, out := l.admit(c)
+		if out != nil {
+			out.Close()
+		}
+		if in != nil {
+			return in, nil
+		}
+	}
+}
+
+// admit takes c in, or not; out is to be closed for that.
+func (l *Listener) admit(c net.Conn) (in *conn, out net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all >= l.limits.All && l.unknown == 0 {
+		l.say(c.RemoteAddr())
+		return nil, c
+	}
+	if l.all >= l.limits.All || l.unknown >= l.limits.Strangers {
+		first := l.order[0].conns.Front().Value.(*conn)
+		l.forget(first)
+		l.say(first.RemoteAddr())
+		out = first
+	}
+	l.came++
+	in = &conn{Conn: c, door: l, from: origin(c.RemoteAddr()), number: l.came}
+	l.all++
+	l.unknown++
+	p := l.places[in.from]
+	if p == nil {
+		p = &place{from: in.from}
+		l.places[in.from] = p
+		in.element = p.conns.PushBack(in)
+		heap.Push(&l.order, p)
+		return in, out
+	}
+	in.element = p.conns.PushBack(in)
+	heap.Fix(&l.order, p.at)
+	return in, out
+}
+
+// say logs that a connection of at is closed for want of room, now and then. The
+// caller holds mu.
+func (l *Listener) say(at net.Addr) {
+	l.closed++
+	if now := time.Now(); now.After(l.sayNext) {
+		l.log.Warn("too many connections: the oldest of those that have not proved who they are were closed",
+			"listener", l.Addr().String(), "closed", l.closed, "last", at.String())
+		l.closed, l.sayNext = 0, now.Add(sayEvery)
+	}
+}
+
+// forget takes a connection out of all counts; again does nothing. The caller
+// holds mu.
+func (l *Listener) forget(c *conn) {
+	if c.gone {
+		return
+	}
+	c.gone = true
+	l.all--
+	if c.name == "" {
+		l.notStranger(c)
+		return
+	}
+	if l.named[c.name]--; l.named[c.name] == 0 {
+		delete(l.named, c.name)
+	}
+}
+
+// notStranger takes a connection from among the strangers. The caller holds mu.
+func (l *Listener) notStranger(c *conn) {
+	l.unknown--
+	p := l.places[c.from]
+	p.conns.Remove(c.element)
+	if p.conns.Len() > 0 {
+		heap.Fix(&l.order, p.at)
+		return
+	}
+	heap.Remove(&l.order, p.at)
+	delete(l.places, c.from)
+}
+
+// conn is a connection that is counted.
+type conn struct {
+	net.Conn
+	door    *Listener
+	from    string
+	number  uint64
+	element *list.Element // in its place, while it is a stranger's
+
+	name string // of who is known; guarded by door.mu
+	gone bool   // guarded by door.mu
+}
+
+func (c *conn) Close() error {
+	c.door.mu.Lock()
+	c.door.forget(c)
+	c.door.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// NetConn is the connection below.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
+type connKey struct{}
+
+// Context is for an http.Server's ConnContext: it lets Known find the connection.
+func Context(ctx context.Context, c net.Conn) context.Context {
+	for {
+		if mine, ok := c.(*conn); ok {
+			return context.WithValue(ctx, connKey{}, mine)
+		}
+		outer, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			return ctx
+		}
+		c = outer.NetConn()
+	}
+}
+
+// Known says that name has proved who it is on the connection that ctx belongs
+// to. A connection is somebody's once and for all: behind a proxy many share one.
+func Known(ctx context.Context, name string) {
+	c, ok := ctx.Value(connKey{}).(*conn)
+	if !ok || name == "" {
+		return
+	}
+	l := c.door
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.gone || c.name != "" || l.named[name] >= l.limits.Each {
+		return
+	}
+	l.notStranger(c)
+	c.name = name
+	l.named[name]++
+}

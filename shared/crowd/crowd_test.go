@@ -1,0 +1,182 @@
+package crowd
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// visit is a connection that a test made, from an address that it chose.
+type visit struct {
+	at     addr
+	closed bool
+}
+
+type addr string
+
+func (a addr) Network() string { return "tcp" }
+func (a addr) String() string  { return string(a) }
+
+// side is the door's end of a visit.
+type side struct{ v *visit }
+
+func (s side) Close() error                     { s.v.closed = true; return nil }
+func (s side) RemoteAddr() net.Addr             { return s.v.at }
+func (s side) LocalAddr() net.Addr              { return addr("") }
+func (s side) Read([]byte) (int, error)         { return 0, net.ErrClosed }
+func (s side) Write([]byte) (int, error)        { return 0, net.ErrClosed }
+func (s side) SetDeadline(time.Time) error      { return nil }
+func (s side) SetReadDeadline(time.Time) error  { return nil }
+func (s side) SetWriteDeadline(time.Time) error { return nil }
+
+// street is a listener to which tests come.
+type street struct{ coming []*visit }
+
+func (s *street) Accept() (net.Conn, error) {
+	if len(s.coming) == 0 {
+		return nil, net.ErrClosed
+	}
+	v := s.coming[0]
+	s.coming = s.coming[1:]
+	return side{v}, nil
+}
+func (s *street) Close() error   { return nil }
+func (s *street) Addr() net.Addr { return addr("door") }
+
+type rig struct {
+	t      *testing.T
+	street *street
+	door   *Listener
+	said   *strings.Builder
+}
+
+func newRig(t *testing.T, limits Limits) *rig {
+	r := &rig{t: t, street: &street{}, said: &strings.Builder{}}
+	r.door = Listen(r.street, limits, slog.New(slog.NewTextHandler(r.said, nil)))
+	return r
+}
+
+// come connects from an address; nil: there was no room.
+func (r *rig) come(at string) (*visit, net.Conn) {
+	v := &visit{at: addr(at)}
+	r.street.coming = append(r.street.coming, v)
+	c, err := r.door.Accept()
+	if err != nil {
+		return v, nil
+	}
+	return v, c
+}
+
+func known(c net.Conn, name string) { Known(Context(context.Background(), c), name) }
+
+func (r *rig) open(want int) {
+	r.t.Helper()
+	strangers := 0
+	for _, p := range r.door.places {
+		strangers += p.conns.Len()
+	}
+	for _, n := range r.door.named {
+		strangers += n
+	}
+	if r.door.all != want || strangers != want {
+		r.t.Errorf("%d are counted as open, %d are kept, want %d", r.door.all, strangers, want)
+	}
+}
+
+func TestTheCrowdMakesRoom(t *testing.T) {
+	r := newRig(t, Limits{Strangers: 3, Each: 2, All: 10})
+	one, _ := r.come("192.0.2.1:1")
+	a1, _ := r.come("192.0.2.2:1")
+	a2, _ := r.come("192.0.2.2:2")
+	a3, _ := r.come("192.0.2.2:3") // of the address with most, the oldest goes
+	if !a1.closed || one.closed || a2.closed || a3.closed {
+		t.Errorf("closed: %v %v %v, and the other address's %v", a1.closed, a2.closed, a3.closed, one.closed)
+	}
+	two, _ := r.come("192.0.2.3:1")
+	if !a2.closed || two.closed {
+		t.Error("the address with most has as many as before")
+	}
+	three, _ := r.come("192.0.2.4:1") // all have one: the oldest
+	if !one.closed || three.closed {
+		t.Error("not the oldest of all went")
+	}
+	r.open(3)
+}
+
+func TestKnownStay(t *testing.T) {
+	r := newRig(t, Limits{Strangers: 2, Each: 2, All: 4})
+	var kept []*visit
+	for range 2 {
+		v, c := r.come("192.0.2.1:1")
+		known(c, "agent")
+		known(c, "another") // it is the agent's
+		kept = append(kept, v)
+	}
+	third, c := r.come("192.0.2.1:1")
+	known(c, "agent") // has two
+	for range 5 {
+		r.come("192.0.2.9:1")
+	}
+	if kept[0].closed || kept[1].closed {
+		t.Error("a known one was closed")
+	}
+	if !third.closed {
+		t.Error("a third one of the same name is kept like the first two")
+	}
+	r.open(4)
+}
+
+// TestFull: with nobody to close, who comes is not let in, and nothing is lost
+// of the room.
+func TestFull(t *testing.T) {
+	r := newRig(t, Limits{Strangers: 2, Each: 1, All: 2})
+	_, a := r.come("192.0.2.1:1")
+	known(a, "a")
+	_, b := r.come("192.0.2.1:2")
+	known(b, "b")
+	if v, c := r.come("192.0.2.1:3"); c != nil || !v.closed {
+		t.Error("a third was let in")
+	}
+	r.open(2)
+	for range 2 {
+		if err := a.Close(); err != nil { // again does nothing
+			t.Fatal(err)
+		}
+	}
+	r.open(1)
+	if v, c := r.come("192.0.2.1:4"); c == nil || v.closed {
+		t.Error("there is room, and it was not let in")
+	}
+	known(a, "a") // has gone
+	r.open(2)
+}
+
+func TestWhereTheyComeFrom(t *testing.T) {
+	for at, want := range map[string]string{
+		"192.0.2.1:5": "192.0.2.1", "[::ffff:192.0.2.1]:5": "192.0.2.1", "[2001:db8:1:2:3::4]:5": "2001:db8:1:2::/64",
+		"[fe80::1%eth0]:5": "fe80::/64", "@": "", "": "",
+	} {
+		if got := origin(addr(at)); got != want {
+			t.Errorf("%q is %q, want %q", at, got, want)
+		}
+	}
+}
+
+// TestSaidNowAndThen: a flood does not fill the log as well.
+func TestSaidNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Limits{Strangers: 1, Each: 1, All: 9})
+		for range 100 {
+			r.come("192.0.2.1:1")
+		}
+		time.Sleep(2 * sayEvery) // the bubble's
+		r.come("192.0.2.1:1")
+		if n := strings.Count(r.said.String(), "\n"); n != 2 || !strings.Contains(r.said.String(), "closed=99") {
+			t.Errorf("%d lines: %s", n, r.said)
+		}
+	})
+}
