@@ -97,6 +97,38 @@ func TestAThiefsWord(t *testing.T) {
 	r.wantsGone("the maintainer has pruned it", owner)
 }
 
+// TestAnothersArchives: where nobody is named, an agent's word counts for its own
+// archives; those of others vanish, whatever it says of prunes, and whatever
+// repository it says that it uses.
+func TestAnothersArchives(t *testing.T) {
+	r := newRig(t)
+	victim, thief := r.agent("victim"), r.agent("thief")
+	theirs, forged := r.repository(victim, "/srv/r"), r.repository(thief, "/srv/elsewhere")
+	forged.MatchArchives = "thief-*"
+	for _, repo := range []*store.Repository{&theirs, &forged} {
+		repo.BorgID = "ab"
+		must(t, r.st.Update(t.Context(), func(tx *store.Tx) error { return tx.PutRepository(*repo) }))
+	}
+	victim.connect("s1")
+	thief.connect("s2")
+	at := func(minute int) time.Time {
+		return r.clock().Add(time.Duration(minute-60) * time.Minute).Truncate(time.Second)
+	}
+	named := func(name string, n int) job.Archive {
+		a := arch(n)
+		a.Name = name
+		return a
+	}
+	own, others := named("victim-r-2026-11-01", 1), named("thief-r-2026-11-01", 2)
+	victim.lists(theirs, at(1), own, others)
+	thief.lists(forged, at(1), own, others)
+	thief.prunes(forged, at(2), job.Completed, own, others)
+	victim.lists(theirs, at(3))
+	r.wantsGone("a thief says that it pruned both", theirs, 1)
+	_, err := r.maintain(theirs, job.Compact)
+	refusedAs(t, "compact", err, job.CodeArchivesVanished)
+}
+
 // TestMaintainerWithoutRegistration is told when the job is asked for.
 func TestMaintainerWithoutRegistration(t *testing.T) {
 	r := newRig(t)

@@ -25,10 +25,15 @@ func (p place) has(id int64) bool {
 	return slices.ContainsFunc(p, func(r store.Repository) bool { return r.ID == id })
 }
 
+// maintained: some registration names a maintainer.
+func (p place) maintained() bool {
+	return slices.ContainsFunc(p, func(r store.Repository) bool { return r.Maintainer != "" })
+}
+
 // mayRemove says whether an agent's word counts that it has removed archives: it
 // may be a thief's. Where maintainers are named, theirs alone does.
 func (p place) mayRemove(agent string) bool {
-	named := slices.ContainsFunc(p, func(r store.Repository) bool { return r.Maintainer != "" })
+	named := p.maintained()
 	return slices.ContainsFunc(p, func(r store.Repository) bool {
 		if named {
 			return r.Maintainer == agent

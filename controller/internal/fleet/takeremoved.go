@@ -47,6 +47,9 @@ func (s *Service) takeRemoved(ctx context.Context, j job.Job) error {
 			s.log.Warn("a prune is not believed: the repository has another maintainer", "job", j.ID, "agent", j.Agent, "repository", repo.Path)
 			return nil
 		}
+		if !at.maintained() {
+			mark = s.markOwnRemoved
+		}
 	}
 	var some []string
 	flush := func() error {
@@ -108,6 +111,17 @@ func (s *Service) markRemoved(tx *store.Tx, head store.Catalogue, a store.Catalo
 	}
 	a.RemovedBy = j.ID
 	return head, tx.PutCatalogueArchive(head.Repository, a)
+}
+
+// markOwnRemoved: what an agent says of its own archives counts for all who use the
+// repository. Of those of others, which its pattern does not match, it counts for
+// nobody else: it may be a thief's word, and which repository it uses is, too.
+func (s *Service) markOwnRemoved(tx *store.Tx, head store.Catalogue, a store.CatalogueArchive, j job.Job) (store.Catalogue, error) {
+	repo, _ := tx.Repository(head.Repository)
+	if repo.Agent != j.Agent && !s.ownOf(tx, j.Spec.Repository.ID).Match(a.Name) {
+		return head, nil
+	}
+	return s.markRemoved(tx, head, a, j)
 }
 
 func (s *Service) markMissing(tx *store.Tx, head store.Catalogue, a store.CatalogueArchive, j job.Job) (store.Catalogue, error) {

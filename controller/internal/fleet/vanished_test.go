@@ -128,6 +128,8 @@ func TestPruneThatTellsLate(t *testing.T) {
 	r := newRig(t)
 	a, b := r.agent("a"), r.agent("b")
 	one, two := r.repository(a, "ssh://h/r"), r.repository(b, "ssh://h/r")
+	one.MatchArchives = "*/*" // its prunes are of all archives there
+	must(t, r.st.Update(t.Context(), func(tx *store.Tx) error { return tx.PutRepository(one) }))
 	a.connect("s1")
 	b.connect("s2")
 	at := func(minute int) time.Time {
@@ -174,6 +176,8 @@ func TestCompactOrder(t *testing.T) {
 	r := newRig(t)
 	a, b := r.agent("a"), r.agent("b")
 	one, two := r.repository(a, "ssh://h/r"), r.repository(b, "ssh://h/r")
+	one.MatchArchives = "*/*" // its prunes are of all archives there
+	must(t, r.st.Update(t.Context(), func(tx *store.Tx) error { return tx.PutRepository(one) }))
 	a.connect("s1")
 	b.connect("s2")
 	_, err := r.maintain(one, job.Compact)
