@@ -31,7 +31,7 @@ demo: borg build ## a controller, two agents and two real backups on this machin
 LONG := ./scripts/e2e ./agent/internal/jobproc
 
 .PHONY: test
-test: borg ## all tests, with real borg (installs it if it is missing); six minutes on two cores
+test: borg ## all tests, with real borg (installs it if it is missing); seven minutes on two cores
 	@# -count=1: the end-to-end tests build the programs, which go's cache of results does not see.
 	@# -vet=off: make lint has looked at every package with all of vet.
 	BORGFLEET_TEST_BORGS="$$(scripts/borg-versions.sh)" PATH="$(CACHE)/borg-own:$$PATH" go test -count=1 -vet=off -timeout 15m $(LONG) ./...
