@@ -60,11 +60,13 @@ func (p *process) bounds(d *destination) (confine.Bounds, error) {
 
 // kept is what a restore has no need to write in a local repository: its lock is
 // beside it, and an index that is behind. An archive that leads borg there would
-// else destroy the backups that it came from.
+// else destroy the backups that it came from. What a link leads to, such as data
+// on another disk, is outside of it and read-only anyway.
 func kept(repo string) (out []string) {
 	for _, name := range []string{"data", "config", "nonce", "README"} {
-		if _, err := os.Lstat(filepath.Join(repo, name)); err == nil {
-			out = append(out, filepath.Join(repo, name))
+		path := filepath.Join(repo, name)
+		if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSymlink == 0 {
+			out = append(out, path)
 		}
 	}
 	return out

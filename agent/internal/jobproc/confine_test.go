@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,27 @@ func TestRestoreKeepsItsRepository(t *testing.T) {
 		t.Errorf("inodes and changes of %v were %d and are %d\n%s", names, was, is, logText(h.log(d)))
 	}
 	h.borg("check", "--verify-data", repo.Path)
+}
+
+// TestRestoreFromDataElsewhere: a repository whose data is a link to another disk
+// is restored from as any other, and as confined.
+func TestRestoreFromDataElsewhere(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root's borg can be kept out of a part of a directory")
+	}
+	h := newHost(t)
+	h.restores(nil)
+	h.files(3)
+	repo := h.inited("a")
+	archive := h.archived(repo)
+	must(t, os.Rename(filepath.Join(repo.Path, "data"), h.path("disk")))
+	must(t, os.Symlink(h.path("disk"), filepath.Join(repo.Path, "data")))
+	d, v := h.run(h.restore(repo, archive, "one"))
+	expect(t, h, v, job.Completed, "", "")
+	if log := logText(h.log(d)); strings.Contains(log, "confined") || strings.Contains(log, "links in the archive") {
+		t.Error(log)
+	}
 }
 
 // TestRestoreThroughASwap: an account that owns the destination puts a link in

@@ -53,7 +53,7 @@ func (p *process) resume(s jobdir.Started) (job.Verdict, error) {
 		return job.Verdict{}, errShutdown // looked up after the next boot
 	}
 	if r.unread {
-		p.say(job.LevelWarning, "borg and its job process ended together, so what borg said last may be missing here")
+		p.say(job.LevelWarning, "Nobody saw how borg ended, so what borg said last may be missing here")
 	}
 	return p.verify(s, o, r.terminated)
 }
