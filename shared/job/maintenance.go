@@ -1,6 +1,10 @@
 package job
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // PruneSpec says what a prune keeps of the archives that are the registration's.
 type PruneSpec struct {
@@ -13,6 +17,31 @@ type CheckSpec struct {
 	// MaxDuration is of one check; the next one goes on where it ended, and
 	// archives are not looked into. 0: everything at once.
 	MaxDuration time.Duration
+	Depth       CheckDepth
+}
+
+// CheckDepth says what a check looks at.
+type CheckDepth string
+
+const (
+	CheckAll        CheckDepth = ""           // the repository, then the archives' metadata
+	CheckRepository CheckDepth = "repository" // the segments and their checksums
+	CheckArchives   CheckDepth = "archives"   // the archives' metadata, and that all of their chunks exist
+	CheckData       CheckDepth = "data"       // all, and every chunk is read, decrypted and verified
+)
+
+// Check says what is wrong with a CheckSpec.
+func (c CheckSpec) Check() error {
+	switch c.Depth {
+	case CheckAll, CheckRepository:
+		return nil
+	case CheckArchives, CheckData:
+		if c.MaxDuration != 0 {
+			return errors.New("borg takes a time limit for a check of the repository only: leave max_duration out, or make it the depth repository")
+		}
+		return nil
+	}
+	return fmt.Errorf("it is repository, archives or data; left out, it is repository and archives, and not %q", string(c.Depth))
 }
 
 // BreakLockDeadline is how long an order to break a lock is good: nobody means

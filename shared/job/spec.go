@@ -23,6 +23,9 @@ type Spec struct {
 	RequestedBy   string // for the log
 	Parent        Key    // of a maintenance step: the backup
 	ScheduleID    int64
+	FireTime      time.Time    // of a schedule's own job: when it was due, without splay
+	Attempt       int          // of these: 0, or which retry
+	After         After        // of a backup: what follows it
 	Restore       *RestoreSpec // of a restore
 	List          *ListSpec    // of a list; nil: of the repository's archives
 	Prune         *PruneSpec   // of a prune
@@ -52,6 +55,7 @@ type Repository struct {
 	AccountDirs        bool   // used with the borg directories of the agent's account, not those of its state
 	MatchArchives      string // borg's glob for the archives of this registration; empty: made from ArchiveNameFormat
 	Maintainer         string // agent id of who prunes, compacts and checks it instead of this agent; empty: nobody
+	Retention          Keep   // of a prune that is not told what to keep; zero: nothing is said of it
 }
 
 // DefaultArchiveName is unique by construction: agent names are unique in the

@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"time"
-
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 )
@@ -33,15 +31,14 @@ func fromCheck(s *job.CheckSpec) *fleetv1.Check {
 	if s == nil {
 		return nil
 	}
-	return &fleetv1.Check{MaxDuration: int64(s.MaxDuration / time.Second)}
+	return &fleetv1.Check{MaxDuration: seconds(s.MaxDuration), Depth: text(string(s.Depth))}
 }
 
 func toCheck(p *fleetv1.Check) *job.CheckSpec {
 	if p == nil {
 		return nil
 	}
-	const most = int64(1 << 31) // seconds; a Duration has room for it
-	return &job.CheckSpec{MaxDuration: time.Duration(max(-1, min(p.MaxDuration, most))) * time.Second}
+	return &job.CheckSpec{MaxDuration: span(p.MaxDuration), Depth: job.CheckDepth(within(p.Depth, mostWord))}
 }
 
 // notBelowZero drops a figure that none can be.

@@ -112,6 +112,7 @@ func FromSpec(s job.Spec) *fleetv1.JobSpec {
 		p.List = &fleetv1.List{Archive: text(l.Archive), Path: []byte(l.Path)}
 	}
 	p.Prune, p.Check = fromPrune(s.Prune), fromCheck(s.Check)
+	p.After, p.FireTime, p.Attempt = fromAfter(s.After), stamp(s.FireTime), int32(s.Attempt)
 	return p
 }
 
@@ -153,12 +154,13 @@ func ToSpec(p *fleetv1.JobSpec) (job.Spec, error) {
 		s.List = &job.ListSpec{Archive: l.Archive, Path: string(l.Path)}
 	}
 	s.Prune, s.Check = toPrune(p.Prune), toCheck(p.Check)
+	s.After, s.FireTime, s.Attempt = toAfter(p.After), instant(p.FireTime), int(max(p.Attempt, 0))
 	return s, nil
 }
 
 // FromRepository encodes a repository definition.
 func FromRepository(r job.Repository) *fleetv1.Repository {
-	return &fleetv1.Repository{
+	p := &fleetv1.Repository{
 		Id:                 r.ID,
 		Name:               text(r.Name),
 		Path:               text(r.Path),
@@ -181,6 +183,10 @@ func FromRepository(r job.Repository) *fleetv1.Repository {
 		MatchArchives:      text(r.MatchArchives),
 		Maintainer:         text(r.Maintainer),
 	}
+	if r.Retention != (job.Keep{}) {
+		p.Retention = fromPrune(&job.PruneSpec{Keep: r.Retention})
+	}
+	return p
 }
 
 // ToRepository decodes a repository definition. Its contents are checked where
@@ -189,7 +195,7 @@ func ToRepository(p *fleetv1.Repository) job.Repository {
 	if p == nil {
 		return job.Repository{}
 	}
-	return job.Repository{
+	r := job.Repository{
 		ID:                 p.Id,
 		Name:               p.Name,
 		Path:               p.Path,
@@ -212,6 +218,10 @@ func ToRepository(p *fleetv1.Repository) job.Repository {
 		MatchArchives:      p.MatchArchives,
 		Maintainer:         p.Maintainer,
 	}
+	if p.Retention != nil {
+		r.Retention = toPrune(p.Retention).Keep
+	}
+	return r
 }
 
 // FromProgress encodes progress figures.

@@ -27,6 +27,7 @@ type Options struct {
 	MaxParallel int // the host's own limit, for jobs started on its own authority
 	Logger      *slog.Logger
 	Now         func() time.Time
+	Zone        *time.Location // the host's own
 	// Spawn makes the command of a job's process; it is handed the job's lock.
 	Spawn func(d *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd
 	// OwnAuthority is how long the controller must have been out of contact
@@ -63,6 +64,7 @@ type Daemon struct {
 
 	seen map[int64]*noticed // by definition; guarded by mu, and so is what it points to
 	look chan struct{}      // look at the repositories now
+	turn chan struct{}      // the timetable should look at schedules and jobs
 
 	damaged []job.Key     // directories that cannot be opened; guarded by mu
 	wake    chan struct{} // the link should look at changed
@@ -79,6 +81,7 @@ func New(o Options) (*Daemon, error) {
 		o: o, log: o.Logger,
 		jobs: map[job.Key]*tended{}, changed: map[job.Key]bool{},
 		seen: map[int64]*noticed{}, look: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1),
 		wake: make(chan struct{}, 1), news: make(chan struct{}),
 		lostAt: o.Now(), again: tryAgain,
 	}
@@ -108,7 +111,7 @@ func New(o Options) (*Daemon, error) {
 // sweep clears away the half-written files of processes that died. A disk that
 // refuses keeps nobody from being backed up.
 func (d *Daemon) sweep() {
-	places := []string{d.o.State.Path(), d.o.State.Known(), d.o.State.Totals()}
+	places := []string{d.o.State.Path(), d.o.State.Known(), d.o.State.Totals(), d.o.State.Schedules(), d.o.State.Checked()}
 	for _, t := range d.jobs {
 		places = append(places, t.dir.Path())
 	}
@@ -131,6 +134,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.mu.Unlock()
 	for _, t := range all {
 		d.tend(ctx, t)
+		d.followUp(t.dir)
 	}
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()

@@ -131,7 +131,7 @@ func (f *fixture) pass(d time.Duration) {
 func (f *fixture) open() {
 	f.t.Helper()
 	d, err := New(Options{
-		State: f.dir, MaxParallel: 1, Logger: slog.New(failures{slog.DiscardHandler, &f.failures}), Now: f.clock, OwnAuthority: 30 * time.Second, Look: f.look, Unsealed: f.unsealed, Accepted: f.accepted,
+		State: f.dir, MaxParallel: 1, Logger: slog.New(failures{slog.DiscardHandler, &f.failures}), Now: f.clock, Zone: time.UTC, OwnAuthority: 30 * time.Second, Look: f.look, Unsealed: f.unsealed, Accepted: f.accepted,
 		Spawn: func(d *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd {
 			f.spawns.Add(1)
 			f.most.Store(max(f.most.Load(), f.busy()))
@@ -477,7 +477,11 @@ func TestHeldDefinitions(t *testing.T) {
 			}
 			return strings.TrimSpace(out)
 		}
-		now, _ := f.d.Held()
+		var now []job.Repository
+		messages, _ := f.d.Held()
+		for _, m := range messages {
+			now = append(now, wire.ToRepository(m))
+		}
 		if got := text(f.d.Repositories()); got != all {
 			t.Errorf("%s: the definitions are %q, want %q", what, got, all)
 		}

@@ -24,7 +24,8 @@ type definitions struct {
 	file    string
 	storeID string
 	repos   map[int64]job.Repository
-	held    map[int64]bool // of repos: kept although storeID does not know them, or knows others
+	by      map[int64][]*fleetv1.Schedule // that back each of repos up, as the controller sent them
+	held    map[int64]bool                // of repos: kept although storeID does not know them, or knows others
 
 	recovery string // the recovery key that the controller names
 }
@@ -49,7 +50,7 @@ func (d *definitions) sorted() []job.Repository {
 }
 
 func openDefinitions(file string) (*definitions, error) {
-	d := &definitions{file: file, repos: map[int64]job.Repository{}, held: map[int64]bool{}}
+	d := &definitions{file: file, repos: map[int64]job.Repository{}, by: map[int64][]*fleetv1.Schedule{}, held: map[int64]bool{}}
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d, nil
@@ -63,7 +64,7 @@ func openDefinitions(file string) (*definitions, error) {
 	}
 	d.storeID, d.recovery = m.StoreId, m.RecoveryRecipient
 	for _, r := range m.Repositories {
-		d.repos[r.Id] = wire.ToRepository(r)
+		d.put(r)
 	}
 	for _, id := range m.HeldRepositories {
 		d.held[id] = true
@@ -82,7 +83,7 @@ func (d *definitions) apply(m *fleetv1.WatchResponse) (heldChanged bool, err err
 	if len(m.Repositories) == 0 && len(m.RemovedRepositories) == 0 && !m.Snapshot {
 		return false, nil
 	}
-	next := &definitions{file: d.file, storeID: d.storeID, repos: maps.Clone(d.repos), held: maps.Clone(d.held), recovery: d.recovery}
+	next := &definitions{file: d.file, storeID: d.storeID, repos: maps.Clone(d.repos), by: maps.Clone(d.by), held: maps.Clone(d.held), recovery: d.recovery}
 	if m.Snapshot {
 		next.compare(m)
 		next.storeID, next.recovery = m.StoreId, m.RecoveryRecipient
@@ -91,18 +92,18 @@ func (d *definitions) apply(m *fleetv1.WatchResponse) (heldChanged bool, err err
 		if m.Snapshot && next.held[r.Id] {
 			continue
 		}
-		next.repos[r.Id] = wire.ToRepository(r)
+		next.put(r)
 		delete(next.held, r.Id)
 	}
 	for _, id := range m.RemovedRepositories {
-		delete(next.repos, id)
+		next.drop(id)
 		delete(next.held, id)
 	}
 	if err := next.save(d); err != nil {
 		return false, err
 	}
 	heldChanged = !maps.Equal(d.held, next.held)
-	d.storeID, d.repos, d.held, d.recovery = next.storeID, next.repos, next.held, next.recovery
+	d.storeID, d.repos, d.by, d.held, d.recovery = next.storeID, next.repos, next.by, next.held, next.recovery
 	return heldChanged, nil
 }
 
@@ -113,27 +114,46 @@ func (d *definitions) compare(m *fleetv1.WatchResponse) {
 	for _, r := range m.Repositories {
 		told[r.Id] = r
 	}
-	for id, own := range d.repos {
+	for id := range d.repos {
 		switch {
-		case slices.Contains(m.SettledRepositories, id) || sameDefinition(own, told[id]):
+		case slices.Contains(m.SettledRepositories, id) || sameDefinition(d.message(id), told[id]):
 			delete(d.held, id)
 		case foreign:
 			d.held[id] = true
 		}
 		if !d.held[id] {
-			delete(d.repos, id)
+			d.drop(id)
 		}
 	}
 }
 
-// sameDefinition leaves borg's id out: it is found, not decided.
-func sameDefinition(own job.Repository, told *fleetv1.Repository) bool {
+func (d *definitions) put(r *fleetv1.Repository) {
+	d.repos[r.Id] = wire.ToRepository(r)
+	d.by[r.Id] = r.Schedules
+}
+
+func (d *definitions) drop(id int64) {
+	delete(d.repos, id)
+	delete(d.by, id)
+}
+
+// message is a definition as it is sent and kept.
+func (d *definitions) message(id int64) *fleetv1.Repository {
+	m := wire.FromRepository(d.repos[id])
+	m.Schedules = d.by[id]
+	return m
+}
+
+// sameDefinition leaves borg's id out: it is found, not decided. A schedule that
+// runs otherwise is another definition.
+func sameDefinition(own, told *fleetv1.Repository) bool {
 	if told == nil {
 		return false
 	}
-	other := wire.ToRepository(told)
-	own.BorgID, other.BorgID = "", ""
-	return proto.Equal(wire.FromRepository(own), wire.FromRepository(other))
+	other := wire.FromRepository(wire.ToRepository(told))
+	other.Schedules = told.Schedules
+	own.BorgId, other.BorgId = "", ""
+	return proto.Equal(own, other)
 }
 
 // save puts them in the place of old, unless they are the same: each connection
@@ -158,7 +178,7 @@ func (d *definitions) save(old *definitions) error {
 func (d *definitions) encode() ([]byte, error) {
 	out := &fleetv1.WatchResponse{StoreId: d.storeID, HeldRepositories: slices.Sorted(maps.Keys(d.held)), RecoveryRecipient: d.recovery}
 	for _, r := range d.sorted() {
-		out.Repositories = append(out.Repositories, wire.FromRepository(r))
+		out.Repositories = append(out.Repositories, d.message(r.ID))
 	}
 	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(out)
 	if err != nil {
@@ -179,11 +199,34 @@ func (d *definitions) heldNow() []job.Repository {
 }
 
 // Held gives the definitions that are kept otherwise than the controller has
-// them, and a number that changes whenever they do.
-func (d *Daemon) Held() ([]job.Repository, uint64) {
+// them, with their schedules, and a number that changes whenever they do.
+func (d *Daemon) Held() ([]*fleetv1.Repository, uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.desired.heldNow(), d.heldChanges
+	var out []*fleetv1.Repository
+	for _, r := range d.desired.heldNow() {
+		out = append(out, d.desired.message(r.ID))
+	}
+	return out, d.heldChanges
+}
+
+// Scheduled is a repository, and what backs it up.
+type Scheduled struct {
+	Repository job.Repository
+	By         []*fleetv1.Schedule // as the controller sent them
+}
+
+// Scheduled are the repositories that have schedules.
+func (d *Daemon) Scheduled() []Scheduled {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []Scheduled
+	for _, r := range d.desired.sorted() {
+		if by := d.desired.by[r.ID]; len(by) > 0 {
+			out = append(out, Scheduled{r, by})
+		}
+	}
+	return out
 }
 
 // Repositories are the definitions that are on this host.

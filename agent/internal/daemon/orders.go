@@ -42,6 +42,7 @@ func (d *Daemon) Apply(m *fleetv1.WatchResponse) error {
 func (d *Daemon) define(m *fleetv1.WatchResponse) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.turnSoon()
 	changed, err := d.desired.apply(m)
 	if err != nil || !changed {
 		return err

@@ -96,7 +96,9 @@ func (d *Daemon) tend(ctx context.Context, t *tended) {
 		}
 		d.touch(t.dir.Key())
 		if t.dir.Ended() {
+			d.followUp(t.dir)
 			d.lookSoon()
+			d.turnSoon()
 		}
 	})
 }

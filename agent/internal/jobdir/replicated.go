@@ -40,3 +40,21 @@ func (d *Dir) Replicated() bool {
 	_, err := os.Stat(d.file(fileReplicated))
 	return err == nil || !errors.Is(err, fs.ErrNotExist)
 }
+
+// fileFollowed marks a backup whose steps are over.
+const fileFollowed = "followed"
+
+// SetFollowed notes that nothing more is to follow the job: its steps may be
+// removed from the disk before it is, and must not be made again then.
+func (d *Dir) SetFollowed() error {
+	if err := atomicfile.Write(d.file(fileFollowed), nil); err != nil {
+		return fmt.Errorf("note that nothing more follows the job: %w", err)
+	}
+	return nil
+}
+
+// Followed says whether nothing more is to follow the job.
+func (d *Dir) Followed() bool {
+	_, err := os.Stat(d.file(fileFollowed))
+	return err == nil || !errors.Is(err, fs.ErrNotExist)
+}

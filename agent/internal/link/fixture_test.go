@@ -118,7 +118,7 @@ func (j *jobs) Apply(m *fleetv1.WatchResponse) error {
 }
 
 // SetLinked must not wait: nobody looks at a link that fails and fails.
-func (j *jobs) Held() ([]job.Repository, uint64) { return nil, 0 }
+func (j *jobs) Held() ([]*fleetv1.Repository, uint64) { return nil, 0 }
 
 func (j *jobs) SetLinked(linked bool) {
 	select {

@@ -28,6 +28,7 @@ import (
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 	"borgfleet/shared/proto/fleet/v1/fleetv1connect"
+	"borgfleet/shared/schedule"
 	"borgfleet/shared/version"
 	"borgfleet/shared/wire"
 )
@@ -44,7 +45,7 @@ type Jobs interface {
 	SetLinked(bool)
 	Draining() bool // the host takes no new jobs
 	RecoveryKey() (accepted, named string)
-	Held() ([]job.Repository, uint64) // definitions that differ from the controller's; the number changes when they do
+	Held() ([]*fleetv1.Repository, uint64) // definitions that differ from the controller's; the number changes when they do
 }
 
 // Options is what a Link needs.
@@ -60,6 +61,10 @@ type Options struct {
 	Backoff    Backoff
 	Renewal    Renewal
 	Proxy      func(*http.Request) (*url.URL, error) // nil: as the environment says
+
+	// Timetable is how the host's schedules stand, its own time zone, and a number
+	// that changes when they do. nil: it has none.
+	Timetable func() (states []schedule.State, zone string, version uint64)
 }
 
 // Backoff is how the link comes back: full jitter between nothing and a ceiling

@@ -26,6 +26,7 @@ type outbox struct {
 	draining  bool                 // as it was last said
 	recovery  string               // as it was last said
 	heldSaid  *uint64              // which state of the held definitions was last said; nil: none
+	timesSaid *uint64              // which state of the timetable was last said; nil: none
 	holdUntil time.Time            // when the first of what waits is due; zero: nothing does
 }
 
@@ -141,10 +142,11 @@ func (o *outbox) next() (m *fleetv1.ReportRequest, more bool, err error) {
 		more = more || rest
 	}
 	m.Held = o.held(revision)
+	m.Schedules = o.timetable()
 	if now, _ := o.c.l.o.Jobs.RecoveryKey(); now != o.recovery {
 		m.RecoveryRecipient, o.recovery = &now, now
 	}
-	if len(m.Jobs) == 0 && m.Held == nil && m.RecoveryRecipient == nil && revision == o.confirmed && m.Draining == o.draining {
+	if len(m.Jobs) == 0 && m.Held == nil && m.Schedules == nil && m.RecoveryRecipient == nil && revision == o.confirmed && m.Draining == o.draining {
 		return nil, false, nil
 	}
 	o.confirmed, o.draining = revision, m.Draining
@@ -163,11 +165,21 @@ func (o *outbox) held(revision uint64) *fleetv1.HeldRepositories {
 		return nil
 	}
 	o.heldSaid = &state
-	m := &fleetv1.HeldRepositories{}
-	for _, r := range all {
-		m.Repositories = append(m.Repositories, wire.FromRepository(r))
+	return &fleetv1.HeldRepositories{Repositories: all}
+}
+
+// timetable says how the host's schedules stand: once for each connection, and
+// when it changes.
+func (o *outbox) timetable() *fleetv1.ScheduleStates {
+	if o.c.l.o.Timetable == nil {
+		return nil
 	}
-	return m
+	states, zone, version := o.c.l.o.Timetable()
+	if o.timesSaid != nil && *o.timesSaid == version {
+		return nil
+	}
+	o.timesSaid = &version
+	return wire.FromScheduleStates(states, zone)
 }
 
 // take gives what is new of one job, and leaves it dirty while it is not all

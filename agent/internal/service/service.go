@@ -18,6 +18,7 @@ import (
 	"borgfleet/agent/internal/policy"
 	"borgfleet/agent/internal/recovery"
 	"borgfleet/agent/internal/state"
+	"borgfleet/agent/internal/timetable"
 	"borgfleet/agent/internal/witness"
 	"borgfleet/certs"
 	"borgfleet/shared/clock"
@@ -81,9 +82,10 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("sealing key: %w", err)
 	}
+	zone, zoneName := timetable.HostZone()
 	watch := witness.Watch{State: dir, Identity: id, ConfigFile: config}
 	d, err := daemon.New(daemon.Options{
-		State: dir, MaxParallel: conf.MaxParallel, Logger: o.Logger, Now: clock.Now,
+		State: dir, MaxParallel: conf.MaxParallel, Logger: o.Logger, Now: clock.Now, Zone: zone,
 		OwnAuthority: job.OwnAuthority, Look: watch.Look, Accepted: accepted(config), Unsealed: recovery.Watch{State: dir, ConfigFile: config}.Due,
 		Spawn: func(jd *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd {
 			return jobproc.Command(self, dir, config, jd, lock)
@@ -92,11 +94,16 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	times := timetable.New(timetable.Options{
+		Host: d, Dir: dir.Schedules(), Checked: dir.Checked(), Now: clock.Now,
+		Zone: zone, ZoneName: zoneName, Logger: o.Logger,
+	})
 	borgs := newFinder(dir, conf)
 	l := link.New(link.Options{
 		Identity: id, Credential: cred, Recipient: sealing.Recipient(), Jobs: d, Borg: borgs.find,
 		Save:   func(c *certs.Credential) error { return c.Save(dir.Credential()) },
 		Logger: o.Logger, Now: clock.Now, Backoff: link.DefaultBackoff(), Renewal: link.DefaultRenewal(),
+		Timetable: times.States,
 	})
 	door, err := local.Listen(dir.Socket())
 	if err != nil {
@@ -115,6 +122,7 @@ func Run(ctx context.Context, o Options) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.Run(ctx) })
 	g.Go(func() error { l.Run(ctx); return nil })
+	g.Go(func() error { times.Run(ctx); return nil })
 	g.Go(func() error { return people.Serve(ctx, door) })
 	o.Logger.Info("agent runs", "agent", id.AgentID, "name", id.Name, "state", dir.Path())
 	return g.Wait()

@@ -80,6 +80,8 @@ func (d Dir) Jobs() string         { return filepath.Join(d.path, "jobs") }
 func (d Dir) BorgBase() string     { return filepath.Join(d.path, "borg") }
 func (d Dir) Totals() string       { return filepath.Join(d.path, "totals") }
 func (d Dir) Known() string        { return filepath.Join(d.path, "known") }
+func (d Dir) Schedules() string    { return filepath.Join(d.path, "schedules") }
+func (d Dir) Checked() string      { return filepath.Join(d.path, "checked") }
 func (d Dir) Recovery() string     { return filepath.Join(d.path, "recovery") }
 func (d Dir) Config() string       { return filepath.Join(d.path, "agent.yaml") }
 func (d Dir) Credential() string   { return filepath.Join(d.path, "credential.pem") }

@@ -185,7 +185,7 @@ func (x Register_Phase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Register_Phase.Descriptor instead.
 func (Register_Phase) EnumDescriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{29, 0}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{34, 0}
 }
 
 type Record_Level int32
@@ -240,7 +240,7 @@ func (x Record_Level) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Record_Level.Descriptor instead.
 func (Record_Level) EnumDescriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{32, 0}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{37, 0}
 }
 
 // GoingAway is a detail of the error that ends an agent's streams, or answers
@@ -1353,6 +1353,7 @@ type ReportRequest struct {
 	Draining          bool                   `protobuf:"varint,4,opt,name=draining,proto3" json:"draining,omitempty"`                                                 // the host takes no new jobs now
 	Held              *HeldRepositories      `protobuf:"bytes,5,opt,name=held,proto3" json:"held,omitempty"`                                                          // absent: unchanged
 	RecoveryRecipient *string                `protobuf:"bytes,6,opt,name=recovery_recipient,json=recoveryRecipient,proto3,oneof" json:"recovery_recipient,omitempty"` // as in HelloRequest; absent: unchanged
+	Schedules         *ScheduleStates        `protobuf:"bytes,60,opt,name=schedules,proto3" json:"schedules,omitempty"`                                               // absent: unchanged
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -1427,6 +1428,13 @@ func (x *ReportRequest) GetRecoveryRecipient() string {
 		return *x.RecoveryRecipient
 	}
 	return ""
+}
+
+func (x *ReportRequest) GetSchedules() *ScheduleStates {
+	if x != nil {
+		return x.Schedules
+	}
+	return nil
 }
 
 // HeldRepositories are the definitions that an agent keeps although a restored
@@ -1606,10 +1614,13 @@ type JobSpec struct {
 	RequestedBy   string                 `protobuf:"bytes,6,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"` // who, for the log
 	ParentKey     []byte                 `protobuf:"bytes,7,opt,name=parent_key,json=parentKey,proto3" json:"parent_key,omitempty"`
 	ScheduleId    int64                  `protobuf:"varint,8,opt,name=schedule_id,json=scheduleId,proto3" json:"schedule_id,omitempty"`
-	Restore       *Restore               `protobuf:"bytes,9,opt,name=restore,proto3" json:"restore,omitempty"` // of a restore
-	List          *List                  `protobuf:"bytes,10,opt,name=list,proto3" json:"list,omitempty"`      // of a list
-	Check         *Check                 `protobuf:"bytes,40,opt,name=check,proto3" json:"check,omitempty"`    // of a check
-	Prune         *Prune                 `protobuf:"bytes,41,opt,name=prune,proto3" json:"prune,omitempty"`    // of a prune
+	Restore       *Restore               `protobuf:"bytes,9,opt,name=restore,proto3" json:"restore,omitempty"`                    // of a restore
+	List          *List                  `protobuf:"bytes,10,opt,name=list,proto3" json:"list,omitempty"`                         // of a list
+	Check         *Check                 `protobuf:"bytes,40,opt,name=check,proto3" json:"check,omitempty"`                       // of a check
+	Prune         *Prune                 `protobuf:"bytes,41,opt,name=prune,proto3" json:"prune,omitempty"`                       // of a prune
+	After         *After                 `protobuf:"bytes,60,opt,name=after,proto3" json:"after,omitempty"`                       // of a backup: the steps that follow it
+	FireTime      *timestamppb.Timestamp `protobuf:"bytes,61,opt,name=fire_time,json=fireTime,proto3" json:"fire_time,omitempty"` // of a schedule's own job: for when it was due, without splay
+	Attempt       int32                  `protobuf:"varint,62,opt,name=attempt,proto3" json:"attempt,omitempty"`                  // of these: 0, or which retry
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1728,10 +1739,32 @@ func (x *JobSpec) GetPrune() *Prune {
 	return nil
 }
 
+func (x *JobSpec) GetAfter() *After {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *JobSpec) GetFireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FireTime
+	}
+	return nil
+}
+
+func (x *JobSpec) GetAttempt() int32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
 // Check says how much of a repository is looked at.
 type Check struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MaxDuration   int64                  `protobuf:"varint,1,opt,name=max_duration,json=maxDuration,proto3" json:"max_duration,omitempty"` // seconds; 0: all of it. Else a part, that the next one goes on from
+	Depth         string                 `protobuf:"bytes,2,opt,name=depth,proto3" json:"depth,omitempty"`                                 // empty: repository and archives; repository, archives, data
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1771,6 +1804,13 @@ func (x *Check) GetMaxDuration() int64 {
 		return x.MaxDuration
 	}
 	return 0
+}
+
+func (x *Check) GetDepth() string {
+	if x != nil {
+		return x.Depth
+	}
+	return ""
 }
 
 // Prune says what is kept of a registration's archives.
@@ -2205,6 +2245,8 @@ type Repository struct {
 	AccountDirectories bool                   `protobuf:"varint,19,opt,name=account_directories,json=accountDirectories,proto3" json:"account_directories,omitempty"` // used with the borg directories of the agent's account, not those of its state
 	MatchArchives      string                 `protobuf:"bytes,20,opt,name=match_archives,json=matchArchives,proto3" json:"match_archives,omitempty"`                 // borg's glob for the archives that are this registration's; empty: made from archive_name_format
 	Maintainer         string                 `protobuf:"bytes,40,opt,name=maintainer,proto3" json:"maintainer,omitempty"`                                            // id of the agent that prunes, compacts and checks it instead of this one; empty: none
+	Retention          *Prune                 `protobuf:"bytes,60,opt,name=retention,proto3" json:"retention,omitempty"`                                              // what a prune keeps that is not told otherwise; absent: nothing is said of it
+	Schedules          []*Schedule            `protobuf:"bytes,61,rep,name=schedules,proto3" json:"schedules,omitempty"`                                              // that it is backed up by; never in a job's spec
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -2386,6 +2428,429 @@ func (x *Repository) GetMaintainer() string {
 	return ""
 }
 
+func (x *Repository) GetRetention() *Prune {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+func (x *Repository) GetSchedules() []*Schedule {
+	if x != nil {
+		return x.Schedules
+	}
+	return nil
+}
+
+// Schedule says when its repositories are backed up, and what follows.
+type Schedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"` // random: with repository and fire time it makes the keys of its jobs
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Cron          string                 `protobuf:"bytes,4,opt,name=cron,proto3" json:"cron,omitempty"`
+	Timezone      string                 `protobuf:"bytes,5,opt,name=timezone,proto3" json:"timezone,omitempty"` // IANA name; empty: the host's own
+	Enabled       bool                   `protobuf:"varint,6,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	Splay         int64                  `protobuf:"varint,7,opt,name=splay,proto3" json:"splay,omitempty"`                    // seconds
+	CatchUp       int64                  `protobuf:"varint,8,opt,name=catch_up,json=catchUp,proto3" json:"catch_up,omitempty"` // seconds that a missed run is made up for; 0: never
+	Overlap       string                 `protobuf:"bytes,9,opt,name=overlap,proto3" json:"overlap,omitempty"`                 // skip, queue
+	Retries       int32                  `protobuf:"varint,10,opt,name=retries,proto3" json:"retries,omitempty"`
+	RetryDelay    int64                  `protobuf:"varint,11,opt,name=retry_delay,json=retryDelay,proto3" json:"retry_delay,omitempty"` // seconds; doubles with each retry
+	After         *After                 `protobuf:"bytes,12,opt,name=after,proto3" json:"after,omitempty"`
+	CheckEvery    int64                  `protobuf:"varint,13,opt,name=check_every,json=checkEvery,proto3" json:"check_every,omitempty"` // seconds from one check to the next; 0: after each backup
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Schedule) Reset() {
+	*x = Schedule{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Schedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Schedule) ProtoMessage() {}
+
+func (x *Schedule) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
+func (*Schedule) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Schedule) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Schedule) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Schedule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Schedule) GetCron() string {
+	if x != nil {
+		return x.Cron
+	}
+	return ""
+}
+
+func (x *Schedule) GetTimezone() string {
+	if x != nil {
+		return x.Timezone
+	}
+	return ""
+}
+
+func (x *Schedule) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *Schedule) GetSplay() int64 {
+	if x != nil {
+		return x.Splay
+	}
+	return 0
+}
+
+func (x *Schedule) GetCatchUp() int64 {
+	if x != nil {
+		return x.CatchUp
+	}
+	return 0
+}
+
+func (x *Schedule) GetOverlap() string {
+	if x != nil {
+		return x.Overlap
+	}
+	return ""
+}
+
+func (x *Schedule) GetRetries() int32 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
+func (x *Schedule) GetRetryDelay() int64 {
+	if x != nil {
+		return x.RetryDelay
+	}
+	return 0
+}
+
+func (x *Schedule) GetAfter() *After {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *Schedule) GetCheckEvery() int64 {
+	if x != nil {
+		return x.CheckEvery
+	}
+	return 0
+}
+
+// After are the steps that follow a backup.
+type After struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Prune         *Prune                 `protobuf:"bytes,1,opt,name=prune,proto3" json:"prune,omitempty"` // absent: none
+	Compact       bool                   `protobuf:"varint,2,opt,name=compact,proto3" json:"compact,omitempty"`
+	Check         *Check                 `protobuf:"bytes,3,opt,name=check,proto3" json:"check,omitempty"` // absent: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *After) Reset() {
+	*x = After{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *After) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*After) ProtoMessage() {}
+
+func (x *After) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use After.ProtoReflect.Descriptor instead.
+func (*After) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *After) GetPrune() *Prune {
+	if x != nil {
+		return x.Prune
+	}
+	return nil
+}
+
+func (x *After) GetCompact() bool {
+	if x != nil {
+		return x.Compact
+	}
+	return false
+}
+
+func (x *After) GetCheck() *Check {
+	if x != nil {
+		return x.Check
+	}
+	return nil
+}
+
+// ScheduleState is how a schedule stands for one repository of an agent.
+type ScheduleState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ScheduleId    int64                  `protobuf:"varint,1,opt,name=schedule_id,json=scheduleId,proto3" json:"schedule_id,omitempty"`
+	RepositoryId  int64                  `protobuf:"varint,2,opt,name=repository_id,json=repositoryId,proto3" json:"repository_id,omitempty"`
+	Next          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`       // absent: none
+	Missed        []*Missed              `protobuf:"bytes,4,rep,name=missed,proto3" json:"missed,omitempty"`   // oldest first
+	Problem       string                 `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"` // why the host cannot go by it; empty: it does
+	Cron          string                 `protobuf:"bytes,6,opt,name=cron,proto3" json:"cron,omitempty"`       // that the host goes by
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduleState) Reset() {
+	*x = ScheduleState{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduleState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduleState) ProtoMessage() {}
+
+func (x *ScheduleState) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduleState.ProtoReflect.Descriptor instead.
+func (*ScheduleState) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ScheduleState) GetScheduleId() int64 {
+	if x != nil {
+		return x.ScheduleId
+	}
+	return 0
+}
+
+func (x *ScheduleState) GetRepositoryId() int64 {
+	if x != nil {
+		return x.RepositoryId
+	}
+	return 0
+}
+
+func (x *ScheduleState) GetNext() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Next
+	}
+	return nil
+}
+
+func (x *ScheduleState) GetMissed() []*Missed {
+	if x != nil {
+		return x.Missed
+	}
+	return nil
+}
+
+func (x *ScheduleState) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *ScheduleState) GetCron() string {
+	if x != nil {
+		return x.Cron
+	}
+	return ""
+}
+
+// Missed are runs of a schedule that were due and were not made.
+type Missed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	First         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=first,proto3" json:"first,omitempty"`
+	Last          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=last,proto3" json:"last,omitempty"`
+	Count         int64                  `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Missed) Reset() {
+	*x = Missed{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Missed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Missed) ProtoMessage() {}
+
+func (x *Missed) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Missed.ProtoReflect.Descriptor instead.
+func (*Missed) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Missed) GetFirst() *timestamppb.Timestamp {
+	if x != nil {
+		return x.First
+	}
+	return nil
+}
+
+func (x *Missed) GetLast() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+func (x *Missed) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Missed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// ScheduleStates are all that a host has.
+type ScheduleStates struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	States        []*ScheduleState       `protobuf:"bytes,1,rep,name=states,proto3" json:"states,omitempty"`
+	Timezone      string                 `protobuf:"bytes,2,opt,name=timezone,proto3" json:"timezone,omitempty"` // the host's own, IANA name; empty: not known
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduleStates) Reset() {
+	*x = ScheduleStates{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduleStates) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduleStates) ProtoMessage() {}
+
+func (x *ScheduleStates) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduleStates.ProtoReflect.Descriptor instead.
+func (*ScheduleStates) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ScheduleStates) GetStates() []*ScheduleState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *ScheduleStates) GetTimezone() string {
+	if x != nil {
+		return x.Timezone
+	}
+	return ""
+}
+
 type Progress struct {
 	state                  protoimpl.MessageState `protogen:"open.v1"`
 	OriginalSize           int64                  `protobuf:"varint,1,opt,name=original_size,json=originalSize,proto3" json:"original_size,omitempty"`
@@ -2404,7 +2869,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[28]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2416,7 +2881,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[28]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2429,7 +2894,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{28}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Progress) GetOriginalSize() int64 {
@@ -2524,7 +2989,7 @@ type Register struct {
 
 func (x *Register) Reset() {
 	*x = Register{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[29]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2536,7 +3001,7 @@ func (x *Register) String() string {
 func (*Register) ProtoMessage() {}
 
 func (x *Register) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[29]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2549,7 +3014,7 @@ func (x *Register) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Register.ProtoReflect.Descriptor instead.
 func (*Register) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{29}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Register) GetIncarnation() uint64 {
@@ -2667,7 +3132,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[30]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2679,7 +3144,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[30]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2692,7 +3157,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{30}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Verdict) GetStatus() string {
@@ -2864,7 +3329,7 @@ type Recovery struct {
 
 func (x *Recovery) Reset() {
 	*x = Recovery{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[31]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2876,7 +3341,7 @@ func (x *Recovery) String() string {
 func (*Recovery) ProtoMessage() {}
 
 func (x *Recovery) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[31]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2889,7 +3354,7 @@ func (x *Recovery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recovery.ProtoReflect.Descriptor instead.
 func (*Recovery) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{31}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Recovery) GetRecipient() string {
@@ -2944,7 +3409,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[32]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2956,7 +3421,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[32]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2969,7 +3434,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{32}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Record) GetNumber() uint64 {
@@ -3038,7 +3503,7 @@ type Gap struct {
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[33]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3050,7 +3515,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[33]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3063,7 +3528,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{33}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Gap) GetCount() uint64 {
@@ -3177,14 +3642,15 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\vDESIRED_RUN\x10\x01\x12\x12\n" +
 	"\x0eDESIRED_CANCEL\x10\x02\"A\n" +
 	"\x10ExpectedArchives\x12-\n" +
-	"\barchives\x18\x01 \x03(\v2\x11.fleet.v1.ArchiveR\barchives\"\x90\x02\n" +
+	"\barchives\x18\x01 \x03(\v2\x11.fleet.v1.ArchiveR\barchives\"\xc8\x02\n" +
 	"\rReportRequest\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\tR\x05epoch\x12)\n" +
 	"\x10applied_revision\x18\x02 \x01(\x04R\x0fappliedRevision\x12'\n" +
 	"\x04jobs\x18\x03 \x03(\v2\x13.fleet.v1.JobReportR\x04jobs\x12\x1a\n" +
 	"\bdraining\x18\x04 \x01(\bR\bdraining\x12.\n" +
 	"\x04held\x18\x05 \x01(\v2\x1a.fleet.v1.HeldRepositoriesR\x04held\x122\n" +
-	"\x12recovery_recipient\x18\x06 \x01(\tH\x00R\x11recoveryRecipient\x88\x01\x01B\x15\n" +
+	"\x12recovery_recipient\x18\x06 \x01(\tH\x00R\x11recoveryRecipient\x88\x01\x01\x126\n" +
+	"\tschedules\x18< \x01(\v2\x18.fleet.v1.ScheduleStatesR\tschedulesB\x15\n" +
 	"\x13_recovery_recipient\"L\n" +
 	"\x10HeldRepositories\x128\n" +
 	"\frepositories\x18\x01 \x03(\v2\x14.fleet.v1.RepositoryR\frepositories\"\xb6\x01\n" +
@@ -3195,7 +3661,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\arecords\x18\x04 \x03(\v2\x10.fleet.v1.RecordR\arecords\x12%\n" +
 	"\x04spec\x18\x05 \x01(\v2\x11.fleet.v1.JobSpecR\x04spec\"9\n" +
 	"\x0eReportResponse\x12'\n" +
-	"\x04jobs\x18\x01 \x03(\v2\x13.fleet.v1.JobAnswerR\x04jobs\"\xf6\x03\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x13.fleet.v1.JobAnswerR\x04jobs\"\xf0\x04\n" +
 	"\aJobSpec\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x124\n" +
 	"\n" +
@@ -3214,9 +3680,13 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x04list\x18\n" +
 	" \x01(\v2\x0e.fleet.v1.ListR\x04list\x12%\n" +
 	"\x05check\x18( \x01(\v2\x0f.fleet.v1.CheckR\x05check\x12%\n" +
-	"\x05prune\x18) \x01(\v2\x0f.fleet.v1.PruneR\x05prune\"*\n" +
+	"\x05prune\x18) \x01(\v2\x0f.fleet.v1.PruneR\x05prune\x12%\n" +
+	"\x05after\x18< \x01(\v2\x0f.fleet.v1.AfterR\x05after\x127\n" +
+	"\tfire_time\x18= \x01(\v2\x1a.google.protobuf.TimestampR\bfireTime\x12\x18\n" +
+	"\aattempt\x18> \x01(\x05R\aattempt\"@\n" +
 	"\x05Check\x12!\n" +
-	"\fmax_duration\x18\x01 \x01(\x03R\vmaxDuration\"\x8d\x02\n" +
+	"\fmax_duration\x18\x01 \x01(\x03R\vmaxDuration\x12\x14\n" +
+	"\x05depth\x18\x02 \x01(\tR\x05depth\"\x8d\x02\n" +
 	"\x05Prune\x12\x1f\n" +
 	"\vkeep_hourly\x18\x01 \x01(\x03R\n" +
 	"keepHourly\x12\x1d\n" +
@@ -3255,7 +3725,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x03gid\x18\t \x01(\x03R\x03gid\x12\x16\n" +
 	"\x06target\x18\n" +
 	" \x01(\fR\x06target\x12\x18\n" +
-	"\aimplied\x18\v \x01(\bR\aimplied\"\xf9\x05\n" +
+	"\aimplied\x18\v \x01(\bR\aimplied\"\xda\x06\n" +
 	"\n" +
 	"Repository\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
@@ -3283,7 +3753,46 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x0ematch_archives\x18\x14 \x01(\tR\rmatchArchives\x12\x1e\n" +
 	"\n" +
 	"maintainer\x18( \x01(\tR\n" +
-	"maintainer\"\x8e\x03\n" +
+	"maintainer\x12-\n" +
+	"\tretention\x18< \x01(\v2\x0f.fleet.v1.PruneR\tretention\x120\n" +
+	"\tschedules\x18= \x03(\v2\x12.fleet.v1.ScheduleR\tschedules\"\xd8\x02\n" +
+	"\bSchedule\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
+	"\x04cron\x18\x04 \x01(\tR\x04cron\x12\x1a\n" +
+	"\btimezone\x18\x05 \x01(\tR\btimezone\x12\x18\n" +
+	"\aenabled\x18\x06 \x01(\bR\aenabled\x12\x14\n" +
+	"\x05splay\x18\a \x01(\x03R\x05splay\x12\x19\n" +
+	"\bcatch_up\x18\b \x01(\x03R\acatchUp\x12\x18\n" +
+	"\aoverlap\x18\t \x01(\tR\aoverlap\x12\x18\n" +
+	"\aretries\x18\n" +
+	" \x01(\x05R\aretries\x12\x1f\n" +
+	"\vretry_delay\x18\v \x01(\x03R\n" +
+	"retryDelay\x12%\n" +
+	"\x05after\x18\f \x01(\v2\x0f.fleet.v1.AfterR\x05after\x12\x1f\n" +
+	"\vcheck_every\x18\r \x01(\x03R\n" +
+	"checkEvery\"o\n" +
+	"\x05After\x12%\n" +
+	"\x05prune\x18\x01 \x01(\v2\x0f.fleet.v1.PruneR\x05prune\x12\x18\n" +
+	"\acompact\x18\x02 \x01(\bR\acompact\x12%\n" +
+	"\x05check\x18\x03 \x01(\v2\x0f.fleet.v1.CheckR\x05check\"\xdd\x01\n" +
+	"\rScheduleState\x12\x1f\n" +
+	"\vschedule_id\x18\x01 \x01(\x03R\n" +
+	"scheduleId\x12#\n" +
+	"\rrepository_id\x18\x02 \x01(\x03R\frepositoryId\x12.\n" +
+	"\x04next\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04next\x12(\n" +
+	"\x06missed\x18\x04 \x03(\v2\x10.fleet.v1.MissedR\x06missed\x12\x18\n" +
+	"\aproblem\x18\x05 \x01(\tR\aproblem\x12\x12\n" +
+	"\x04cron\x18\x06 \x01(\tR\x04cron\"\x98\x01\n" +
+	"\x06Missed\x120\n" +
+	"\x05first\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05first\x12.\n" +
+	"\x04last\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04last\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\x03R\x05count\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"]\n" +
+	"\x0eScheduleStates\x12/\n" +
+	"\x06states\x18\x01 \x03(\v2\x17.fleet.v1.ScheduleStateR\x06states\x12\x1a\n" +
+	"\btimezone\x18\x02 \x01(\tR\btimezone\"\x8e\x03\n" +
 	"\bProgress\x12#\n" +
 	"\roriginal_size\x18\x01 \x01(\x03R\foriginalSize\x12'\n" +
 	"\x0fcompressed_size\x18\x02 \x01(\x03R\x0ecompressedSize\x12+\n" +
@@ -3400,7 +3909,7 @@ func file_fleet_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_fleet_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_fleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_fleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_fleet_v1_fleet_proto_goTypes = []any{
 	(JobAnswer_Action)(0),         // 0: fleet.v1.JobAnswer.Action
 	(Order_Desired)(0),            // 1: fleet.v1.Order.Desired
@@ -3434,21 +3943,26 @@ var file_fleet_v1_fleet_proto_goTypes = []any{
 	(*Archive)(nil),               // 29: fleet.v1.Archive
 	(*Entry)(nil),                 // 30: fleet.v1.Entry
 	(*Repository)(nil),            // 31: fleet.v1.Repository
-	(*Progress)(nil),              // 32: fleet.v1.Progress
-	(*Register)(nil),              // 33: fleet.v1.Register
-	(*Verdict)(nil),               // 34: fleet.v1.Verdict
-	(*Recovery)(nil),              // 35: fleet.v1.Recovery
-	(*Record)(nil),                // 36: fleet.v1.Record
-	(*Gap)(nil),                   // 37: fleet.v1.Gap
-	(*durationpb.Duration)(nil),   // 38: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 39: google.protobuf.Timestamp
+	(*Schedule)(nil),              // 32: fleet.v1.Schedule
+	(*After)(nil),                 // 33: fleet.v1.After
+	(*ScheduleState)(nil),         // 34: fleet.v1.ScheduleState
+	(*Missed)(nil),                // 35: fleet.v1.Missed
+	(*ScheduleStates)(nil),        // 36: fleet.v1.ScheduleStates
+	(*Progress)(nil),              // 37: fleet.v1.Progress
+	(*Register)(nil),              // 38: fleet.v1.Register
+	(*Verdict)(nil),               // 39: fleet.v1.Verdict
+	(*Recovery)(nil),              // 40: fleet.v1.Recovery
+	(*Record)(nil),                // 41: fleet.v1.Record
+	(*Gap)(nil),                   // 42: fleet.v1.Gap
+	(*durationpb.Duration)(nil),   // 43: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
 }
 var file_fleet_v1_fleet_proto_depIdxs = []int32{
-	38, // 0: fleet.v1.GoingAway.come_back_after:type_name -> google.protobuf.Duration
-	39, // 1: fleet.v1.HelloRequest.now:type_name -> google.protobuf.Timestamp
+	43, // 0: fleet.v1.GoingAway.come_back_after:type_name -> google.protobuf.Duration
+	44, // 1: fleet.v1.HelloRequest.now:type_name -> google.protobuf.Timestamp
 	11, // 2: fleet.v1.HelloRequest.borg:type_name -> fleet.v1.BorgBinary
 	13, // 3: fleet.v1.HelloRequest.jobs:type_name -> fleet.v1.JobState
-	33, // 4: fleet.v1.JobState.register:type_name -> fleet.v1.Register
+	38, // 4: fleet.v1.JobState.register:type_name -> fleet.v1.Register
 	15, // 5: fleet.v1.HelloResponse.jobs:type_name -> fleet.v1.JobAnswer
 	0,  // 6: fleet.v1.JobAnswer.action:type_name -> fleet.v1.JobAnswer.Action
 	18, // 7: fleet.v1.WatchResponse.orders:type_name -> fleet.v1.Order
@@ -3459,50 +3973,63 @@ var file_fleet_v1_fleet_proto_depIdxs = []int32{
 	29, // 12: fleet.v1.ExpectedArchives.archives:type_name -> fleet.v1.Archive
 	22, // 13: fleet.v1.ReportRequest.jobs:type_name -> fleet.v1.JobReport
 	21, // 14: fleet.v1.ReportRequest.held:type_name -> fleet.v1.HeldRepositories
-	31, // 15: fleet.v1.HeldRepositories.repositories:type_name -> fleet.v1.Repository
-	33, // 16: fleet.v1.JobReport.register:type_name -> fleet.v1.Register
-	36, // 17: fleet.v1.JobReport.records:type_name -> fleet.v1.Record
-	24, // 18: fleet.v1.JobReport.spec:type_name -> fleet.v1.JobSpec
-	15, // 19: fleet.v1.ReportResponse.jobs:type_name -> fleet.v1.JobAnswer
-	31, // 20: fleet.v1.JobSpec.repository:type_name -> fleet.v1.Repository
-	39, // 21: fleet.v1.JobSpec.created_at:type_name -> google.protobuf.Timestamp
-	39, // 22: fleet.v1.JobSpec.start_deadline:type_name -> google.protobuf.Timestamp
-	27, // 23: fleet.v1.JobSpec.restore:type_name -> fleet.v1.Restore
-	28, // 24: fleet.v1.JobSpec.list:type_name -> fleet.v1.List
-	25, // 25: fleet.v1.JobSpec.check:type_name -> fleet.v1.Check
-	26, // 26: fleet.v1.JobSpec.prune:type_name -> fleet.v1.Prune
-	39, // 27: fleet.v1.Archive.start:type_name -> google.protobuf.Timestamp
-	39, // 28: fleet.v1.Entry.mtime:type_name -> google.protobuf.Timestamp
-	2,  // 29: fleet.v1.Register.phase:type_name -> fleet.v1.Register.Phase
-	39, // 30: fleet.v1.Register.started_at:type_name -> google.protobuf.Timestamp
-	32, // 31: fleet.v1.Register.progress:type_name -> fleet.v1.Progress
-	34, // 32: fleet.v1.Register.verdict:type_name -> fleet.v1.Verdict
-	39, // 33: fleet.v1.Verdict.started_at:type_name -> google.protobuf.Timestamp
-	39, // 34: fleet.v1.Verdict.ended_at:type_name -> google.protobuf.Timestamp
-	32, // 35: fleet.v1.Verdict.progress:type_name -> fleet.v1.Progress
-	39, // 36: fleet.v1.Verdict.last_modified:type_name -> google.protobuf.Timestamp
-	35, // 37: fleet.v1.Verdict.recovery:type_name -> fleet.v1.Recovery
-	39, // 38: fleet.v1.Recovery.sealed_at:type_name -> google.protobuf.Timestamp
-	39, // 39: fleet.v1.Record.time:type_name -> google.protobuf.Timestamp
-	3,  // 40: fleet.v1.Record.level:type_name -> fleet.v1.Record.Level
-	37, // 41: fleet.v1.Record.gap:type_name -> fleet.v1.Gap
-	5,  // 42: fleet.v1.FleetService.Enroll:input_type -> fleet.v1.EnrollRequest
-	12, // 43: fleet.v1.FleetService.Hello:input_type -> fleet.v1.HelloRequest
-	16, // 44: fleet.v1.FleetService.Watch:input_type -> fleet.v1.WatchRequest
-	20, // 45: fleet.v1.FleetService.Report:input_type -> fleet.v1.ReportRequest
-	7,  // 46: fleet.v1.FleetService.Renew:input_type -> fleet.v1.RenewRequest
-	9,  // 47: fleet.v1.FleetService.Recover:input_type -> fleet.v1.RecoverRequest
-	6,  // 48: fleet.v1.FleetService.Enroll:output_type -> fleet.v1.EnrollResponse
-	14, // 49: fleet.v1.FleetService.Hello:output_type -> fleet.v1.HelloResponse
-	17, // 50: fleet.v1.FleetService.Watch:output_type -> fleet.v1.WatchResponse
-	23, // 51: fleet.v1.FleetService.Report:output_type -> fleet.v1.ReportResponse
-	8,  // 52: fleet.v1.FleetService.Renew:output_type -> fleet.v1.RenewResponse
-	10, // 53: fleet.v1.FleetService.Recover:output_type -> fleet.v1.RecoverResponse
-	48, // [48:54] is the sub-list for method output_type
-	42, // [42:48] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	36, // 15: fleet.v1.ReportRequest.schedules:type_name -> fleet.v1.ScheduleStates
+	31, // 16: fleet.v1.HeldRepositories.repositories:type_name -> fleet.v1.Repository
+	38, // 17: fleet.v1.JobReport.register:type_name -> fleet.v1.Register
+	41, // 18: fleet.v1.JobReport.records:type_name -> fleet.v1.Record
+	24, // 19: fleet.v1.JobReport.spec:type_name -> fleet.v1.JobSpec
+	15, // 20: fleet.v1.ReportResponse.jobs:type_name -> fleet.v1.JobAnswer
+	31, // 21: fleet.v1.JobSpec.repository:type_name -> fleet.v1.Repository
+	44, // 22: fleet.v1.JobSpec.created_at:type_name -> google.protobuf.Timestamp
+	44, // 23: fleet.v1.JobSpec.start_deadline:type_name -> google.protobuf.Timestamp
+	27, // 24: fleet.v1.JobSpec.restore:type_name -> fleet.v1.Restore
+	28, // 25: fleet.v1.JobSpec.list:type_name -> fleet.v1.List
+	25, // 26: fleet.v1.JobSpec.check:type_name -> fleet.v1.Check
+	26, // 27: fleet.v1.JobSpec.prune:type_name -> fleet.v1.Prune
+	33, // 28: fleet.v1.JobSpec.after:type_name -> fleet.v1.After
+	44, // 29: fleet.v1.JobSpec.fire_time:type_name -> google.protobuf.Timestamp
+	44, // 30: fleet.v1.Archive.start:type_name -> google.protobuf.Timestamp
+	44, // 31: fleet.v1.Entry.mtime:type_name -> google.protobuf.Timestamp
+	26, // 32: fleet.v1.Repository.retention:type_name -> fleet.v1.Prune
+	32, // 33: fleet.v1.Repository.schedules:type_name -> fleet.v1.Schedule
+	33, // 34: fleet.v1.Schedule.after:type_name -> fleet.v1.After
+	26, // 35: fleet.v1.After.prune:type_name -> fleet.v1.Prune
+	25, // 36: fleet.v1.After.check:type_name -> fleet.v1.Check
+	44, // 37: fleet.v1.ScheduleState.next:type_name -> google.protobuf.Timestamp
+	35, // 38: fleet.v1.ScheduleState.missed:type_name -> fleet.v1.Missed
+	44, // 39: fleet.v1.Missed.first:type_name -> google.protobuf.Timestamp
+	44, // 40: fleet.v1.Missed.last:type_name -> google.protobuf.Timestamp
+	34, // 41: fleet.v1.ScheduleStates.states:type_name -> fleet.v1.ScheduleState
+	2,  // 42: fleet.v1.Register.phase:type_name -> fleet.v1.Register.Phase
+	44, // 43: fleet.v1.Register.started_at:type_name -> google.protobuf.Timestamp
+	37, // 44: fleet.v1.Register.progress:type_name -> fleet.v1.Progress
+	39, // 45: fleet.v1.Register.verdict:type_name -> fleet.v1.Verdict
+	44, // 46: fleet.v1.Verdict.started_at:type_name -> google.protobuf.Timestamp
+	44, // 47: fleet.v1.Verdict.ended_at:type_name -> google.protobuf.Timestamp
+	37, // 48: fleet.v1.Verdict.progress:type_name -> fleet.v1.Progress
+	44, // 49: fleet.v1.Verdict.last_modified:type_name -> google.protobuf.Timestamp
+	40, // 50: fleet.v1.Verdict.recovery:type_name -> fleet.v1.Recovery
+	44, // 51: fleet.v1.Recovery.sealed_at:type_name -> google.protobuf.Timestamp
+	44, // 52: fleet.v1.Record.time:type_name -> google.protobuf.Timestamp
+	3,  // 53: fleet.v1.Record.level:type_name -> fleet.v1.Record.Level
+	42, // 54: fleet.v1.Record.gap:type_name -> fleet.v1.Gap
+	5,  // 55: fleet.v1.FleetService.Enroll:input_type -> fleet.v1.EnrollRequest
+	12, // 56: fleet.v1.FleetService.Hello:input_type -> fleet.v1.HelloRequest
+	16, // 57: fleet.v1.FleetService.Watch:input_type -> fleet.v1.WatchRequest
+	20, // 58: fleet.v1.FleetService.Report:input_type -> fleet.v1.ReportRequest
+	7,  // 59: fleet.v1.FleetService.Renew:input_type -> fleet.v1.RenewRequest
+	9,  // 60: fleet.v1.FleetService.Recover:input_type -> fleet.v1.RecoverRequest
+	6,  // 61: fleet.v1.FleetService.Enroll:output_type -> fleet.v1.EnrollResponse
+	14, // 62: fleet.v1.FleetService.Hello:output_type -> fleet.v1.HelloResponse
+	17, // 63: fleet.v1.FleetService.Watch:output_type -> fleet.v1.WatchResponse
+	23, // 64: fleet.v1.FleetService.Report:output_type -> fleet.v1.ReportResponse
+	8,  // 65: fleet.v1.FleetService.Renew:output_type -> fleet.v1.RenewResponse
+	10, // 66: fleet.v1.FleetService.Recover:output_type -> fleet.v1.RecoverResponse
+	61, // [61:67] is the sub-list for method output_type
+	55, // [55:61] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_fleet_v1_fleet_proto_init() }
@@ -3511,14 +4038,14 @@ func file_fleet_v1_fleet_proto_init() {
 		return
 	}
 	file_fleet_v1_fleet_proto_msgTypes[16].OneofWrappers = []any{}
-	file_fleet_v1_fleet_proto_msgTypes[30].OneofWrappers = []any{}
+	file_fleet_v1_fleet_proto_msgTypes[35].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fleet_v1_fleet_proto_rawDesc), len(file_fleet_v1_fleet_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   34,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -41,6 +41,7 @@ type Job struct {
 	VerdictIsOurs   bool                   `protobuf:"varint,11,opt,name=verdict_is_ours,json=verdictIsOurs,proto3" json:"verdict_is_ours,omitempty"` // the controller's guess or decision, not the agent's word
 	LogNext         uint64                 `protobuf:"varint,12,opt,name=log_next,json=logNext,proto3" json:"log_next,omitempty"`                     // first journal number that is not stored
 	StartedAt       *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	Steps           []*Step                `protobuf:"bytes,60,rep,name=steps,proto3" json:"steps,omitempty"` // that followed it, of a backup
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -166,6 +167,151 @@ func (x *Job) GetStartedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Job) GetSteps() []*Step {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+// Step is one maintenance job after a backup.
+type Step struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           int64                  `protobuf:"varint,1,opt,name=job,proto3" json:"job,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Status        string                 `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Step) Reset() {
+	*x = Step{}
+	mi := &file_store_v1_store_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Step) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Step) ProtoMessage() {}
+
+func (x *Step) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Step.ProtoReflect.Descriptor instead.
+func (*Step) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Step) GetJob() int64 {
+	if x != nil {
+		return x.Job
+	}
+	return 0
+}
+
+func (x *Step) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Step) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+// Schedule is when repositories are backed up.
+type Schedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Definition    *v1.Schedule           `protobuf:"bytes,1,opt,name=definition,proto3" json:"definition,omitempty"`
+	Repositories  []int64                `protobuf:"varint,2,rep,packed,name=repositories,proto3" json:"repositories,omitempty"`
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"` // it is what it is since then: what was due before is not missed
+	By            string                 `protobuf:"bytes,5,opt,name=by,proto3" json:"by,omitempty"`       // who made it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Schedule) Reset() {
+	*x = Schedule{}
+	mi := &file_store_v1_store_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Schedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Schedule) ProtoMessage() {}
+
+func (x *Schedule) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
+func (*Schedule) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Schedule) GetDefinition() *v1.Schedule {
+	if x != nil {
+		return x.Definition
+	}
+	return nil
+}
+
+func (x *Schedule) GetRepositories() []int64 {
+	if x != nil {
+		return x.Repositories
+	}
+	return nil
+}
+
+func (x *Schedule) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *Schedule) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Schedule) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
 type Agent struct {
 	state                protoimpl.MessageState `protogen:"open.v1"`
 	Id                   string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -191,13 +337,14 @@ type Agent struct {
 	EnrolledName         string                 `protobuf:"bytes,21,opt,name=enrolled_name,json=enrolledName,proto3" json:"enrolled_name,omitempty"`                // that its host knows, and names archives with; absent: name
 	MetStore             string                 `protobuf:"bytes,30,opt,name=met_store,json=metStore,proto3" json:"met_store,omitempty"`                            // id of the store that took its last Hello: another one, if this was restored since
 	RecoveryRecipient    string                 `protobuf:"bytes,22,opt,name=recovery_recipient,json=recoveryRecipient,proto3" json:"recovery_recipient,omitempty"` // that its host seals to
+	Timezone             string                 `protobuf:"bytes,60,opt,name=timezone,proto3" json:"timezone,omitempty"`                                            // of its host, IANA name; empty: not known
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Agent) Reset() {
 	*x = Agent{}
-	mi := &file_store_v1_store_proto_msgTypes[1]
+	mi := &file_store_v1_store_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -209,7 +356,7 @@ func (x *Agent) String() string {
 func (*Agent) ProtoMessage() {}
 
 func (x *Agent) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[1]
+	mi := &file_store_v1_store_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -222,7 +369,7 @@ func (x *Agent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agent.ProtoReflect.Descriptor instead.
 func (*Agent) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{1}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Agent) GetId() string {
@@ -386,6 +533,13 @@ func (x *Agent) GetRecoveryRecipient() string {
 	return ""
 }
 
+func (x *Agent) GetTimezone() string {
+	if x != nil {
+		return x.Timezone
+	}
+	return ""
+}
+
 type Repository struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Definition     *v1.Repository         `protobuf:"bytes,1,opt,name=definition,proto3" json:"definition,omitempty"`
@@ -405,7 +559,7 @@ type Repository struct {
 
 func (x *Repository) Reset() {
 	*x = Repository{}
-	mi := &file_store_v1_store_proto_msgTypes[2]
+	mi := &file_store_v1_store_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -417,7 +571,7 @@ func (x *Repository) String() string {
 func (*Repository) ProtoMessage() {}
 
 func (x *Repository) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[2]
+	mi := &file_store_v1_store_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -430,7 +584,7 @@ func (x *Repository) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Repository.ProtoReflect.Descriptor instead.
 func (*Repository) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{2}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Repository) GetDefinition() *v1.Repository {
@@ -521,7 +675,7 @@ type RecoveryCopies struct {
 
 func (x *RecoveryCopies) Reset() {
 	*x = RecoveryCopies{}
-	mi := &file_store_v1_store_proto_msgTypes[3]
+	mi := &file_store_v1_store_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -533,7 +687,7 @@ func (x *RecoveryCopies) String() string {
 func (*RecoveryCopies) ProtoMessage() {}
 
 func (x *RecoveryCopies) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[3]
+	mi := &file_store_v1_store_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -546,7 +700,7 @@ func (x *RecoveryCopies) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecoveryCopies.ProtoReflect.Descriptor instead.
 func (*RecoveryCopies) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{3}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RecoveryCopies) GetCopies() []*v1.Recovery {
@@ -569,7 +723,7 @@ type RecoveryKey struct {
 
 func (x *RecoveryKey) Reset() {
 	*x = RecoveryKey{}
-	mi := &file_store_v1_store_proto_msgTypes[4]
+	mi := &file_store_v1_store_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -581,7 +735,7 @@ func (x *RecoveryKey) String() string {
 func (*RecoveryKey) ProtoMessage() {}
 
 func (x *RecoveryKey) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[4]
+	mi := &file_store_v1_store_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -594,7 +748,7 @@ func (x *RecoveryKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecoveryKey.ProtoReflect.Descriptor instead.
 func (*RecoveryKey) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{4}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RecoveryKey) GetNumber() int64 {
@@ -641,7 +795,7 @@ type Catalogue struct {
 
 func (x *Catalogue) Reset() {
 	*x = Catalogue{}
-	mi := &file_store_v1_store_proto_msgTypes[5]
+	mi := &file_store_v1_store_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -653,7 +807,7 @@ func (x *Catalogue) String() string {
 func (*Catalogue) ProtoMessage() {}
 
 func (x *Catalogue) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[5]
+	mi := &file_store_v1_store_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -666,7 +820,7 @@ func (x *Catalogue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Catalogue.ProtoReflect.Descriptor instead.
 func (*Catalogue) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{5}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Catalogue) GetRepository() int64 {
@@ -740,7 +894,7 @@ type CatalogueArchive struct {
 
 func (x *CatalogueArchive) Reset() {
 	*x = CatalogueArchive{}
-	mi := &file_store_v1_store_proto_msgTypes[6]
+	mi := &file_store_v1_store_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -752,7 +906,7 @@ func (x *CatalogueArchive) String() string {
 func (*CatalogueArchive) ProtoMessage() {}
 
 func (x *CatalogueArchive) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[6]
+	mi := &file_store_v1_store_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -765,7 +919,7 @@ func (x *CatalogueArchive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CatalogueArchive.ProtoReflect.Descriptor instead.
 func (*CatalogueArchive) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{6}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CatalogueArchive) GetId() string {
@@ -873,7 +1027,7 @@ type JoinToken struct {
 
 func (x *JoinToken) Reset() {
 	*x = JoinToken{}
-	mi := &file_store_v1_store_proto_msgTypes[7]
+	mi := &file_store_v1_store_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -885,7 +1039,7 @@ func (x *JoinToken) String() string {
 func (*JoinToken) ProtoMessage() {}
 
 func (x *JoinToken) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[7]
+	mi := &file_store_v1_store_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -898,7 +1052,7 @@ func (x *JoinToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinToken.ProtoReflect.Descriptor instead.
 func (*JoinToken) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{7}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *JoinToken) GetHash() []byte {
@@ -953,7 +1107,7 @@ type JoinTokenUse struct {
 
 func (x *JoinTokenUse) Reset() {
 	*x = JoinTokenUse{}
-	mi := &file_store_v1_store_proto_msgTypes[8]
+	mi := &file_store_v1_store_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -965,7 +1119,7 @@ func (x *JoinTokenUse) String() string {
 func (*JoinTokenUse) ProtoMessage() {}
 
 func (x *JoinTokenUse) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[8]
+	mi := &file_store_v1_store_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -978,7 +1132,7 @@ func (x *JoinTokenUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinTokenUse.ProtoReflect.Descriptor instead.
 func (*JoinTokenUse) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{8}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *JoinTokenUse) GetPublicKeySha256() []byte {
@@ -1009,7 +1163,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_store_v1_store_proto_msgTypes[9]
+	mi := &file_store_v1_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1021,7 +1175,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[9]
+	mi := &file_store_v1_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1034,7 +1188,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{9}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *User) GetName() string {
@@ -1089,7 +1243,7 @@ type KnownNetwork struct {
 
 func (x *KnownNetwork) Reset() {
 	*x = KnownNetwork{}
-	mi := &file_store_v1_store_proto_msgTypes[10]
+	mi := &file_store_v1_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1101,7 +1255,7 @@ func (x *KnownNetwork) String() string {
 func (*KnownNetwork) ProtoMessage() {}
 
 func (x *KnownNetwork) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[10]
+	mi := &file_store_v1_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1114,7 +1268,7 @@ func (x *KnownNetwork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnownNetwork.ProtoReflect.Descriptor instead.
 func (*KnownNetwork) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{10}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *KnownNetwork) GetPrefix() string {
@@ -1150,7 +1304,7 @@ type ApiToken struct {
 
 func (x *ApiToken) Reset() {
 	*x = ApiToken{}
-	mi := &file_store_v1_store_proto_msgTypes[11]
+	mi := &file_store_v1_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1162,7 +1316,7 @@ func (x *ApiToken) String() string {
 func (*ApiToken) ProtoMessage() {}
 
 func (x *ApiToken) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[11]
+	mi := &file_store_v1_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1175,7 +1329,7 @@ func (x *ApiToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiToken.ProtoReflect.Descriptor instead.
 func (*ApiToken) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{11}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ApiToken) GetId() string {
@@ -1268,7 +1422,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_store_v1_store_proto_msgTypes[12]
+	mi := &file_store_v1_store_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1434,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[12]
+	mi := &file_store_v1_store_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1447,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{12}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AuditEntry) GetId() int64 {
@@ -1384,7 +1538,7 @@ type IdempotencyKey struct {
 
 func (x *IdempotencyKey) Reset() {
 	*x = IdempotencyKey{}
-	mi := &file_store_v1_store_proto_msgTypes[13]
+	mi := &file_store_v1_store_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1396,7 +1550,7 @@ func (x *IdempotencyKey) String() string {
 func (*IdempotencyKey) ProtoMessage() {}
 
 func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[13]
+	mi := &file_store_v1_store_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1409,7 +1563,7 @@ func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdempotencyKey.ProtoReflect.Descriptor instead.
 func (*IdempotencyKey) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{13}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *IdempotencyKey) GetJob() int64 {
@@ -1446,7 +1600,7 @@ type HeldRepository struct {
 
 func (x *HeldRepository) Reset() {
 	*x = HeldRepository{}
-	mi := &file_store_v1_store_proto_msgTypes[14]
+	mi := &file_store_v1_store_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1458,7 +1612,7 @@ func (x *HeldRepository) String() string {
 func (*HeldRepository) ProtoMessage() {}
 
 func (x *HeldRepository) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[14]
+	mi := &file_store_v1_store_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1471,7 +1625,7 @@ func (x *HeldRepository) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldRepository.ProtoReflect.Descriptor instead.
 func (*HeldRepository) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{14}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *HeldRepository) GetAgent() string {
@@ -1508,7 +1662,7 @@ type Restored struct {
 
 func (x *Restored) Reset() {
 	*x = Restored{}
-	mi := &file_store_v1_store_proto_msgTypes[15]
+	mi := &file_store_v1_store_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1520,7 +1674,7 @@ func (x *Restored) String() string {
 func (*Restored) ProtoMessage() {}
 
 func (x *Restored) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[15]
+	mi := &file_store_v1_store_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1533,7 +1687,7 @@ func (x *Restored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Restored.ProtoReflect.Descriptor instead.
 func (*Restored) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{15}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Restored) GetFrom() string {
@@ -1580,7 +1734,7 @@ type BackupHeader struct {
 
 func (x *BackupHeader) Reset() {
 	*x = BackupHeader{}
-	mi := &file_store_v1_store_proto_msgTypes[16]
+	mi := &file_store_v1_store_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1592,7 +1746,7 @@ func (x *BackupHeader) String() string {
 func (*BackupHeader) ProtoMessage() {}
 
 func (x *BackupHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[16]
+	mi := &file_store_v1_store_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1605,7 +1759,7 @@ func (x *BackupHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupHeader.ProtoReflect.Descriptor instead.
 func (*BackupHeader) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{16}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *BackupHeader) GetFormat() int32 {
@@ -1671,7 +1825,7 @@ type BackupContents struct {
 
 func (x *BackupContents) Reset() {
 	*x = BackupContents{}
-	mi := &file_store_v1_store_proto_msgTypes[17]
+	mi := &file_store_v1_store_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1837,7 @@ func (x *BackupContents) String() string {
 func (*BackupContents) ProtoMessage() {}
 
 func (x *BackupContents) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[17]
+	mi := &file_store_v1_store_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1850,7 @@ func (x *BackupContents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupContents.ProtoReflect.Descriptor instead.
 func (*BackupContents) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{17}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *BackupContents) GetEntries() int64 {
@@ -1744,7 +1898,7 @@ type AuthorityFiles struct {
 
 func (x *AuthorityFiles) Reset() {
 	*x = AuthorityFiles{}
-	mi := &file_store_v1_store_proto_msgTypes[18]
+	mi := &file_store_v1_store_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1756,7 +1910,7 @@ func (x *AuthorityFiles) String() string {
 func (*AuthorityFiles) ProtoMessage() {}
 
 func (x *AuthorityFiles) ProtoReflect() protoreflect.Message {
-	mi := &file_store_v1_store_proto_msgTypes[18]
+	mi := &file_store_v1_store_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1769,7 +1923,7 @@ func (x *AuthorityFiles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorityFiles.ProtoReflect.Descriptor instead.
 func (*AuthorityFiles) Descriptor() ([]byte, []int) {
-	return file_store_v1_store_proto_rawDescGZIP(), []int{18}
+	return file_store_v1_store_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AuthorityFiles) GetFiles() map[string][]byte {
@@ -1783,7 +1937,7 @@ var File_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_store_v1_store_proto_rawDesc = "" +
 	"\n" +
-	"\x14store/v1/store.proto\x12\bstore.v1\x1a\x14fleet/v1/fleet.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x03\n" +
+	"\x14store/v1/store.proto\x12\bstore.v1\x1a\x14fleet/v1/fleet.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x03\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x14\n" +
@@ -1799,7 +1953,21 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\x0fverdict_is_ours\x18\v \x01(\bR\rverdictIsOurs\x12\x19\n" +
 	"\blog_next\x18\f \x01(\x04R\alogNext\x129\n" +
 	"\n" +
-	"started_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\"\xea\a\n" +
+	"started_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12$\n" +
+	"\x05steps\x18< \x03(\v2\x0e.store.v1.StepR\x05steps\"D\n" +
+	"\x04Step\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\x03R\x03job\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06status\x18\x03 \x01(\tR\x06status\"\xdf\x01\n" +
+	"\bSchedule\x122\n" +
+	"\n" +
+	"definition\x18\x01 \x01(\v2\x12.fleet.v1.ScheduleR\n" +
+	"definition\x12\"\n" +
+	"\frepositories\x18\x02 \x03(\x03R\frepositories\x129\n" +
+	"\n" +
+	"created_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x120\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x0e\n" +
+	"\x02by\x18\x05 \x01(\tR\x02by\"\x86\b\n" +
 	"\x05Agent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
@@ -1829,7 +1997,8 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"clock_skew\x18\x14 \x01(\x03R\tclockSkew\x12#\n" +
 	"\renrolled_name\x18\x15 \x01(\tR\fenrolledName\x12\x1b\n" +
 	"\tmet_store\x18\x1e \x01(\tR\bmetStore\x12-\n" +
-	"\x12recovery_recipient\x18\x16 \x01(\tR\x11recoveryRecipient\x1a9\n" +
+	"\x12recovery_recipient\x18\x16 \x01(\tR\x11recoveryRecipient\x12\x1a\n" +
+	"\btimezone\x18< \x01(\tR\btimezone\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa6\x03\n" +
@@ -1993,84 +2162,91 @@ func file_store_v1_store_proto_rawDescGZIP() []byte {
 	return file_store_v1_store_proto_rawDescData
 }
 
-var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_store_v1_store_proto_goTypes = []any{
 	(*Job)(nil),                   // 0: store.v1.Job
-	(*Agent)(nil),                 // 1: store.v1.Agent
-	(*Repository)(nil),            // 2: store.v1.Repository
-	(*RecoveryCopies)(nil),        // 3: store.v1.RecoveryCopies
-	(*RecoveryKey)(nil),           // 4: store.v1.RecoveryKey
-	(*Catalogue)(nil),             // 5: store.v1.Catalogue
-	(*CatalogueArchive)(nil),      // 6: store.v1.CatalogueArchive
-	(*JoinToken)(nil),             // 7: store.v1.JoinToken
-	(*JoinTokenUse)(nil),          // 8: store.v1.JoinTokenUse
-	(*User)(nil),                  // 9: store.v1.User
-	(*KnownNetwork)(nil),          // 10: store.v1.KnownNetwork
-	(*ApiToken)(nil),              // 11: store.v1.ApiToken
-	(*AuditEntry)(nil),            // 12: store.v1.AuditEntry
-	(*IdempotencyKey)(nil),        // 13: store.v1.IdempotencyKey
-	(*HeldRepository)(nil),        // 14: store.v1.HeldRepository
-	(*Restored)(nil),              // 15: store.v1.Restored
-	(*BackupHeader)(nil),          // 16: store.v1.BackupHeader
-	(*BackupContents)(nil),        // 17: store.v1.BackupContents
-	(*AuthorityFiles)(nil),        // 18: store.v1.AuthorityFiles
-	nil,                           // 19: store.v1.Agent.LabelsEntry
-	nil,                           // 20: store.v1.JoinToken.LabelsEntry
-	nil,                           // 21: store.v1.AuthorityFiles.FilesEntry
-	(*v1.JobSpec)(nil),            // 22: fleet.v1.JobSpec
-	(*v1.Register)(nil),           // 23: fleet.v1.Register
-	(*v1.Verdict)(nil),            // 24: fleet.v1.Verdict
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
-	(*v1.BorgBinary)(nil),         // 26: fleet.v1.BorgBinary
-	(*v1.Repository)(nil),         // 27: fleet.v1.Repository
-	(*v1.Recovery)(nil),           // 28: fleet.v1.Recovery
+	(*Step)(nil),                  // 1: store.v1.Step
+	(*Schedule)(nil),              // 2: store.v1.Schedule
+	(*Agent)(nil),                 // 3: store.v1.Agent
+	(*Repository)(nil),            // 4: store.v1.Repository
+	(*RecoveryCopies)(nil),        // 5: store.v1.RecoveryCopies
+	(*RecoveryKey)(nil),           // 6: store.v1.RecoveryKey
+	(*Catalogue)(nil),             // 7: store.v1.Catalogue
+	(*CatalogueArchive)(nil),      // 8: store.v1.CatalogueArchive
+	(*JoinToken)(nil),             // 9: store.v1.JoinToken
+	(*JoinTokenUse)(nil),          // 10: store.v1.JoinTokenUse
+	(*User)(nil),                  // 11: store.v1.User
+	(*KnownNetwork)(nil),          // 12: store.v1.KnownNetwork
+	(*ApiToken)(nil),              // 13: store.v1.ApiToken
+	(*AuditEntry)(nil),            // 14: store.v1.AuditEntry
+	(*IdempotencyKey)(nil),        // 15: store.v1.IdempotencyKey
+	(*HeldRepository)(nil),        // 16: store.v1.HeldRepository
+	(*Restored)(nil),              // 17: store.v1.Restored
+	(*BackupHeader)(nil),          // 18: store.v1.BackupHeader
+	(*BackupContents)(nil),        // 19: store.v1.BackupContents
+	(*AuthorityFiles)(nil),        // 20: store.v1.AuthorityFiles
+	nil,                           // 21: store.v1.Agent.LabelsEntry
+	nil,                           // 22: store.v1.JoinToken.LabelsEntry
+	nil,                           // 23: store.v1.AuthorityFiles.FilesEntry
+	(*v1.JobSpec)(nil),            // 24: fleet.v1.JobSpec
+	(*v1.Register)(nil),           // 25: fleet.v1.Register
+	(*v1.Verdict)(nil),            // 26: fleet.v1.Verdict
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
+	(*v1.Schedule)(nil),           // 28: fleet.v1.Schedule
+	(*v1.BorgBinary)(nil),         // 29: fleet.v1.BorgBinary
+	(*v1.Repository)(nil),         // 30: fleet.v1.Repository
+	(*v1.Recovery)(nil),           // 31: fleet.v1.Recovery
 }
 var file_store_v1_store_proto_depIdxs = []int32{
-	22, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
-	23, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
-	24, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
-	25, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
-	19, // 4: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
-	26, // 5: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
-	25, // 6: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
-	25, // 7: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
-	25, // 8: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	25, // 9: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
-	25, // 10: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
-	25, // 11: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
-	27, // 12: store.v1.Repository.definition:type_name -> fleet.v1.Repository
-	25, // 13: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
-	28, // 14: store.v1.Repository.recovery:type_name -> fleet.v1.Recovery
-	28, // 15: store.v1.RecoveryCopies.copies:type_name -> fleet.v1.Recovery
-	25, // 16: store.v1.RecoveryKey.since:type_name -> google.protobuf.Timestamp
-	25, // 17: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
-	25, // 18: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
-	25, // 19: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
-	25, // 20: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
-	25, // 21: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
-	25, // 22: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
-	20, // 23: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
-	25, // 24: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
-	8,  // 25: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
-	25, // 26: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
-	25, // 27: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
-	10, // 28: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
-	25, // 29: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
-	25, // 30: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
-	25, // 31: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
-	25, // 32: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
-	25, // 33: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	25, // 34: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
-	27, // 35: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
-	25, // 36: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
-	25, // 37: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
-	25, // 38: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
-	21, // 39: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
-	40, // [40:40] is the sub-list for method output_type
-	40, // [40:40] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	24, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
+	25, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
+	26, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
+	27, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
+	1,  // 4: store.v1.Job.steps:type_name -> store.v1.Step
+	28, // 5: store.v1.Schedule.definition:type_name -> fleet.v1.Schedule
+	27, // 6: store.v1.Schedule.created_at:type_name -> google.protobuf.Timestamp
+	27, // 7: store.v1.Schedule.since:type_name -> google.protobuf.Timestamp
+	21, // 8: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
+	29, // 9: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
+	27, // 10: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
+	27, // 11: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
+	27, // 12: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	27, // 13: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
+	27, // 14: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
+	27, // 15: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
+	30, // 16: store.v1.Repository.definition:type_name -> fleet.v1.Repository
+	27, // 17: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
+	31, // 18: store.v1.Repository.recovery:type_name -> fleet.v1.Recovery
+	31, // 19: store.v1.RecoveryCopies.copies:type_name -> fleet.v1.Recovery
+	27, // 20: store.v1.RecoveryKey.since:type_name -> google.protobuf.Timestamp
+	27, // 21: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
+	27, // 22: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
+	27, // 23: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
+	27, // 24: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
+	27, // 25: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
+	27, // 26: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
+	22, // 27: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
+	27, // 28: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	10, // 29: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
+	27, // 30: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	27, // 31: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
+	12, // 32: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
+	27, // 33: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
+	27, // 34: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
+	27, // 35: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
+	27, // 36: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
+	27, // 37: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	27, // 38: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
+	30, // 39: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
+	27, // 40: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
+	27, // 41: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
+	27, // 42: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
+	23, // 43: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
+	44, // [44:44] is the sub-list for method output_type
+	44, // [44:44] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_store_v1_store_proto_init() }
@@ -2084,7 +2260,7 @@ func file_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_v1_store_proto_rawDesc), len(file_store_v1_store_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,125 @@
+package timetable
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"sync"
+	"time"
+
+	"borgfleet/agent/internal/daemon"
+	"borgfleet/agent/internal/jobdir"
+	"borgfleet/shared/job"
+	"borgfleet/shared/schedule"
+)
+
+// Host is what makes and keeps the jobs; *daemon.Daemon is one.
+type Host interface {
+	Scheduled() []daemon.Scheduled
+	Dirs() []*jobdir.Dir
+	Fire(job.Key, job.Spec) error
+	Turn() <-chan struct{} // receives when schedules or jobs have changed
+	Stir()                 // there is something new to tell the controller
+}
+
+// Options is what a Timetable needs.
+type Options struct {
+	Host     Host
+	Dir      string // for what it remembers
+	Checked  string // where the daemon remembers checks
+	Now      func() time.Time
+	Zone     *time.Location // the host's own
+	ZoneName string         // its IANA name; empty: not known
+	Logger   *slog.Logger
+}
+
+// Timetable is a host's schedules at work.
+type Timetable struct {
+	o      Options
+	memory cursors
+	said   map[string]bool // problems that are in the log already
+
+	mu      sync.Mutex
+	states  []schedule.State // guarded by mu
+	version uint64           // of states; guarded by mu
+}
+
+// New makes a timetable; Run fires.
+func New(o Options) *Timetable {
+	return &Timetable{o: o, memory: cursors{o.Dir, map[int64]map[string]schedule.Cursor{}}, said: map[string]bool{}}
+}
+
+// lookAtLeast bounds how long the timetable sleeps: timers stand still while the
+// host is suspended, and do not hear of a clock that is set.
+const lookAtLeast = 30 * time.Second
+
+// Run fires until ctx ends.
+func (t *Timetable) Run(ctx context.Context) {
+	for {
+		wait := t.look()
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-t.o.Host.Turn():
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+// States is how the schedules stand, the host's zone, and a number that changes
+// when they do.
+func (t *Timetable) States() ([]schedule.State, string, uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.states, t.o.ZoneName, t.version
+}
+
+// look deals with all that is due, and says when to look again.
+func (t *Timetable) look() time.Duration {
+	now := t.o.Now()
+	next := now.Add(lookAtLeast)
+	runs := runsOf(t.o.Host.Dirs())
+	states := []schedule.State{} // never nil: a host without schedules says so
+	var keep []int64
+	for _, of := range t.o.Host.Scheduled() {
+		keep = append(keep, of.Repository.ID)
+		r := &round{t: t, repo: of.Repository, runs: runs, now: now}
+		states = append(states, r.all(of.By)...)
+		if !r.look.IsZero() && r.look.Before(next) {
+			next = r.look
+		}
+	}
+	t.memory.only(keep)
+	t.publish(states)
+	return max(next.Sub(t.o.Now()), time.Millisecond)
+}
+
+func (t *Timetable) publish(states []schedule.State) {
+	t.mu.Lock()
+	changed := t.version == 0 || !reflect.DeepEqual(states, t.states)
+	if changed {
+		t.states = states
+		t.version++
+	}
+	t.mu.Unlock()
+	if changed {
+		t.o.Host.Stir()
+	}
+}
+
+// complain puts what is wrong into the log, once. It is told at each look.
+func (t *Timetable) complain(what string) {
+	if t.said[what] {
+		return
+	}
+	if len(t.said) > mostSaid {
+		clear(t.said) // what a controller sends must not fill the memory
+	}
+	t.said[what] = true
+	t.o.Logger.Error(what)
+}
+
+const mostSaid = 100

@@ -1,0 +1,33 @@
+package timetable
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// HostZone is the host's time zone and its IANA name, which is empty where the
+// host does not tell it.
+func HostZone() (*time.Location, string) { return hostZone(os.Getenv("TZ"), "/etc") }
+
+func hostZone(env, etc string) (*time.Location, string) {
+	names := []string{strings.TrimPrefix(env, ":")}
+	if target, err := filepath.EvalSymlinks(filepath.Join(etc, "localtime")); err == nil {
+		if _, name, ok := strings.Cut(target, "zoneinfo/"); ok {
+			names = append(names, name)
+		}
+	}
+	if b, err := os.ReadFile(filepath.Join(etc, "timezone")); err == nil {
+		names = append(names, strings.TrimSpace(string(b)))
+	}
+	for _, name := range names {
+		if name == "" || name == "Local" {
+			continue
+		}
+		if loc, err := time.LoadLocation(name); err == nil {
+			return loc, name
+		}
+	}
+	return time.Local, ""
+}

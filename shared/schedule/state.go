@@ -1,0 +1,13 @@
+package schedule
+
+import "time"
+
+// State is how a schedule stands for one repository, as its host tells it.
+type State struct {
+	Schedule   int64
+	Repository int64
+	Cron       string // that the host goes by
+	Next       time.Time
+	Missed     []Missed // oldest first
+	Problem    string   // why the host cannot go by it; empty: it does
+}
