@@ -16,6 +16,7 @@ type Job struct {
 	Verdict         *Verdict // nil until the job has ended
 	Ours            bool     // Verdict is the controller's own; the agent's replaces it
 	LogNext         uint64   // first journal number that is not stored; starts at 1
+	Steps           []Step   // of a backup: the jobs that followed it, in their order
 }
 
 // New makes a pending job.

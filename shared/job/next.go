@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -43,6 +44,16 @@ type (
 
 	// Expired: the start deadline passed before the job was sent.
 	Expired struct{ At time.Time }
+
+	// StepTold: how a job stands that followed this one.
+	StepTold struct{ Step Step }
+
+	// Impossible: the controller cannot order what the job is to do.
+	Impossible struct {
+		At     time.Time
+		Code   string
+		Reason string
+	}
 )
 
 func (Granted) event()      {}
@@ -51,6 +62,8 @@ func (Reported) event()     {}
 func (Unreadable) event()   {}
 func (GivenUp) event()      {}
 func (Expired) event()      {}
+func (StepTold) event()     {}
+func (Impossible) event()   {}
 
 // Effects says what the caller owes after a change.
 type Effects struct {
@@ -81,6 +94,11 @@ func Next(j Job, ev Event) (Job, Effects, error) {
 		return giveUp(j, e)
 	case Expired:
 		return expire(j, e)
+	case StepTold:
+		j, fx := stepTold(j, e.Step)
+		return j, fx, nil
+	case Impossible:
+		return impossible(j, e)
 	default:
 		return j, Effects{}, fmt.Errorf("unknown job event %T", ev)
 	}
@@ -214,6 +232,32 @@ func expire(j Job, e Expired) (Job, Effects, error) {
 		Status: Failed, EndedAt: e.At, ErrorCode: CodeDeadline,
 		ErrorMessage: "could not start before its deadline " + j.Spec.StartDeadline.UTC().Format(time.RFC3339),
 	})
+}
+
+// stepTold changes nothing of the job itself: a backup stays what it is, whatever
+// became of what followed.
+func stepTold(j Job, s Step) (Job, Effects) {
+	i := slices.IndexFunc(j.Steps, func(known Step) bool { return known.Kind == s.Kind })
+	if i >= 0 && j.Steps[i] == s {
+		return j, Effects{}
+	}
+	j.Steps = slices.Clone(j.Steps)
+	if i >= 0 {
+		j.Steps[i] = s
+	} else {
+		j.Steps = append(j.Steps, s)
+	}
+	return j, Effects{Changed: true, Store: true}
+}
+
+func impossible(j Job, e Impossible) (Job, Effects, error) {
+	switch {
+	case j.Verdict != nil:
+		return j, Effects{}, ErrEnded
+	case j.Sent || j.OnAgent():
+		return j, Effects{}, ErrNotPending
+	}
+	return end(j, Verdict{Status: Failed, EndedAt: e.At, ErrorCode: e.Code, ErrorMessage: e.Reason})
 }
 
 // end gives the job a verdict of the controller's own.

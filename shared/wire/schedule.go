@@ -19,7 +19,16 @@ func FromSchedule(s schedule.Schedule) *fleetv1.Schedule {
 	}
 }
 
-// ToSchedule decodes and checks a schedule.
+// CheckedSchedule decodes a schedule that can be gone by.
+func CheckedSchedule(p *fleetv1.Schedule) (schedule.Schedule, error) {
+	s, err := ToSchedule(p)
+	if err != nil {
+		return s, err
+	}
+	return s, s.Check()
+}
+
+// ToSchedule decodes a schedule. What it says is checked by who goes by it.
 func ToSchedule(p *fleetv1.Schedule) (schedule.Schedule, error) {
 	if p == nil {
 		return schedule.Schedule{}, fmt.Errorf("there is no schedule")
@@ -37,7 +46,7 @@ func ToSchedule(p *fleetv1.Schedule) (schedule.Schedule, error) {
 	if s.ID <= 0 {
 		return s, fmt.Errorf("a schedule's id is above 0")
 	}
-	return s, s.Check()
+	return s, nil
 }
 
 // FromSchedules encodes schedules.

@@ -98,7 +98,7 @@ func (d *Daemon) nextDue(of job.Spec, now time.Time) time.Time {
 		if p.Id != of.ScheduleID {
 			continue
 		}
-		s, err := wire.ToSchedule(p)
+		s, err := wire.CheckedSchedule(p)
 		if err != nil {
 			continue
 		}

@@ -31,7 +31,7 @@ func (r *round) all(by []*fleetv1.Schedule) (states []schedule.State) {
 	before := r.t.memory.of(r.repo.ID)
 	after := map[string]schedule.Cursor{}
 	for _, p := range by {
-		s, err := wire.ToSchedule(p)
+		s, err := wire.CheckedSchedule(p)
 		state := schedule.State{Schedule: p.Id, Repository: r.repo.ID, Cron: p.Cron}
 		if err != nil {
 			state.Problem = err.Error()

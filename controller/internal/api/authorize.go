@@ -25,7 +25,7 @@ func (s *server) authorized(rt route) handler {
 	name := s.names[rt.method+" "+rt.path]
 	return func(w http.ResponseWriter, r *http.Request) error {
 		call := audit.Of(r.Context())
-		call.What(name, rt.method != get)
+		call.What(name, rt.method != get && !rt.reads)
 		call.On(rt.on(r))
 		if rt.role == "" {
 			return fault.New(fault.Forbidden, "no_rule", "nobody may do this: the route says for whom it is nowhere")

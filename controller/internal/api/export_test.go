@@ -7,6 +7,7 @@ type RouteInfo struct {
 	Role         Role
 	Query        []string
 	QueryToken   bool
+	Reads        bool
 }
 
 // Routes is the route table.
@@ -14,7 +15,7 @@ func Routes() []RouteInfo {
 	var out []RouteInfo
 	names := operationNames()
 	for _, rt := range (&server{}).routes() {
-		out = append(out, RouteInfo{rt.method, rt.path, names[rt.method+" "+rt.path], rt.role, rt.query, rt.queryToken})
+		out = append(out, RouteInfo{rt.method, rt.path, names[rt.method+" "+rt.path], rt.role, rt.query, rt.queryToken, rt.reads})
 	}
 	return out
 }

@@ -31,6 +31,8 @@ type fakeFleet struct {
 	copies   []job.Recovery
 	folder   fleet.Folder
 
+	schedules fakeSchedules
+
 	update        fleet.RepositoryUpdate // asked for last, as the rest
 	archivesQuery fleet.ArchiveQuery
 	folderQuery   fleet.FolderQuery

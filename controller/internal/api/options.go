@@ -12,6 +12,7 @@ import (
 
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/shared/job"
+	"borgfleet/shared/schedule"
 )
 
 const (
@@ -54,6 +55,13 @@ type Fleet interface {
 	Restore(context.Context, fleet.RestoreRequest) (job.Job, error)
 	Repository(ctx context.Context, id int64) (fleet.RepositoryView, error)
 	AcknowledgeVanished(ctx context.Context, id int64, refs []string, by string) (fleet.Acknowledged, error)
+	CreateSchedule(context.Context, fleet.ScheduleRequest) (fleet.ScheduleView, error)
+	ChangeSchedule(ctx context.Context, id int64, change func(schedule.Schedule, []int64) (schedule.Schedule, []int64)) (fleet.ScheduleView, error)
+	DeleteSchedule(ctx context.Context, id int64) error
+	Schedules(context.Context) ([]fleet.ScheduleView, error)
+	Schedule(ctx context.Context, id int64) (fleet.ScheduleView, error)
+	RunSchedule(ctx context.Context, id int64, by string) (fleet.RunNowResult, error)
+	NextRuns(ctx context.Context, id int64, n int) (runs []fleet.NextRun, unknown []string, err error)
 	Maintain(context.Context, fleet.MaintenanceRequest) (job.Job, error)
 	Recovery(ctx context.Context, id int64) (fleet.RecoveryView, error)
 	RecoveryKey(context.Context) (fleet.RecoveryKeyView, error)

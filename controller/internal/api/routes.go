@@ -21,6 +21,9 @@ type route struct {
 	// asks of the fleet must know fleet.WithScope.
 	scoped bool
 
+	// reads says of a POST that it changes nothing: it is audited like a GET.
+	reads bool
+
 	// queryToken takes the token from the query as well, for links.
 	queryToken bool
 
@@ -91,6 +94,16 @@ func (s *server) routes() []route {
 		// Names of files tell more about a host than the history of its jobs.
 		{method: get, path: "/api/archives/{name}/contents", role: Operator, scoped: true, handle: s.archiveContents, query: []string{"repository", "agent", "path", "path_base64", "limit", "cursor"}},
 		{method: post, path: "/api/restore/start", role: Operator, scoped: true, handle: s.startRestore},
+
+		{method: get, path: "/api/schedule", role: Viewer, handle: s.listSchedules},
+		{method: post, path: "/api/schedule", role: Admin, handle: s.createSchedule},
+		{method: post, path: "/api/schedule/validate-cron", role: Viewer, handle: s.validateCron, reads: true},
+		{method: get, path: "/api/schedule/{id}", role: Viewer, handle: s.oneSchedule},
+		{method: put, path: "/api/schedule/{id}", role: Admin, handle: s.changeSchedule},
+		{method: del, path: "/api/schedule/{id}", role: Admin, handle: s.deleteSchedule},
+		{method: post, path: "/api/schedule/{id}/toggle", role: Admin, handle: s.toggleSchedule},
+		{method: post, path: "/api/schedule/{id}/run-now", role: Operator, handle: s.runSchedule},
+		{method: get, path: "/api/schedule/{id}/next", role: Viewer, handle: s.nextRuns, query: []string{"n"}},
 
 		{method: get, path: "/api/audit", role: Admin, handle: s.listAudit, query: auditParameters()},
 		{method: get, path: "/api/fleet/recovery-key", role: Viewer, handle: s.recoveryKey},

@@ -41,6 +41,8 @@ func rules() map[string]api.Role {
 
 		"checkJob": api.Viewer, "compactJob": api.Viewer, "pruneJob": api.Viewer, "recoveryKey": api.Viewer,
 		"checkRepository": api.Operator, "compactRepository": api.Operator, "pruneRepository": api.Operator, // maintenance
+		"listSchedules": api.Viewer, "oneSchedule": api.Viewer, "nextRuns": api.Viewer, "validateCron": api.Viewer, "runSchedule": api.Operator,
+		"createSchedule": api.Admin, "changeSchedule": api.Admin, "deleteSchedule": api.Admin, "toggleSchedule": api.Admin,
 		"breakLock": api.Admin, "acknowledgeVanished": api.Admin, "recovery": api.Admin, "replaceRecoveryKey": api.Admin,
 	}
 }

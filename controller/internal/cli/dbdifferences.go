@@ -60,6 +60,7 @@ func difference(d rest.Difference) string {
 		{"compression", d.Host.Compression == d.Controller.Compression},
 		{"sources", slices.Equal(d.Host.Sources, d.Controller.Sources)},
 		{"excludes", slices.Equal(d.Host.Excludes, d.Controller.Excludes)},
+		{"schedules", slices.Equal(d.Host.Schedules, d.Controller.Schedules)},
 		{"passphrase", d.Host.PassphraseSealed == d.Controller.PassphraseSealed},
 	} {
 		if !f.same {

@@ -14,6 +14,10 @@ import (
 // Settings.CancelWait. A job that was never sent ends at once; of every other
 // only its agent knows what came of it.
 func (s *Service) Cancel(ctx context.Context, id int64, by string) (CancelResult, error) {
+	id, err := s.cancellable(id)
+	if err != nil {
+		return CancelResult{}, err
+	}
 	changed, stop := s.watch.on(id)
 	defer stop()
 	j, err := s.wishCancel(ctx, id, by)
@@ -40,6 +44,19 @@ func (s *Service) Cancel(ctx context.Context, id int64, by string) (CancelResult
 		return CancelResult{}, alreadyEnded(j)
 	}
 	return CancelResult{Ended: true, ProcessTerminated: j.Verdict.ProcessTerminated}, nil
+}
+
+// cancellable is the job that a wish to cancel is meant for: of a backup that has
+// ended, the step that follows it.
+func (s *Service) cancellable(id int64) (int64, error) {
+	j, err := s.load(id)
+	if err != nil || j.Verdict == nil {
+		return id, err
+	}
+	if step, runs := openStep(j); runs {
+		return step, nil
+	}
+	return id, nil
 }
 
 // alreadyEnded also answers a wish that came too late: borg had finished first.

@@ -13,7 +13,7 @@ import (
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
-	"borgfleet/shared/wire"
+	"borgfleet/shared/schedule"
 )
 
 // HeldView is a definition that an agent holds on to since the store was
@@ -24,16 +24,18 @@ type HeldView struct {
 	Held      job.Repository
 	Known     bool           // the store has a definition with this id
 	Ours      job.Repository // the store's; zero if not Known
-	Settled   bool           // decided; the agent has not confirmed it yet
+	Schedules []schedule.Schedule
+	OurTimes  []schedule.Schedule // the store's
+	Settled   bool                // decided; the agent has not confirmed it yet
 }
 
 // Held lists what agents hold otherwise than the store.
 func (s *Service) Held(context.Context) []HeldView {
 	var out []HeldView
 	for _, h := range s.store.HeldRepositories() {
-		v := HeldView{AgentID: h.Agent, AgentName: s.agentName(h.Agent), Held: h.Repository, Settled: h.Settled}
+		v := HeldView{AgentID: h.Agent, AgentName: s.agentName(h.Agent), Held: h.Repository, Schedules: h.Schedules, Settled: h.Settled}
 		if r, ok := s.store.Repository(h.Repository.ID); ok && r.Agent == h.Agent {
-			v.Known, v.Ours = true, r.Repository
+			v.Known, v.Ours, v.OurTimes = true, r.Repository, s.store.SchedulesOf(r.ID)
 		}
 		out = append(out, v)
 	}
@@ -65,13 +67,13 @@ func (s *Service) takeHeld(ctx context.Context, se *session, m *fleetv1.HeldRepo
 	if len(m.Repositories) > mostHeldRepositories {
 		return fault.New(fault.Malformed, "too_many_repositories", "the agent holds %d repositories, and %d are the most", len(m.Repositories), mostHeldRepositories)
 	}
-	told := map[int64]job.Repository{}
+	told := map[int64]store.HeldRepository{}
 	for _, p := range m.Repositories {
 		if p.Id <= 0 || proto.Size(p) > 2*job.MaxDefinition {
 			s.log.Warn("definition left out: no controller made it", "agent", se.agent, "repository", p.Id)
 			continue
 		}
-		told[p.Id] = wire.ToRepository(p)
+		told[p.Id] = store.HeldFrom(se.agent, p)
 	}
 	return s.store.Update(ctx, func(tx *store.Tx) error {
 		if se.ctx.Err() != nil {
@@ -87,23 +89,19 @@ func (s *Service) takeHeld(ctx context.Context, se *session, m *fleetv1.HeldRepo
 				if err := tx.DeleteHeldRepository(h.Agent, h.Repository.ID); err != nil {
 					return err
 				}
-			case sameDefinition(now, h.Repository):
+			case proto.Equal(now.Message(), h.Message()):
 				delete(told, h.Repository.ID) // a decision stays
 			}
 		}
-		for _, r := range told {
-			s.log.Warn("an agent keeps a repository otherwise than this restored store", "agent", se.agent, "repository", r.ID, "name", clip(r.Name))
-			if err := tx.PutHeldRepository(store.HeldRepository{Agent: se.agent, Repository: r}); err != nil {
+		for _, h := range told {
+			s.log.Warn("an agent keeps a repository otherwise than this restored store", "agent", se.agent, "repository", h.Repository.ID, "name", clip(h.Repository.Name))
+			if err := tx.PutHeldRepository(h); err != nil {
 				return err
 			}
 		}
 		tx.OnCommit(func() { s.noticeAgent(se.agent) })
 		return nil
 	})
-}
-
-func sameDefinition(a, b job.Repository) bool {
-	return proto.Equal(wire.FromRepository(a), wire.FromRepository(b))
 }
 
 // SettleHeld decides about a definition that an agent holds: take makes it the
@@ -157,5 +155,8 @@ func (s *Service) takeDefinition(tx *store.Tx, h store.HeldRepository) error {
 	if err := refuseName(tx, repo); err != nil {
 		return err
 	}
-	return s.putRepository(tx, repo)
+	if err := s.putRepository(tx, repo); err != nil {
+		return err
+	}
+	return s.takeSchedules(tx, repo.ID, h.Schedules)
 }

@@ -51,6 +51,9 @@ func (s *Service) view(j job.Job) (JobView, error) {
 		WaitingFor:    s.waitingFor(j),
 		LogLines:      j.LogNext - 1,
 	}
+	if j.Spec.Kind == job.Backup && j.Verdict != nil {
+		v.MaintenanceStatus = j.Spec.After.Maintenance(j.Status, j.Steps)
+	}
 	if !j.Spec.Parent.IsZero() {
 		id, _, err := s.store.JobByKey(j.Spec.Parent)
 		if err != nil {

@@ -163,6 +163,9 @@ func (s *Service) takeReport(ctx context.Context, se *session, m *fleetv1.Report
 	if err := s.takeRecovery(ctx, se, m.RecoveryRecipient); err != nil {
 		return err
 	}
+	if err := s.takeTimetable(ctx, se, m.Schedules); err != nil {
+		return err
+	}
 	var refused refusals
 	defer func() { refused.tell(s.log, se.agent) }()
 	for rest := m.Jobs; len(rest) > 0; {
@@ -259,6 +262,9 @@ func (s *Service) adopt(tx *store.Tx, se *session, key job.Key, p *fleetv1.JobSp
 	// Which location a job holds is ours to say, not the agent's.
 	repo, _ := tx.Repository(spec.Repository.ID)
 	spec.Repository.BorgID = repo.BorgID
+	if !tx.ScheduleIDGiven(spec.ScheduleID) {
+		spec.ScheduleID = 0 // its jobs would be those of a schedule that is yet to come
+	}
 	// With a clock that is ahead it would be the newest of all for ever.
 	spec.CreatedAt = s.notAhead(spec.CreatedAt)
 	id, err := se.idFor(tx, key)
@@ -267,6 +273,15 @@ func (s *Service) adopt(tx *store.Tx, se *session, key job.Key, p *fleetv1.JobSp
 	}
 	j := job.New(id, key, agent, spec)
 	if err := tx.PutJob(j); err != nil {
+		return j, err
+	}
+	if err := s.tellBackup(tx, j); err != nil {
+		return j, err
+	}
+	if err := s.tellOfSteps(tx, j); err != nil {
+		return j, err
+	}
+	if j, _, err = tx.Job(j.ID); err != nil { // its steps are told now
 		return j, err
 	}
 	s.noticeCounts(tx, j.Agent)

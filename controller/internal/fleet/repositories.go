@@ -18,6 +18,9 @@ func (s *Service) dropRepository(tx *store.Tx, id int64) error {
 	if err := tx.DeleteCatalogue(id); err != nil {
 		return err
 	}
+	if err := leaveSchedules(tx, id); err != nil {
+		return err
+	}
 	return tx.DeleteRepository(id)
 }
 

@@ -137,6 +137,7 @@ type puppet struct {
 	watchBroke chan error // why Watch ended
 	hang       context.CancelFunc
 	now        func() time.Time // what its Hello says
+	told       map[int64]string // see hears
 }
 
 func (r *rig) transport(conf func() *http.Transport) *http.Transport {

@@ -95,6 +95,8 @@ type Service struct {
 	gates     map[string]*gate // by procedure; never changed
 	measures  *measures
 
+	timetables *timetables
+
 	folders   *folders
 	listsWake chan struct{} // a list may be ready for the catalogue
 	clear     atomic.Bool   // a deleted repository has left archives in the store
@@ -121,6 +123,9 @@ func New(o Options) *Service {
 		followers: newFollowers(o.Now),
 		gates:     newGates(),
 		measures:  newMeasures(),
+
+		timetables: newTimetables(),
+
 		folders:   newFolders(),
 		listsWake: make(chan struct{}, 1),
 	}
@@ -162,11 +167,17 @@ func (s *Service) change(tx *store.Tx, j job.Job, ev job.Event) (job.Job, job.Ef
 	if err := tx.PutJob(next); err != nil {
 		return j, fx, err
 	}
+	if err := s.tellBackup(tx, next); err != nil {
+		return j, fx, err
+	}
 	if fx.Ended {
 		if err := s.noteRefusal(tx, j, next); err != nil {
 			return j, fx, err
 		}
 		if err := s.conclude(tx, next); err != nil {
+			return j, fx, err
+		}
+		if err := s.followUp(tx, next); err != nil {
 			return j, fx, err
 		}
 	}

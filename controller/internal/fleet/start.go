@@ -58,6 +58,9 @@ func (s *Service) create(tx *store.Tx, key job.Key, agent string, spec job.Spec)
 	if err := tx.PutJob(j); err != nil {
 		return j, err
 	}
+	if err := s.tellBackup(tx, j); err != nil {
+		return j, err
+	}
 	tx.About(jobName(j.ID), aboutJob(tx, j))
 	s.noticeCounts(tx, agent)
 	if err := s.dispatch(tx, agent); err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 	"borgfleet/shared/wire"
@@ -65,7 +66,7 @@ func (s *Service) snapshot(se *session) *fleetv1.WatchResponse {
 	}
 	for _, r := range s.store.Repositories() {
 		if r.Agent == se.agent {
-			m.Repositories = append(m.Repositories, wire.FromRepository(r.Repository))
+			m.Repositories = append(m.Repositories, s.definition(r))
 		}
 	}
 	for _, h := range s.store.HeldBy(se.agent) {
@@ -98,7 +99,7 @@ func (s *Service) nextChange(se *session) *fleetv1.WatchResponse {
 	}
 	for id := range repos {
 		if r, ok := s.store.Repository(id); ok && r.Agent == se.agent {
-			m.Repositories = append(m.Repositories, wire.FromRepository(r.Repository))
+			m.Repositories = append(m.Repositories, s.definition(r))
 		} else {
 			m.RemovedRepositories = append(m.RemovedRepositories, id)
 		}
@@ -109,6 +110,16 @@ func (s *Service) nextChange(se *session) *fleetv1.WatchResponse {
 	head := se.nextRevision(s)
 	head.Orders, head.Repositories, head.RemovedRepositories = m.Orders, m.Repositories, m.RemovedRepositories
 	return head
+}
+
+// definition is what a host is told of a repository. One that is not set up has
+// no schedules yet.
+func (s *Service) definition(r store.Repository) *fleetv1.Repository {
+	m := wire.FromRepository(r.Repository)
+	if r.Status == store.RepositoryReady {
+		m.Schedules = wire.FromSchedules(s.store.SchedulesOf(r.ID))
+	}
+	return m
 }
 
 func (se *session) nextRevision(s *Service) *fleetv1.WatchResponse {

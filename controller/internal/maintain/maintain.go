@@ -177,10 +177,10 @@ func (h handler) differences(w http.ResponseWriter, r *http.Request, _ string) e
 	for _, v := range h.Fleet.Held(r.Context()) {
 		d := rest.Difference{
 			AgentID: v.AgentID, Agent: v.AgentName, Repository: v.Held.ID,
-			Host: definition(v.Held), Settled: v.Settled,
+			Host: definition(v.Held, v.Schedules), Settled: v.Settled,
 		}
 		if v.Known {
-			ours := definition(v.Ours)
+			ours := definition(v.Ours, v.OurTimes)
 			d.Controller = &ours
 		}
 		out.Differences = append(out.Differences, d)

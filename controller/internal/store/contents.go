@@ -91,7 +91,7 @@ func (r *Reader) check(e Entry) error {
 			return err
 		}
 		return checkNumber(e.Value)
-	case endedLoginPrefix, newListPrefix:
+	case endedLoginPrefix, newListPrefix, stepPrefix:
 		return checkNumber(e.Value)
 	}
 	m := messageOf(e.Key[0])
@@ -128,13 +128,15 @@ func messageOf(prefix byte) proto.Message {
 		return new(storev1.RecoveryCopies)
 	case recoveryKeyPrefix:
 		return new(storev1.RecoveryKey)
+	case schedulePrefix:
+		return new(storev1.Schedule)
 	}
 	return nil
 }
 
 func checkMeta(e Entry) error {
 	switch string(e.Key) {
-	case nextJobKey, nextRepositoryKey, nextAuditKey:
+	case nextJobKey, nextRepositoryKey, nextAuditKey, nextScheduleKey:
 		return checkNumber(e.Value)
 	case restoredKey:
 		return proto.Unmarshal(e.Value, new(storev1.Restored))

@@ -4,7 +4,9 @@ import (
 	"cmp"
 
 	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
 	storev1 "borgfleet/shared/proto/store/v1"
+	"borgfleet/shared/schedule"
 	"borgfleet/shared/wire"
 )
 
@@ -13,7 +15,8 @@ import (
 type HeldRepository struct {
 	Agent      string
 	Repository job.Repository // as the agent has it
-	Settled    bool           // decided; the agent has not confirmed it yet
+	Schedules  []schedule.Schedule
+	Settled    bool // decided; the agent has not confirmed it yet
 }
 
 type heldID struct {
@@ -25,7 +28,7 @@ func (h HeldRepository) id() heldID { return heldID{h.Agent, h.Repository.ID} }
 
 // PutHeldRepository stores what an agent holds, new or changed.
 func (tx *Tx) PutHeldRepository(h HeldRepository) error {
-	p := &storev1.HeldRepository{Agent: h.Agent, Definition: wire.FromRepository(h.Repository), Settled: h.Settled}
+	p := &storev1.HeldRepository{Agent: h.Agent, Definition: h.Message(), Settled: h.Settled}
 	return putRecord(tx, heldKey(h.Repository.ID, h.Agent), p, heldOf, h.id(), h)
 }
 
@@ -56,8 +59,29 @@ func (s *Store) HeldBy(agent string) (out []HeldRepository) {
 	return out
 }
 
+// Message is the definition as its agent sends it.
+func (h HeldRepository) Message() *fleetv1.Repository {
+	m := wire.FromRepository(h.Repository)
+	m.Schedules = wire.FromSchedules(h.Schedules)
+	return m
+}
+
+// HeldFrom is what an agent holds, as it sends it. A schedule that cannot be read
+// is left out.
+func HeldFrom(agent string, m *fleetv1.Repository) HeldRepository {
+	h := HeldRepository{Agent: agent, Repository: wire.ToRepository(m)}
+	for _, p := range m.GetSchedules() {
+		if s, err := wire.CheckedSchedule(p); err == nil {
+			h.Schedules = append(h.Schedules, s)
+		}
+	}
+	return h
+}
+
 func heldFromProto(p *storev1.HeldRepository) HeldRepository {
-	return HeldRepository{Agent: p.Agent, Repository: wire.ToRepository(p.Definition), Settled: p.Settled}
+	h := HeldFrom(p.Agent, p.Definition)
+	h.Settled = p.Settled
+	return h
 }
 
 func heldOf(st *state) table[heldID, HeldRepository] { return st.held }

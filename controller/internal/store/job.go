@@ -74,7 +74,37 @@ func (tx *Tx) newJob(j job.Job) error {
 	if err := tx.past(j.ID); err != nil {
 		return err
 	}
+	if IsStep(j) {
+		if err := tx.set(stepKey(j.Spec.Parent, j.Spec.Kind), number(uint64(j.ID))); err != nil {
+			return err
+		}
+	}
 	return tx.set(guardKey(j.Key), number(uint64(j.ID)))
+}
+
+// IsStep says whether a job is one of those that follow a backup.
+func IsStep(j job.Job) bool { return !j.Spec.Parent.IsZero() && j.Spec.Kind.Maintains() }
+
+// StepsOf gives the jobs that followed a backup, also one that is not known here
+// (any more, or yet), in their order.
+func (tx *Tx) StepsOf(parent job.Key) (steps []job.Job, err error) {
+	for _, kind := range []job.Kind{job.Prune, job.Compact, job.Check} {
+		b, ok, err := tx.get(stepKey(parent, kind))
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		j, ok, err := tx.Job(decodeNumber(b))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			steps = append(steps, j)
+		}
+	}
+	return steps, nil
 }
 
 func (tx *Tx) index(fn func(*history.Index)) { tx.g.index = append(tx.g.index, fn) }
@@ -131,6 +161,11 @@ func (tx *Tx) DeleteJob(id int64) error {
 	}
 	for _, key := range [][]byte{idKey(jobPrefix, id), idKey(rowPrefix, id), guardKey(j.Key)} {
 		if err := tx.del(key); err != nil {
+			return err
+		}
+	}
+	if IsStep(j) {
+		if err := tx.del(stepKey(j.Spec.Parent, j.Spec.Kind)); err != nil {
 			return err
 		}
 	}

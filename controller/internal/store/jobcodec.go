@@ -17,6 +17,9 @@ func encodeJob(j job.Job) ([]byte, error) {
 		CancelRequested: j.CancelRequested, CancelledBy: text(j.CancelledBy),
 		VerdictIsOurs: j.Ours, LogNext: j.LogNext, StartedAt: stamp(j.StartedAt()),
 	}
+	for _, s := range j.Steps {
+		p.Steps = append(p.Steps, &storev1.Step{Job: s.ID, Kind: string(s.Kind), Status: string(s.Status)})
+	}
 	if j.Register != (job.Register{}) { // most waiting jobs have none
 		p.Register = wire.FromRegister(j.Register)
 	}
@@ -60,6 +63,9 @@ func jobFromProto(p *storev1.Job) (job.Job, error) {
 	}
 	if j.Register, err = wire.ToRegister(p.Register); err != nil {
 		return job.Job{}, err
+	}
+	for _, s := range p.Steps {
+		j.Steps = append(j.Steps, job.Step{ID: s.Job, Kind: job.Kind(s.Kind), Status: job.Status(s.Status)})
 	}
 	j.Verdict = j.Register.Verdict // the agent's own is stored once, there
 	if p.Verdict != nil {

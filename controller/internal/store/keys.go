@@ -30,6 +30,8 @@ const (
 	formerRepositoryPrefix = 'q' // + id
 	auditPrefix            = 'w' // + time + id: an entry of the audit log
 	recoveryKeyPrefix      = 'y' // + number
+	schedulePrefix         = 'g' // + id
+	stepPrefix             = 'x' // + key of a backup + kind: the id of the job that followed it
 	copiesPrefix           = 's' // + repository id: what is kept of it for the recovery keys
 )
 
@@ -38,6 +40,7 @@ const (
 	nextJobKey        = "mnext-job"
 	nextRepositoryKey = "mnext-repository"
 	nextAuditKey      = "mnext-audit"
+	nextScheduleKey   = "mnext-schedule"
 	restoredKey       = "mrestored" // how this store was made, if from a backup
 )
 
@@ -46,6 +49,10 @@ func idKey(prefix byte, id int64) []byte {
 }
 
 func guardKey(k job.Key) []byte { return append([]byte{guardPrefix}, k[:]...) }
+
+func stepKey(parent job.Key, kind job.Kind) []byte {
+	return append(append([]byte{stepPrefix}, parent[:]...), kind...)
+}
 
 func nameKey(prefix byte, name string) []byte { return append([]byte{prefix}, name...) }
 

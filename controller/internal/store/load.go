@@ -48,6 +48,9 @@ func (s *Store) loadMeta(txn *badger.Txn) error {
 	if s.next.repository, err = loadCounter(txn, nextRepositoryKey); err != nil {
 		return err
 	}
+	if s.next.schedule, err = loadCounter(txn, nextScheduleKey); err != nil {
+		return err
+	}
 	s.next.audit, err = loadCounter(txn, nextAuditKey)
 	return err
 }
@@ -100,6 +103,7 @@ func (s *Store) loadTables(txn *badger.Txn) error {
 		loadTable(txn, recoveryKeyPrefix, func(p *storev1.RecoveryKey) {
 			s.both(put(recoveryKeysOf, p.Number, recoveryKeyFromProto(p)))
 		}),
+		s.loadSchedules(txn),
 	)
 }
 

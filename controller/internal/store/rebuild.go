@@ -80,6 +80,9 @@ func (b *rebuilding) entry(e Entry) error {
 	case string(e.Key) == nextAuditKey:
 		b.counters.audit = decodeNumber(e.Value)
 		return nil
+	case string(e.Key) == nextScheduleKey:
+		b.counters.schedule = decodeNumber(e.Value)
+		return nil
 	case string(e.Key) == storeIDKey, string(e.Key) == restoredKey:
 		return nil // this store has its own
 	case e.Key[0] == joinTokenPrefix:
@@ -115,6 +118,7 @@ func (b *rebuilding) finish(r Restored) error {
 	return firstError(
 		b.set([]byte(nextJobKey), number(uint64(max(1, b.counters.job)+r.ahead())), 0),
 		b.set([]byte(nextRepositoryKey), number(uint64(max(1, b.counters.repository)+r.ahead())), 0),
+		b.set([]byte(nextScheduleKey), number(uint64(max(1, b.counters.schedule)+r.ahead())), 0),
 		b.set([]byte(nextAuditKey), number(uint64(max(1, b.counters.audit)+r.ahead())), 0),
 		b.set([]byte(storeIDKey), []byte(newStoreID()), 0),
 		b.set([]byte(restoredKey), origin, 0),

@@ -22,6 +22,7 @@ type state struct {
 	held        table[heldID, HeldRepository]
 
 	recoveryKeys table[int64, RecoveryKey]
+	schedules    table[int64, Schedule]
 }
 
 func newState() state {
@@ -41,5 +42,6 @@ func newState() state {
 
 		formerRepositories: table[int64, Repository]{},
 		recoveryKeys:       table[int64, RecoveryKey]{},
+		schedules:          table[int64, Schedule]{},
 	}
 }

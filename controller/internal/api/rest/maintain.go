@@ -59,6 +59,7 @@ type Definition struct {
 	Sources          []string `json:"sources"`
 	Excludes         []string `json:"excludes"`
 	PassphraseSealed string   `json:"passphrase_sealed,omitempty"` // tells one seal from another
+	Schedules        []string `json:"schedules"`
 }
 
 // SettleRequest decides about a difference.

@@ -1,0 +1,206 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"borgfleet/controller/internal/fault"
+	"borgfleet/controller/internal/history"
+	"borgfleet/controller/internal/store"
+	"borgfleet/shared/job"
+	"borgfleet/shared/schedule"
+)
+
+// ScheduleView is a schedule as people see it.
+type ScheduleView struct {
+	store.Schedule
+	NextRun time.Time // of the first repository; zero: none, or not known
+	At      []ScheduledView
+}
+
+// ScheduledView is how a schedule stands for one repository.
+type ScheduledView struct {
+	Repository int64
+	Name       string
+	Path       string
+	AgentID    string
+	AgentName  string
+	Zone       string    // that its times are of; empty: the host's, which is not known
+	NextRun    time.Time // zero: none, or not known
+	Last       *job.Job  // the newest backup that the schedule stands behind; nil: none
+	Missed     []schedule.Missed
+	OverdueAt  time.Time // when it was due and nothing is known of a backup; zero: it is not
+	Why        string    // it is overdue, or the host cannot go by it
+}
+
+// Schedules gives all schedules by id.
+func (s *Service) Schedules(context.Context) ([]ScheduleView, error) {
+	var out []ScheduleView
+	for _, one := range s.store.Schedules() {
+		v, err := s.scheduleView(one)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// Schedule gives one schedule.
+func (s *Service) Schedule(_ context.Context, id int64) (ScheduleView, error) {
+	one, ok := s.store.Schedule(id)
+	if !ok {
+		return ScheduleView{}, noSuchSchedule(id)
+	}
+	return s.scheduleView(one)
+}
+
+func (s *Service) scheduleView(one store.Schedule) (ScheduleView, error) {
+	v := ScheduleView{Schedule: one, At: []ScheduledView{}}
+	for _, id := range one.Repositories {
+		repo, ok := s.store.Repository(id)
+		if !ok {
+			continue
+		}
+		at, err := s.scheduledView(one, repo)
+		if err != nil {
+			return v, err
+		}
+		if !at.NextRun.IsZero() && (v.NextRun.IsZero() || at.NextRun.Before(v.NextRun)) {
+			v.NextRun = at.NextRun
+		}
+		v.At = append(v.At, at)
+	}
+	return v, nil
+}
+
+func (s *Service) scheduledView(one store.Schedule, repo store.Repository) (ScheduledView, error) {
+	a, _ := s.store.Agent(repo.Agent)
+	v := ScheduledView{
+		Repository: repo.ID, Name: repo.Name, Path: repo.Path, AgentID: a.ID, AgentName: a.Name, Zone: one.Zone,
+	}
+	if v.Zone == "" {
+		v.Zone = a.Timezone
+	}
+	last, _, err := s.store.Query(history.Filter{
+		Repositories: []int64{repo.ID}, Kinds: []job.Kind{job.Backup}, Schedule: one.ID,
+	}, "", 1)
+	if err != nil {
+		return v, err
+	}
+	if len(last) > 0 {
+		v.Last = &last[0]
+	}
+	state, told := s.timetables.state(repo.Agent, scheduled{one.ID, repo.ID})
+	v.Missed = state.Missed
+	if !one.Enabled || a.Revoked {
+		return v, nil
+	}
+	if repo.Status != store.RepositoryReady {
+		v.Why = fault.Of(notReady(repo)).Message
+		return v, nil
+	}
+	if told && state.Problem != "" {
+		v.Why = "the host cannot go by it: " + state.Problem
+	}
+	times, known := timesOf(one, repo.ID, a)
+	if !known {
+		if told && state.Cron == one.Cron {
+			v.NextRun = state.Next
+		}
+		return v, nil
+	}
+	v.NextRun = times.Next(s.now()).Due
+	s.addOverdue(&v, one, repo, times)
+	return v, nil
+}
+
+// timesOf are the times of a schedule for a repository, if its zone is known.
+func timesOf(one store.Schedule, repository int64, a store.Agent) (schedule.Times, bool) {
+	if one.Zone == "" && a.Timezone == "" {
+		return schedule.Times{}, false
+	}
+	own, err := schedule.Zone(a.Timezone, time.UTC)
+	if err != nil {
+		return schedule.Times{}, false
+	}
+	times, err := one.TimesFor(repository, own)
+	return times, err == nil
+}
+
+// addOverdue says what should have fired and did not, and why.
+func (s *Service) addOverdue(v *ScheduledView, one store.Schedule, repo store.Repository, times schedule.Times) {
+	now := s.now()
+	due := times.Last(one.Since, now.Add(-overdueAfter))
+	if due.IsZero() || v.Last != nil && !v.Last.Spec.CreatedAt.Before(due.Due) {
+		return
+	}
+	for _, m := range v.Missed {
+		if !due.Due.Before(m.First) && !due.Due.After(m.Last) {
+			v.OverdueAt, v.Why = due.Due, m.Reason
+			return
+		}
+	}
+	v.OverdueAt = due.Due
+	if v.Why == "" {
+		v.Why = s.whyOverdue(one, repo)
+	}
+}
+
+func (s *Service) whyOverdue(one store.Schedule, repo store.Repository) string {
+	a, _ := s.store.Agent(repo.Agent)
+	for _, h := range s.store.HeldBy(repo.Agent) {
+		if h.Repository.ID == repo.ID && !h.Settled {
+			return "its host goes by another definition since this controller was restored: see borgfleet-controller db differences"
+		}
+	}
+	if !s.online(repo.Agent) {
+		since := "it was never connected"
+		if last := s.lastContact(a); !last.IsZero() {
+			since = "its host was last heard of at " + moment(last)
+		}
+		return since + "; hosts fire schedules by themselves, and tell when they are back"
+	}
+	state, told := s.timetables.state(repo.Agent, scheduled{one.ID, repo.ID})
+	switch {
+	case !told:
+		return "its host has not confirmed the schedule: its agent may be too old, or its disk refuses it; see the agent's log"
+	case state.Cron != one.Cron:
+		return fmt.Sprintf("its host still goes by %q", state.Cron)
+	}
+	return "its host has not said why; see the agent's log"
+}
+
+// NextRun is one time at which a schedule is due for a repository.
+type NextRun struct {
+	Repository int64
+	Name       string
+	AgentName  string
+	At         time.Time
+}
+
+// NextRuns are the next n times of a schedule for each of its repositories, whose
+// zones are known, also of one that is paused.
+func (s *Service) NextRuns(_ context.Context, id int64, n int) (runs []NextRun, unknown []string, err error) {
+	one, ok := s.store.Schedule(id)
+	if !ok {
+		return nil, nil, noSuchSchedule(id)
+	}
+	for _, repository := range one.Repositories {
+		repo, ok := s.store.Repository(repository)
+		if !ok {
+			continue
+		}
+		a, _ := s.store.Agent(repo.Agent)
+		times, known := timesOf(one, repository, a)
+		if !known {
+			unknown = append(unknown, repo.Name)
+			continue
+		}
+		for f, i := times.Next(s.now()), 0; i < n && !f.IsZero(); f, i = times.Next(f.Due), i+1 {
+			runs = append(runs, NextRun{repo.ID, repo.Name, a.Name, f.Due})
+		}
+	}
+	return runs, unknown, nil
+}

@@ -1,0 +1,145 @@
+package fleet
+
+import (
+	"fmt"
+
+	"borgfleet/controller/internal/fault"
+	"borgfleet/controller/internal/store"
+	"borgfleet/shared/job"
+)
+
+// Steps that follow a backup are jobs of their own. Its host makes them; where
+// another agent maintains the repository they are that one's, and only the
+// controller can order them.
+
+// tellBackup writes down with a backup how one of its steps stands.
+func (s *Service) tellBackup(tx *store.Tx, step job.Job) error {
+	if !store.IsStep(step) {
+		return nil
+	}
+	backup, ok, err := s.backupOf(tx, step)
+	if err != nil || !ok {
+		return err
+	}
+	_, _, err = s.change(tx, backup, job.StepTold{Step: job.Step{Kind: step.Spec.Kind, ID: step.ID, Status: step.Status}})
+	return err
+}
+
+// backupOf finds what a step follows. A host cannot make one to another's backup.
+func (s *Service) backupOf(tx *store.Tx, step job.Job) (job.Job, bool, error) {
+	id, ok, err := tx.JobByKey(step.Spec.Parent)
+	if err != nil || !ok {
+		return job.Job{}, false, err
+	}
+	backup, ok, err := tx.Job(id)
+	if err != nil || !ok || backup.Spec.Kind != job.Backup {
+		return job.Job{}, false, err
+	}
+	own := backup.Agent == step.Agent || backup.Spec.Repository.Maintainer == step.Agent
+	return backup, own, nil
+}
+
+// tellOfSteps is for a backup that comes after its steps, as to a store that was
+// restored.
+func (s *Service) tellOfSteps(tx *store.Tx, backup job.Job) error {
+	steps, err := tx.StepsOf(backup.Key)
+	if err != nil {
+		return err
+	}
+	for _, step := range steps {
+		if err := s.tellBackup(tx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// followUp orders the step that is to follow a job that has ended.
+func (s *Service) followUp(tx *store.Tx, j job.Job) error {
+	backup := j
+	if store.IsStep(j) {
+		var ok bool
+		var err error
+		if backup, ok, err = s.backupOf(tx, j); err != nil || !ok {
+			return err
+		}
+	}
+	if backup.Spec.Kind != job.Backup || backup.Spec.Repository.Maintainer == "" || backup.Verdict == nil {
+		return nil
+	}
+	kind, more := backup.Spec.After.NextStep(backup.Status, backup.Steps)
+	if !more {
+		return nil
+	}
+	return s.orderStep(tx, backup, kind)
+}
+
+// orderStep makes a step the maintainer's. What cannot be ordered is a job too,
+// one that has failed: a step that is left out without a word looks like one that
+// went well.
+func (s *Service) orderStep(tx *store.Tx, backup job.Job, kind job.Kind) error {
+	key := job.StepKey(backup.Key, kind)
+	if _, made, err := tx.JobByKey(key); err != nil || made {
+		return err
+	}
+	repo, ok := tx.Repository(backup.Spec.Repository.ID)
+	if !ok {
+		return nil // its registration is deleted
+	}
+	through, refused := s.stepThrough(repo, kind)
+	if refused != nil {
+		through = repo
+	}
+	spec := s.newSpec(kind, through, fmt.Sprintf("%s: after the backup, job %d", backup.Spec.RequestedBy, backup.ID))
+	spec.TriggeredBy, spec.ScheduleID, spec.Parent = backup.Spec.TriggeredBy, backup.Spec.ScheduleID, backup.Key
+	switch kind {
+	case job.Prune:
+		spec.Prune = backup.Spec.After.Prune
+	case job.Check:
+		spec.Check = backup.Spec.After.Check
+	}
+	s.asMaintainer(&spec, repo)
+	if refused == nil {
+		_, err := s.create(tx, key, through.Agent, spec)
+		if err == nil || fault.Of(err).Kind != fault.Conflict && fault.Of(err).Kind != fault.NotFound {
+			return err
+		}
+		refused = err // its agent is revoked or gone
+	}
+	return s.createRefused(tx, key, repo.Agent, spec, refused)
+}
+
+func (s *Service) stepThrough(repo store.Repository, kind job.Kind) (store.Repository, error) {
+	through, err := s.maintainedThrough(repo)
+	if err != nil {
+		return repo, err
+	}
+	switch kind {
+	case job.Prune:
+		err = refuseWide(repo)
+	case job.Compact:
+		err = s.refuseCompact(through)
+	}
+	return through, err
+}
+
+// createRefused makes a job that never starts.
+func (s *Service) createRefused(tx *store.Tx, key job.Key, agent string, spec job.Spec, why error) error {
+	j := job.New(tx.NewJobID(), key, agent, spec)
+	if err := tx.PutJob(j); err != nil {
+		return err
+	}
+	f := fault.Of(why)
+	_, _, err := s.change(tx, j, job.Impossible{At: s.now().UTC(), Code: f.Code, Reason: f.Message})
+	return err
+}
+
+// openStep is the step of a backup that has not ended.
+func openStep(j job.Job) (int64, bool) {
+	for _, step := range j.Steps {
+		if !step.Status.Final() {
+			return step.ID, true
+		}
+	}
+	return 0, false
+}
