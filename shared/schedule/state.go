@@ -5,6 +5,8 @@ import "time"
 // State is how a schedule stands for one repository, as its host tells it.
 type State struct {
 	Schedule   int64
+	Name       string // known to the host only
+	Paused     bool   // the same
 	Repository int64
 	Cron       string // that the host goes by
 	Next       time.Time

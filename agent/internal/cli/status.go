@@ -91,8 +91,12 @@ func (a *agent) tellStatus(st local.Status) error {
 	t := term.Table{Columns: []term.Column{
 		{Title: "ID", Right: true}, {Title: "REPOSITORY", Cut: term.CutEnd}, {Title: "PATH", Cut: term.CutStart}, {Title: "SOURCES", Cut: term.CutEnd, Drop: 1},
 	}}
+	if len(st.Schedules) > 0 {
+		t.Columns = append(t.Columns, term.Column{Title: "NEXT BACKUP"})
+	}
 	for _, r := range st.Repositories {
-		t.Add(fmt.Sprint(r.ID), r.Name, r.Path, strings.Join(r.Sources, ", "))
+		row := []string{fmt.Sprint(r.ID), r.Name, r.Path, strings.Join(r.Sources, ", "), nextBackup(st, r.Name)}
+		t.Add(row[:len(t.Columns)]...)
 	}
 	return t.Print(a.out)
 }

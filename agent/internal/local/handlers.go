@@ -71,6 +71,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	for _, repo := range s.o.Jobs.Repositories() {
 		st.Repositories = append(st.Repositories, Repository{ID: repo.ID, Name: repo.Name, Path: repo.Path, Sources: repo.Sources})
 	}
+	s.addTimetable(&st)
 	send(w, http.StatusOK, st)
 	return nil
 }

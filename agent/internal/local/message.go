@@ -23,6 +23,9 @@ type Status struct {
 	Unreadable         int          `json:"unreadable"` // jobs that are here and cannot be read
 	Repositories       []Repository `json:"repositories"`
 
+	Timezone  string     `json:"timezone"` // the host's own; empty: its name is not known
+	Schedules []Schedule `json:"schedules"`
+
 	RecoveryKey      string `json:"recovery_key"`       // that this host seals to; empty: none was accepted; none: none is wanted
 	FleetRecoveryKey string `json:"fleet_recovery_key"` // that the controller names; empty: it has not yet
 }
@@ -40,6 +43,26 @@ type Repository struct {
 	Name    string   `json:"name"`
 	Path    string   `json:"path"`
 	Sources []string `json:"source_directories"`
+}
+
+// Schedule is when this host backs a repository up.
+type Schedule struct {
+	ID         int64      `json:"id"`
+	Name       string     `json:"name"`
+	Repository string     `json:"repository_name"`
+	Cron       string     `json:"cron_expression"`
+	Paused     bool       `json:"paused"`
+	Next       *time.Time `json:"next_run"`
+	Missed     []Missed   `json:"missed"`  // oldest first
+	Problem    string     `json:"problem"` // why this host cannot go by it; empty: it does
+}
+
+// Missed are runs that were due and were not made.
+type Missed struct {
+	First  time.Time `json:"first"`
+	Last   time.Time `json:"last"`
+	Count  int       `json:"count"`
+	Reason string    `json:"reason"`
 }
 
 // Job is a job that is on this host.

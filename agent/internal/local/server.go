@@ -17,6 +17,7 @@ import (
 	"borgfleet/agent/internal/state"
 	"borgfleet/shared/crowd"
 	"borgfleet/shared/job"
+	"borgfleet/shared/schedule"
 )
 
 // Jobs is what the socket shows and steers; *daemon.Daemon is one.
@@ -46,6 +47,7 @@ type Options struct {
 	Link               func() string                // why there is no connection; empty: there is one
 	Borg               func(context.Context) []Borg // what is on this host
 	CertificateExpires func() time.Time
+	Timetable          func() (states []schedule.State, zone string, version uint64) // nil: there is none
 	Logger             *slog.Logger
 
 	// Peer says who may ask beside root; nil: the account of this process.

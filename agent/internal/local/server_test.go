@@ -36,7 +36,8 @@ func TestStatus(t *testing.T) {
 	want := Status{
 		Name: "web1", AgentID: "a1", FleetID: "f1", ControllerURL: "https://controller:5443", Version: "1.0.0", StateDir: dir.Path(),
 		NotConnected: "no route to host", CertificateExpires: &until, Borg: []Borg{{Path: "/usr/bin/borg", Version: "1.4.0"}},
-		Running: 1, Waiting: 1,
+		Schedules: []Schedule{},
+		Running:   1, Waiting: 1,
 		Repositories: []Repository{
 			{ID: 1, Name: "web", Path: "/srv/backups/web", Sources: []string{"/etc"}},
 			{ID: 2, Name: "mail", Path: "ssh://bk@host/./mail", Sources: []string{"/var/mail"}},

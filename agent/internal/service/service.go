@@ -112,7 +112,7 @@ func Run(ctx context.Context, o Options) error {
 	people := local.New(local.Options{
 		Jobs: d, Identity: id, StateDir: dir.Path(), Version: version.String(),
 		Link: l.Status, Borg: borgs.forPeople, Logger: o.Logger,
-		CertificateExpires: l.CertificateExpires,
+		CertificateExpires: l.CertificateExpires, Timetable: times.States,
 	})
 	if o.Drain {
 		var end context.CancelFunc

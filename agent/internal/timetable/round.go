@@ -32,7 +32,7 @@ func (r *round) all(by []*fleetv1.Schedule) (states []schedule.State) {
 	after := map[string]schedule.Cursor{}
 	for _, p := range by {
 		s, err := wire.CheckedSchedule(p)
-		state := schedule.State{Schedule: p.Id, Repository: r.repo.ID, Cron: p.Cron}
+		state := schedule.State{Schedule: p.Id, Name: p.Name, Repository: r.repo.ID, Cron: p.Cron, Paused: !p.Enabled}
 		if err != nil {
 			state.Problem = err.Error()
 			r.t.complain(fmt.Sprintf("schedule %d cannot be gone by: %s", p.Id, err))

@@ -234,9 +234,7 @@ func TestStepsOfAMaintainer(t *testing.T) {
 	if check.Agent != keeper.id || check.Spec.Check == nil || check.Spec.Check.Depth != job.CheckRepository {
 		t.Errorf("%+v", check.Spec)
 	}
-	if got := r.maintenanceOf(backup.ID); got != "running_check" {
-		t.Errorf("%q", got)
-	}
+	r.await("the second step", func() bool { return r.maintenanceOf(backup.ID) == "running_check" })
 	keeper.send(&fleetv1.JobReport{Key: check.Key[:], Register: register(1, job.PhaseStarted, job.Completed)})
 	r.await("the end", func() bool { return r.maintenanceOf(backup.ID) == "maintenance_completed" })
 
