@@ -345,8 +345,8 @@ func TestWhatFollows(t *testing.T) {
 	if err := checked.Put(7, daemon.Checked{At: time.Date(2026, 3, 3, 2, 0, 0, 0, time.UTC)}); err != nil {
 		t.Fatal(err)
 	}
-	for day, want := range map[string]bool{"04": false, "09": false} {
-		if a := after(day); (a.Check != nil) != want {
+	for _, day := range []string{"04", "09"} {
+		if a := after(day); a.Check != nil {
 			t.Errorf("on the %s: %+v", day, a)
 		}
 	}
