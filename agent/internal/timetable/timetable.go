@@ -2,6 +2,7 @@ package timetable
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"sync"
@@ -53,6 +54,10 @@ func New(o Options) *Timetable {
 // host is suspended, and do not hear of a clock that is set.
 const lookAtLeast = 30 * time.Second
 
+// mostSchedules bounds what each look costs, whatever a controller sends: of so
+// many it takes some 40 ms.
+const mostSchedules = 1000
+
 // Run fires until ctx ends.
 func (t *Timetable) Run(ctx context.Context) {
 	for {
@@ -84,8 +89,14 @@ func (t *Timetable) look() time.Duration {
 	runs := runsOf(t.o.Host.Dirs())
 	states := []schedule.State{} // never nil: a host without schedules says so
 	var keep []int64
+	left := mostSchedules
 	for _, of := range t.o.Host.Scheduled() {
 		keep = append(keep, of.Repository.ID)
+		if len(of.By) > left {
+			t.complain(fmt.Sprintf("the controller has more than %d schedules for this host; the rest is left alone", mostSchedules))
+			of.By = of.By[:left]
+		}
+		left -= len(of.By)
 		r := &round{t: t, repo: of.Repository, runs: runs, now: now}
 		states = append(states, r.all(of.By)...)
 		if !r.look.IsZero() && r.look.Before(next) {
