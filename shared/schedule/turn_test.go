@@ -186,6 +186,9 @@ func TestSplay(t *testing.T) {
 		if d < 0 || d >= s.Splay || d != s.splayOf(id) {
 			t.Errorf("repository %d: %s", id, d)
 		}
+		if again := times.Next(f.Due.Add(-time.Second)); again != f {
+			t.Errorf("repository %d: just before %s it is due at %s", id, f.Due, again.Due)
+		}
 		spread[d] = true
 	}
 	if len(spread) < 80 {

@@ -60,6 +60,8 @@ func TestSteps(t *testing.T) {
 		}
 	}
 	f.open()
+	backup, _ = f.d.Dir(key)
+	f.d.followUp(backup)
 	if _, again := f.d.Dir(prune); again {
 		t.Error("the steps begin once more")
 	}
@@ -83,9 +85,7 @@ func TestNoSteps(t *testing.T) {
 		f.order(key, fleetv1.Order_DESIRED_RUN, s)
 		f.ended(key)
 		dir, _ := f.d.Dir(key)
-		if what == "late" {
-			f.await("the end of it", dir.Followed)
-		}
+		f.d.followUp(dir)
 		if _, ok := f.d.Dir(job.StepKey(key, job.Prune)); ok {
 			t.Errorf("%s: something follows", what)
 		}

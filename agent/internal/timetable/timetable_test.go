@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -243,6 +244,28 @@ func TestOverlap(t *testing.T) {
 		if s := d.Spec(); s.FireTime.Hour() == 3 && s.StartDeadline.Hour() != 4 {
 			t.Errorf("it may wait until %s", s.StartDeadline)
 		}
+	}
+}
+
+// TestACrashBeforeItIsRemembered: the job is there, the memory is as before. It is
+// no run that is in its own way.
+func TestACrashBeforeItIsRemembered(t *testing.T) {
+	f := newFixture(t, nil)
+	file := filepath.Join(f.dir, "schedules", "7.json")
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.at("02 02:00")
+	f.starts("02 02:00")
+	if err := os.WriteFile(file, before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.open()
+	f.at("02 02:01")
+	f.wants("02 02:00 0")
+	if got := f.missed(); got != "" {
+		t.Errorf("missed because %q", got)
 	}
 }
 
