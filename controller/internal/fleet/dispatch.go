@@ -33,6 +33,7 @@ type world struct {
 	slots      int
 	silent     func(agent string) bool // past Settings.ContactLost
 	atLocation func(locations ...string) []job.Job
+	forsaken   func(other, j job.Job) bool
 	untold     func(j job.Job) string // why the catalogue is not fit for a compact yet; empty: it is
 }
 
@@ -60,7 +61,10 @@ func blocker(j job.Job, w world) string {
 		return waitHost
 	}
 	for _, other := range w.atLocation(store.Locations(j)...) {
-		if other.ID != j.ID && (holdsLocation(other, w) || j.Spec.Kind == job.BreakLock && inHand(other)) {
+		if other.ID == j.ID {
+			continue
+		}
+		if holdsLocation(other, w) && standsBefore(other, j) || j.Spec.Kind == job.BreakLock && inHand(other) && !w.forsaken(other, j) {
 			return fmt.Sprintf("repository busy (job %d)", other.ID)
 		}
 	}
@@ -147,6 +151,8 @@ func (s *Service) dispatchAfter(tx *store.Tx, j job.Job) error {
 
 // books are the store, in an update or outside of one.
 type books interface {
+	Agent(id string) (store.Agent, bool)
+	Job(id int64) (job.Job, bool, error)
 	AtLocation(locations ...string) []job.Job
 	Repository(id int64) (store.Repository, bool)
 	Repositories() []store.Repository
@@ -164,7 +170,8 @@ func (s *Service) world(a store.Agent, onHost []job.Job, in books) world {
 		silent:     func(agent string) bool { return s.silentFor(agent) > s.set.ContactLost },
 		atLocation: in.AtLocation,
 	}
-	w.untold = func(j job.Job) string { return untold(in, j, w.silent) }
+	w.forsaken = func(other, j job.Job) bool { return forsaken(in, other, j) }
+	w.untold = func(j job.Job) string { return untold(in, j, s.awaited) }
 	if w.slots == 0 {
 		w.slots = s.set.MaxParallel
 	}
