@@ -10,6 +10,7 @@ import (
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/wire"
 )
 
 const stolenID = "abababababababababababababababababababababababababababababababab"
@@ -33,6 +34,26 @@ func claimed(t *testing.T) (r *rig, victim, thief *puppet, theirs, own store.Rep
 	victim.claims(theirs, stolenID)
 	thief.claims(own, stolenID)
 	return r, victim, thief, theirs, own
+}
+
+// prunedSilently is a prune that the agent made up, and whose log never comes.
+func (p *puppet) prunedSilently(repo store.Repository, at time.Time) {
+	p.t.Helper()
+	m := forged(p.t, job.Prune, repo.Repository, job.PhaseStarted, "")
+	spec, err := wire.ToSpec(m.Spec)
+	must(p.t, err)
+	spec.Prune = &job.PruneSpec{Keep: job.Keep{Daily: 1}}
+	m.Spec, m.Register = wire.FromSpec(spec), ends(at, at, 5, nil)
+	p.send(m)
+	p.next("pruned")
+}
+
+// listed has the agent tell a list, and waits for that one to be taken in.
+func (p *puppet) listed(repo store.Repository, at time.Time, all ...job.Archive) {
+	p.t.Helper()
+	recs := listing(p.t, all...)
+	p.announce(job.List, repo, ends(at, at, len(recs), nil), recs)
+	p.rig.await("the list is taken in", func() bool { head, _ := p.rig.st.Catalogue(repo.ID); return head.AsOf.Equal(at) })
 }
 
 // idle has the agent fail whatever it has to do.
@@ -66,12 +87,12 @@ func TestAClaimedIDHoldsNothing(t *testing.T) {
 	_, err := r.maintain(theirs, job.BreakLock)
 	wantFault(t, "a lock that may be the thief's", err, "repository_busy", "revoke the agent")
 
-	// A prune that never tells, an archive that never was, another that is gone.
-	thief.announce(job.Prune, own, ends(at(1), at(1), 5, nil), nil)
-	thief.lists(own, at(2), arch(7), arch(8))
-	thief.lists(own, at(3), arch(7))
-	victim.lists(theirs, at(4), archs(1, 2)...)
-	victim.lists(theirs, at(5), archs(1, 2)...)
+	// An archive that never was, another that is gone, a prune that never tells.
+	thief.listed(own, at(2), arch(7), arch(8))
+	thief.listed(own, at(3), arch(7))
+	thief.prunedSilently(own, at(3))
+	victim.listed(theirs, at(4), archs(1, 2)...)
+	victim.listed(theirs, at(5), archs(1, 2)...)
 	r.wants(theirs, at(5), 1, 2)
 	j, err := r.maintain(theirs, job.Compact)
 	must(t, err)
@@ -157,15 +178,13 @@ func TestMadeUpJobs(t *testing.T) {
 	}
 	victim.idle()
 	for range 20 { // each with words that never come
-		thief.announce(job.Prune, own, ends(at(1), at(1), 5, nil), nil)
+		thief.prunedSilently(own, at(1))
 		thief.announce(job.List, own, ends(at(1), at(1), 5, nil), nil)
 	}
 	if n := len(r.st.Active(victim.id)); n > 2 {
 		t.Errorf("the victim has %d lists to make for prunes that nobody asked for", n)
 	}
-	recs := listing(t, archs(1, 2)...)
-	victim.announce(job.List, theirs, ends(at(2), at(2), len(recs), nil), recs)
-	r.await("the victim's list is taken in", func() bool { _, as := r.known(theirs); return as.Equal(at(2)) })
+	victim.listed(theirs, at(2), archs(1, 2)...)
 	victim.idle()
 	j, err := r.maintain(theirs, job.Compact)
 	must(t, err)
