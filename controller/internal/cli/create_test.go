@@ -218,3 +218,28 @@ func TestKeysThatCannotBeRemembered(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestWhoReplacesTheRecoveryKeyKnowsIt.
+func TestWhoReplacesTheRecoveryKeyKnowsIt(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	id, err := seal.NewIdentity()
+	must(t, err)
+	next, err := seal.NewIdentity()
+	must(t, err)
+	f := newFake(t, map[string][]answer{
+		"GET /api/agents/web1":        ok(rest.Agent{ID: "a1", Name: "web1", AgeRecipient: ptr(id.Recipient())}),
+		"POST /api/repositories":      ok(rest.Repository{ID: 4, Status: "ready"}),
+		"GET /api/fleet/recovery-key": ok(rest.RecoveryKey{Recipient: id.Recipient()}, rest.RecoveryKey{Recipient: next.Recipient()}),
+		"PUT /api/fleet/recovery-key": ok(rest.RecoveryKey{Recipient: next.Recipient()}),
+	})
+	create := []string{"repositories", "create", "web", "/r", "--encryption", "repokey", "--source", "/etc", "--agent", "web1", "--passphrase-file", "-"}
+	if r := f.command(phrase+"\n", create...); r.code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	if r := f.command("", "fleet", "recovery-key", "replace", "--public", next.Recipient(), "--yes"); r.code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	if r := f.command(phrase+"\n", create...); r.code != 0 || strings.Contains(r.err, "First use") {
+		t.Errorf("%+v", r)
+	}
+}
