@@ -18,6 +18,7 @@ const (
 	waitAccepted = "starting on the host"
 	waitVanished = "archives vanished: acknowledge them, or bring them back"
 	waitListed   = "catalogue not up to date"
+	waitBusy     = "repository busy"
 
 	sayVerifying = "verifying" // an agent's reason that says no more than the phase
 )
@@ -34,7 +35,7 @@ type world struct {
 	silent     func(agent string) bool // past Settings.ContactLost
 	atLocation func(locations ...string) []job.Job
 	forsaken   func(other, j job.Job) bool
-	untold     func(j job.Job) string // why the catalogue is not fit for a compact yet; empty: it is
+	untold     func(j job.Job) wait // why the catalogue is not fit for a compact yet; empty: it is
 }
 
 // away is what keeps every job of the host from being sent; empty: nothing.
@@ -52,26 +53,26 @@ func (w world) away() string {
 	return ""
 }
 
-// blocker says what keeps a pending job from being sent; empty: nothing.
-func blocker(j job.Job, w world) string {
+// blocker says what keeps a pending job from being sent.
+func blocker(j job.Job, w world) wait {
 	if away := w.away(); away != "" {
-		return away
+		return wait{why: away}
 	}
 	if j.Spec.Kind.NeedsHostSlot() && w.busy >= w.slots {
-		return waitHost
+		return wait{why: waitHost}
 	}
 	for _, other := range w.atLocation(store.Locations(j)...) {
 		if other.ID == j.ID {
 			continue
 		}
 		if holdsLocation(other, w) && standsBefore(other, j) || j.Spec.Kind == job.BreakLock && inHand(other) && !w.forsaken(other, j) {
-			return fmt.Sprintf("repository busy (job %d)", other.ID)
+			return waitsFor(waitBusy, other)
 		}
 	}
 	if j.Spec.Kind == job.Compact {
 		return w.untold(j)
 	}
-	return ""
+	return wait{}
 }
 
 // holdsLocation: whoever may have borg at work on a repository holds it: in borg
@@ -113,7 +114,7 @@ func (s *Service) dispatch(tx *store.Tx, agent string) error {
 		return nil
 	}
 	for _, j := range active {
-		if j.Sent || j.Status != job.Pending || j.CancelRequested || blocker(j, w) != "" {
+		if j.Sent || j.Status != job.Pending || j.CancelRequested || blocker(j, w) != (wait{}) {
 			continue
 		}
 		granted, _, err := s.change(tx, j, job.Granted{})
@@ -171,7 +172,7 @@ func (s *Service) world(a store.Agent, onHost []job.Job, in books) world {
 		atLocation: in.AtLocation,
 	}
 	w.forsaken = func(other, j job.Job) bool { return forsaken(in, other, j) }
-	w.untold = func(j job.Job) string { return untold(in, j, s.awaited) }
+	w.untold = func(j job.Job) wait { return untold(in, j, s.awaited) }
 	if w.slots == 0 {
 		w.slots = s.set.MaxParallel
 	}
@@ -184,8 +185,8 @@ func (s *Service) world(a store.Agent, onHost []job.Job, in books) world {
 }
 
 // waitingFor is the reason that people see beside a pending job, or beside one
-// whose outcome is not known yet.
-func (s *Service) waitingFor(j job.Job) string {
+// whose outcome is not known yet; as who may see scope is told.
+func (s *Service) waitingFor(scope *store.Scope, j job.Job) string {
 	if j.Status == job.Running && j.Register.Phase == job.PhaseVerifying && j.Register.Reason != sayVerifying {
 		return j.Register.Reason
 	}
@@ -208,5 +209,5 @@ func (s *Service) waitingFor(j job.Job) string {
 	if j.Sent {
 		return waitAccepted
 	}
-	return blocker(j, s.world(a, s.store.Active(j.Agent), s.store))
+	return blocker(j, s.world(a, s.store.Active(j.Agent), s.store)).told(scope)
 }

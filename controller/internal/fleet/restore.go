@@ -53,7 +53,7 @@ func (s *Service) restoreThrough(ctx context.Context, ref, agent string) (store.
 	if agent == "" || fault.Of(err).Kind != fault.NotFound {
 		return repo, err
 	}
-	a, err := s.findAgent(agent)
+	a, err := s.findAgentIn(ctx, agent)
 	if err != nil {
 		return repo, err
 	}

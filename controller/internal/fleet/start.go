@@ -95,7 +95,7 @@ func notReady(r store.Repository) error {
 func (s *Service) findRepository(ctx context.Context, ref, agent string) (store.Repository, error) {
 	all := s.repositoriesIn(ctx)
 	if agent != "" {
-		a, err := s.findAgent(agent)
+		a, err := s.findAgentIn(ctx, agent)
 		if err != nil {
 			return store.Repository{}, err
 		}
