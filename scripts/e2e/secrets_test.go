@@ -217,6 +217,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 			t.Fatalf("%+v, %v", j, err)
 		}
 	}
+	access(t, env, s)
 	// The same passphrase, set again: it is tried, sealed and told once more.
 	_, err = env.Controller.CLI("repositories", "update", "keyfile", "--passphrase-file", file)
 	fatal(t, err)
@@ -241,12 +242,14 @@ func TestSecretsAreNowhere(t *testing.T) {
 	host := env.Hosts["host"]
 	look := func(when string) {
 		t.Helper()
-		// borg's own keys belong below borg/ of the state, and in the repositories.
-		for dir, skip := range map[string]string{
-			env.Controller.DataDir: "", host.StateDir: filepath.Join(host.StateDir, "borg", ".config", "borg", "keys"),
-			filepath.Join(env.Dir, "logs"): "", filepath.Join(env.Dir, "home"): "",
+		// borg's own keys belong below borg/ of the state, and in the repositories; the
+		// first password and what signs logins in a file of their own.
+		for dir, skip := range map[string][]string{
+			env.Controller.DataDir:         {env.Controller.PasswordFile(), tokenKey(env)},
+			host.StateDir:                  {filepath.Join(host.StateDir, "borg", ".config", "borg", "keys")},
+			filepath.Join(env.Dir, "logs"): nil, filepath.Join(env.Dir, "home"): nil,
 		} {
-			if n := s.below(t, dir, append([]string{}, nonEmpty(skip)...)...); n == 0 && !strings.HasSuffix(dir, "home") {
+			if n := s.below(t, dir, skip...); n == 0 && !strings.HasSuffix(dir, "home") {
 				t.Errorf("%s: nothing was looked at in %s", when, dir)
 			}
 		}
@@ -262,11 +265,49 @@ func TestSecretsAreNowhere(t *testing.T) {
 	look("after it has stopped")
 }
 
-func nonEmpty(s string) []string {
-	if s == "" {
-		return nil
+func tokenKey(env *testenv.Env) string { return filepath.Join(env.Controller.DataDir, "token.key") }
+
+// access uses what lets people and hosts in, each kind once: logins, one of them
+// ended, an API token, a token for one log, a join token, and the first password.
+func access(t *testing.T, env *testenv.Env, s *secrets) {
+	t.Helper()
+	password, err := os.ReadFile(env.Controller.PasswordFile())
+	fatal(t, err)
+	s.add("the first password", bytes.TrimSpace(password))
+	key, err := os.ReadFile(tokenKey(env))
+	fatal(t, err)
+	s.addForm("what signs logins, hex", bytes.TrimSpace(key))
+	raw, err := hex.DecodeString(string(bytes.TrimSpace(key)))
+	fatal(t, err)
+	s.addForm("what signs logins", raw)
+
+	login := func(name, token string) {
+		t.Helper()
+		s.add(name, []byte(token))
+		s.addForm(name+", its signature", []byte(token[strings.LastIndex(token, ".")+1:]))
 	}
-	return []string{s}
+	login("a login", env.API.Token)
+	other, err := env.Login(t.Context())
+	fatal(t, err)
+	login("a login that was ended", other.Token)
+	fatal(t, other.Post("/api/auth/logout", nil, nil))
+	var program struct{ Token string }
+	fatal(t, env.API.Post("/api/tokens", map[string]string{"name": "program"}, &program))
+	s.add("an API token", []byte(program.Token))
+	s.addForm("an API token, its secret", []byte(strings.SplitN(program.Token, "_", 3)[2]))
+	var link struct{ Token string }
+	fatal(t, env.API.Post("/api/backup/logs/1/download-token", nil, &link))
+	login("a token for a log", link.Token)
+	for _, path := range []string{"/api/backup/logs/1/download?token=" + link.Token, "/api/backup/jobs?token=" + env.API.Token} {
+		_, _, err = env.API.Send(newRequest(t, env, "GET", path, ""))
+		fatal(t, err)
+	}
+	used := *env.API
+	used.Token = program.Token
+	fatal(t, used.Get("/api/repositories", nil))
+	join, err := env.Controller.JoinToken()
+	fatal(t, err)
+	s.add("a join token", []byte(join))
 }
 
 // exported is a line in the middle of borg's own export of a key: it is in each

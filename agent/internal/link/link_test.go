@@ -77,6 +77,28 @@ func TestALinkThatOnlySendsIsNoContact(t *testing.T) {
 	}
 }
 
+// TestWhatIsTriedAgain: a controller that has heard too much is asked again soon,
+// and one that will say the same again is not.
+func TestWhatIsTriedAgain(t *testing.T) {
+	for code, want := range map[connect.Code]bool{
+		connect.CodeResourceExhausted: false, connect.CodeAborted: false, connect.CodeUnavailable: false, connect.CodeInternal: false,
+		connect.CodePermissionDenied: true, connect.CodeFailedPrecondition: true, connect.CodeUnauthenticated: true,
+	} {
+		l := dial(t, &controller{
+			watch: func(ctx context.Context, _ *connect.ServerStream[fleetv1.WatchResponse]) error {
+				<-ctx.Done()
+				return ctx.Err()
+			},
+			report: func(context.Context, *connect.BidiStream[fleetv1.ReportRequest, fleetv1.ReportResponse]) error {
+				return connect.NewError(code, errEnded)
+			},
+		}, newJobs(t))
+		if err := l.connect(t.Context()); connect.CodeOf(err) != code || refused(err) != want {
+			t.Errorf("%s: %v, refused for long: %v", code, err, refused(err))
+		}
+	}
+}
+
 // TestContact is a word from either stream.
 func TestContact(t *testing.T) {
 	silent := func(ctx context.Context) error {

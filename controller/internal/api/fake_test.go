@@ -116,6 +116,13 @@ func (f *fakeFleet) AcknowledgeVanished(_ context.Context, id int64, refs []stri
 	return fleet.Acknowledged{Archives: []fleet.Archive{{Name: "gone"}}, Remaining: 2}, f.err
 }
 
+func (f *fakeFleet) RetryRepository(ctx context.Context, id int64, by string) (fleet.RepositoryView, error) {
+	f.mu.Lock()
+	f.by = by
+	f.mu.Unlock()
+	return f.Repository(ctx, id)
+}
+
 func (f *fakeFleet) Cancel(_ context.Context, id int64, by string) (fleet.CancelResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

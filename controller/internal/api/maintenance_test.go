@@ -114,3 +114,13 @@ func TestAcknowledgeVanished(t *testing.T) {
 	}
 	e.post("/api/repositories/8/acknowledge-vanished", "{}").is(404)
 }
+
+func TestRetryRepository(t *testing.T) {
+	e := setup(t)
+	e.fleet.repositories = []fleet.RepositoryView{{Repository: job.Repository{ID: 7, Name: "r", Path: "/r"}, Status: "pending", CreatedAt: testNow()}}
+	if got := e.post("/api/repositories/7/retry", "").is(200); !strings.Contains(string(got.body), `"id":7`) || e.fleet.by != "the admin" {
+		t.Errorf("%s; asked for by %s", got.body, e.fleet.by)
+	}
+	e.post("/api/repositories/999/retry", "").is(404)
+	e.post("/api/repositories/x/retry", "").is(422)
+}

@@ -54,6 +54,7 @@ type Fleet interface {
 	Contents(context.Context, fleet.FolderQuery) (fleet.Folder, error)
 	Restore(context.Context, fleet.RestoreRequest) (job.Job, error)
 	Repository(ctx context.Context, id int64) (fleet.RepositoryView, error)
+	RetryRepository(ctx context.Context, id int64, by string) (fleet.RepositoryView, error)
 	AcknowledgeVanished(ctx context.Context, id int64, refs []string, by string) (fleet.Acknowledged, error)
 	CreateSchedule(context.Context, fleet.ScheduleRequest) (fleet.ScheduleView, error)
 	ChangeSchedule(ctx context.Context, id int64, change func(schedule.Schedule, []int64) (schedule.Schedule, []int64)) (fleet.ScheduleView, error)

@@ -66,6 +66,18 @@ func (s *server) oneRepository(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, repositoryBody(v))
 }
 
+func (s *server) retryRepository(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id", "repository")
+	if err != nil {
+		return err
+	}
+	v, err := s.Fleet.RetryRepository(r.Context(), id, caller(r).User)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, repositoryBody(v))
+}
+
 // repositoryBody leaves the sealed passphrase out: nobody but the agent has a
 // use for it, and what is not sent cannot be kept by a proxy.
 func repositoryBody(v fleet.RepositoryView) rest.Repository {

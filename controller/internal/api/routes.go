@@ -79,6 +79,7 @@ func (s *server) routes() []route {
 		{method: get, path: "/api/repositories/{id}", role: Viewer, scoped: true, handle: s.oneRepository},
 		{method: put, path: "/api/repositories/{id}", role: Admin, handle: s.changeRepository},
 		{method: del, path: "/api/repositories/{id}", role: Admin, handle: s.deleteRepository},
+		{method: post, path: "/api/repositories/{id}/retry", role: Admin, handle: s.retryRepository},
 		{method: get, path: "/api/repositories/{id}/running-jobs", role: Viewer, scoped: true, handle: s.runningJobs},
 		{method: post, path: "/api/repositories/{id}/check", role: Operator, scoped: true, handle: s.maintain(job.Check, readCheck)},
 		{method: post, path: "/api/repositories/{id}/compact", role: Operator, scoped: true, handle: s.maintain(job.Compact, nil)},

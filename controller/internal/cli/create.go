@@ -12,8 +12,6 @@ import (
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/client"
 	"borgfleet/shared/job"
-	"borgfleet/shared/seal"
-	"borgfleet/shared/term"
 	"borgfleet/shared/term/cmdline"
 )
 
@@ -47,7 +45,8 @@ func definitionFlags() []cli.Flag {
 		&cli.StringFlag{Name: "agent", Usage: "the host (`AGENT`: name or id) that uses it; may be left out if there is only one"},
 		&cli.StringFlag{Name: "encryption", Usage: "borg's `MODE`: repokey-blake2, repokey, keyfile-blake2, keyfile, authenticated-blake2, authenticated or none"},
 		&cli.StringFlag{Name: "passphrase-file", Usage: "`FILE` with the passphrase; - is standard input"},
-		&cli.StringFlag{Name: "recovery-key", Usage: "refuse to seal the passphrase to any other recovery key than this one (`RECIPIENT`, age1...)"},
+		&cli.StringFlag{Name: "agent-key", Usage: "seal the passphrase to this key of the host and to no other (`KEY`, age1... or the fingerprint that enroll showed), and remember it"},
+		&cli.StringFlag{Name: "recovery-key", Usage: "seal the passphrase to this recovery key and to no other (`KEY`, age1... or its fingerprint), and remember it"},
 		&cli.StringSliceFlag{Name: "source", Usage: "back up `PATH`"},
 		&cli.StringSliceFlag{Name: "exclude", Usage: "leave out what matches borg's `PATTERN`"},
 		&cli.StringFlag{Name: "compression", Usage: "borg's `ALGORITHM`, such as lz4 or zstd,6 (default: borg's own)"},
@@ -159,28 +158,6 @@ func (k *controller) sealInto(ctx context.Context, c *cli.Context, cl *client.Cl
 	req.Agent = agent.ID
 	req.PassphraseSealed, err = k.sealTo(ctx, c, cl, agent, req.Path, passphrase)
 	return err
-}
-
-// sealTo seals a passphrase to an agent, and to the fleet's recovery key. A
-// controller that was taken over could name keys of its own: people can compare,
-// and --recovery-key leaves nothing to it.
-func (k *controller) sealTo(ctx context.Context, c *cli.Context, cl *client.Client, agent rest.Agent, path string, passphrase []byte) ([]byte, error) {
-	if agent.AgeRecipient == nil {
-		return nil, fmt.Errorf("the agent %s has told no sealing key: upgrade it, or enroll it again", agent.Name)
-	}
-	key, err := cl.RecoveryKey(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if own := c.String("recovery-key"); own != "" && own != key.Recipient {
-		return nil, fmt.Errorf("--recovery-key is not the recovery key that the controller names, %s (fingerprint %s): nothing was sealed. Ask who has replaced it, before you trust it", key.Recipient, seal.Fingerprint(key.Recipient))
-	}
-	sealed, err := seal.Seal(*agent.AgeRecipient, agent.ID, job.Location(path, agent.ID), passphrase, key.Recipient)
-	if err != nil {
-		return nil, err
-	}
-	return sealed, k.err.Printf("The passphrase is sealed to %s, key %s (enroll showed it on that host), and to the fleet's recovery key, %s.\n",
-		term.Clean(agent.Name), seal.Fingerprint(*agent.AgeRecipient), seal.Fingerprint(key.Recipient))
 }
 
 func agentFor(ctx context.Context, cl *client.Client, ref string) (rest.Agent, error) {

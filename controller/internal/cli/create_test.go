@@ -30,7 +30,9 @@ func TestCreateSealsThePassphrase(t *testing.T) {
 			r := f.command(phrase+"\n", append([]string{"repositories", "create", "web", "bk@Host:web", "--encryption", "repokey-blake2",
 				"--passphrase-file", "-", "--source", "/etc", "--source", "/srv,x", "--exclude", "*.tmp", "--lock-wait", "5m", "--one-file-system"}, args...)...)
 			r.want(t, 0, "Repository  web (id 4)\nPath        bk@Host:web\nAgent       web1\nStatus      ready\n\nTo back up now: borgfleet-controller jobs start 4 --follow\n",
-				"The passphrase is sealed to web1, key "+id.Fingerprint()+" (enroll showed it on that host), and to the fleet's recovery key, "+recovery.Fingerprint()+".\n")
+				"First use of the key of web1, "+id.Fingerprint()+": compare it (enroll showed it on that host). It is remembered in "+os.Getenv("XDG_CONFIG_HOME")+"/borgfleet/known-keys.json, and another one will be refused.\n"+
+					"First use of the fleet's recovery key, "+recovery.Fingerprint()+": compare it (its private half is with you: age-keygen -y gives the public one). It is remembered in "+os.Getenv("XDG_CONFIG_HOME")+"/borgfleet/known-keys.json, and another one will be refused.\n"+
+					"The passphrase is sealed to web1, key "+id.Fingerprint()+" (enroll showed it on that host), and to the fleet's recovery key, "+recovery.Fingerprint()+".\n")
 			asked := f.heard()
 			sent, ok := strings.CutPrefix(asked[len(asked)-1], "POST /api/repositories ")
 			if !ok || strings.Contains(sent, phrase) {
@@ -127,5 +129,117 @@ func TestAnotherRecoveryKeyThanWasMeant(t *testing.T) {
 		if strings.HasPrefix(asked, "POST") {
 			t.Errorf("asked %s", asked)
 		}
+	}
+}
+
+// TestAnotherAgentKeyThanWasKnown: a controller that was taken over names keys of
+// its own, for new passphrases and for those that are changed. Nothing is sealed
+// to them, until a person says so.
+func TestAnotherAgentKeyThanWasKnown(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	ids := make([]*seal.Identity, 4)
+	for n := range ids {
+		id, err := seal.NewIdentity()
+		must(t, err)
+		ids[n] = id
+	}
+	id, recovery, thief, rescue := ids[0], ids[1], ids[2], ids[3]
+	f := newFake(t, nil)
+	names := func(agent, fleet string) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		web := rest.Agent{ID: "a1", Name: "web1", AgeRecipient: ptr(agent)}
+		made := rest.Repository{ID: 4, Name: "web", Path: "/r", Agent: "web1", AgentID: "a1", Status: "ready"}
+		f.answers = map[string][]answer{
+			"GET /api/agents/web1": ok(web), "GET /api/agents/a1": ok(web), "GET /api/fleet/recovery-key": ok(rest.RecoveryKey{Recipient: fleet}),
+			"POST /api/repositories": ok(made), "POST /api/repositories/import": ok(made), "PUT /api/repositories/4": ok(made),
+			"GET /api/repositories": ok(rest.RepositoryList{Repositories: []rest.Repository{made}}),
+		}
+		f.asked = nil
+	}
+	for what, args := range map[string][]string{
+		"create": {"repositories", "create", "web", "/r", "--encryption", "repokey", "--source", "/etc", "--agent", "web1", "-o", "json"},
+		"import": {"repositories", "import", "web", "/r", "--agent", "web1"},
+		"update": {"repositories", "update", "web"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+			try := func(what string, code int, words []string, more ...string) {
+				t.Helper()
+				r := f.command(phrase+"\n", append(append(args, "--passphrase-file", "-"), more...)...)
+				sent := false
+				for _, asked := range f.heard() {
+					sent = sent || strings.HasPrefix(asked, "P")
+				}
+				if r.code != code || sent != (code == 0) || strings.Contains(r.out, "First use") {
+					t.Errorf("%s: sent %v, %+v", what, sent, r)
+				}
+				for _, w := range words {
+					if !strings.Contains(r.err, w) {
+						t.Errorf("%s: does not say %q: %s", what, w, r.err)
+					}
+				}
+				if len(words) == 0 && strings.Contains(r.err, "First use") {
+					t.Errorf("%s: %s", what, r.err)
+				}
+			}
+			names(id.Recipient(), recovery.Recipient())
+			try("first", 0, []string{"First use of the key of web1, " + id.Fingerprint(), "First use of the fleet's recovery key, " + recovery.Fingerprint()})
+			names(id.Recipient(), recovery.Recipient())
+			try("again", 0, nil)
+			names(thief.Recipient(), recovery.Recipient())
+			try("another key", 1, []string{"nothing was sealed", id.Fingerprint(), thief.Fingerprint(), "--agent-key"})
+			try("not the one that was meant", 1, []string{"nothing was sealed", thief.Fingerprint()}, "--agent-key", id.Fingerprint())
+			names(id.Recipient(), thief.Recipient())
+			try("another recovery key", 1, []string{"nothing was sealed", recovery.Fingerprint(), "--recovery-key"})
+			names(rescue.Recipient(), recovery.Recipient())
+			try("meant", 0, nil, "--agent-key", rescue.Fingerprint())
+			names(rescue.Recipient(), recovery.Recipient())
+			try("and remembered", 0, nil)
+			names(rescue.Recipient(), thief.Recipient())
+			try("a recovery key that is meant", 0, nil, "--recovery-key", thief.Recipient())
+		})
+	}
+}
+
+// TestKeysThatCannotBeRemembered: it is said, and what a person gives still counts.
+func TestKeysThatCannotBeRemembered(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(config, nil, 0o600))
+	t.Setenv("XDG_CONFIG_HOME", config)
+	id, err := seal.NewIdentity()
+	must(t, err)
+	f := newFake(t, map[string][]answer{
+		"GET /api/agents/web1":   ok(rest.Agent{ID: "a1", Name: "web1", AgeRecipient: ptr(id.Recipient())}),
+		"POST /api/repositories": ok(rest.Repository{ID: 4, Status: "ready"}), "GET /api/fleet/recovery-key": ok(rest.RecoveryKey{Recipient: id.Recipient()}),
+	})
+	args := []string{"repositories", "create", "web", "/r", "--encryption", "repokey", "--source", "/etc", "--agent", "web1", "--passphrase-file", "-"}
+	if r := f.command(phrase+"\n", append(args, "--agent-key", id.Fingerprint(), "--recovery-key", id.Recipient())...); r.code != 0 || strings.Count(r.err, "cannot be remembered") != 2 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestWhoReplacesTheRecoveryKeyKnowsIt.
+func TestWhoReplacesTheRecoveryKeyKnowsIt(t *testing.T) {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	id, err := seal.NewIdentity()
+	must(t, err)
+	next, err := seal.NewIdentity()
+	must(t, err)
+	f := newFake(t, map[string][]answer{
+		"GET /api/agents/web1":        ok(rest.Agent{ID: "a1", Name: "web1", AgeRecipient: ptr(id.Recipient())}),
+		"POST /api/repositories":      ok(rest.Repository{ID: 4, Status: "ready"}),
+		"GET /api/fleet/recovery-key": ok(rest.RecoveryKey{Recipient: id.Recipient()}, rest.RecoveryKey{Recipient: next.Recipient()}),
+		"PUT /api/fleet/recovery-key": ok(rest.RecoveryKey{Recipient: next.Recipient()}),
+	})
+	create := []string{"repositories", "create", "web", "/r", "--encryption", "repokey", "--source", "/etc", "--agent", "web1", "--passphrase-file", "-"}
+	if r := f.command(phrase+"\n", create...); r.code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	if r := f.command("", "fleet", "recovery-key", "replace", "--public", next.Recipient(), "--yes"); r.code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	if r := f.command(phrase+"\n", create...); r.code != 0 || strings.Contains(r.err, "First use") {
+		t.Errorf("%+v", r)
 	}
 }

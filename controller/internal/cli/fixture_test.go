@@ -21,10 +21,20 @@ import (
 	"borgfleet/shared/term/cmdline"
 )
 
-// TestMain shows times in one zone, wherever the tests run.
+// TestMain shows times in one zone, wherever the tests run, and leaves the keys
+// alone that who runs them knows.
 func TestMain(m *testing.M) {
 	time.Local = time.UTC
-	os.Exit(m.Run())
+	config, err := os.MkdirTemp("", "bf")
+	if err == nil {
+		err = os.Setenv("XDG_CONFIG_HOME", config)
+	}
+	if err != nil {
+		panic(err)
+	}
+	status := m.Run()
+	os.RemoveAll(config)
+	os.Exit(status)
 }
 
 func now() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }

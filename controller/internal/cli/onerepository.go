@@ -113,6 +113,26 @@ func (k *controller) repositoriesUpdate() *cli.Command {
 	}
 }
 
+func (k *controller) repositoriesRetry() *cli.Command {
+	return &cli.Command{
+		Name: "retry", ArgsUsage: "REPOSITORY", Usage: "have the host set a repository up again that it could not",
+		Description: "For a registration of the status failed: its host was offline when it was made, and could not make the repository later, or its owner did not allow it. The error says what is in the way; mend that, on the host with borgfleet-agent allow for instance, and try again. What was registered stays, the passphrase too.",
+		Flags:       append(ofAgent(), askFlags()...),
+		Action: func(c *cli.Context) error {
+			return k.withRepository(c, func(ctx context.Context, cl *client.Client, r rest.Repository, asJSON bool) error {
+				r, err := cl.RetryRepository(ctx, r.ID)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return k.out.JSON(r)
+				}
+				return k.tellRepository(r)
+			})
+		},
+	}
+}
+
 // repositoryChange holds what the command line names.
 func repositoryChange(c *cli.Context) (map[string]any, error) {
 	change := map[string]any{}

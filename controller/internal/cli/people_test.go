@@ -107,8 +107,14 @@ aaaaaaaaaaaaaaaa  new            bob   admin     everything             never   
 // What is deleted is told to programs, too.
 func TestDeletedAccessAsJSON(t *testing.T) {
 	f := newFake(t, map[string][]answer{"DELETE /api/users/ann": {{204, nil}}, "DELETE /api/tokens/0f1e": {{204, nil}}})
-	f.command("", "users", "delete", "ann", "-o", "json").want(t, 0, "{\n  \"deleted\": \"ann\"\n}\n", "")
-	f.command("", "tokens", "delete", "0f1e", "-o", "json").want(t, 0, "{\n  \"deleted\": \"0f1e\"\n}\n", "")
+	for _, args := range [][]string{{"users", "delete", "ann"}, {"tokens", "delete", "0f1e"}} {
+		before := len(f.heard())
+		if r := f.command(args[2]+"\n", args...); r.code != 2 || !strings.Contains(r.err, "--yes") || len(f.heard()) != before {
+			t.Errorf("%v without --yes, where nobody can be asked: %+v", args, r)
+		}
+	}
+	f.command("", "users", "delete", "ann", "--yes", "-o", "json").want(t, 0, "{\n  \"deleted\": \"ann\"\n}\n", "")
+	f.command("", "tokens", "delete", "0f1e", "--yes", "-o", "json").want(t, 0, "{\n  \"deleted\": \"0f1e\"\n}\n", "")
 }
 
 // Who changes the own password is told at once that the old one is wrong, and

@@ -12,6 +12,7 @@ import (
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/client"
+	"borgfleet/controller/internal/knownkeys"
 	"borgfleet/shared/seal"
 	"borgfleet/shared/term"
 	"borgfleet/shared/term/cmdline"
@@ -107,6 +108,9 @@ func (k *controller) runReplaceRecoveryKey(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := k.remember(c, public); err != nil {
+			return err
+		}
 		if asJSON {
 			return k.out.JSON(key)
 		}
@@ -115,6 +119,18 @@ func (k *controller) runReplaceRecoveryKey(c *cli.Context) error {
 		}
 		return k.out.Printf("\nOn each host, after comparing the fingerprint:\n  borgfleet-agent allow --recovery-key %s\n", key.Recipient)
 	})
+}
+
+// remember: who replaces the key knows it, and need not compare it later.
+func (k *controller) remember(c *cli.Context, public string) error {
+	book, err := knownkeys.Open()
+	if err == nil {
+		err = book.Keep(knownkeys.Key{Controller: controllerOf(c), Key: public})
+	}
+	if err != nil {
+		return k.err.Printf("warning: the new key cannot be remembered: %s. The next passphrase from here needs --recovery-key %s\n", term.Clean(err.Error()), public)
+	}
+	return nil
 }
 
 // newKey leaves the private half of a new key in file, and gives the public one.

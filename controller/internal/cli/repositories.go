@@ -20,7 +20,7 @@ func (k *controller) repositories() *cli.Command {
 		Usage:  "list the repositories",
 		Flags:  listFlags(),
 		Action: k.repeated((*controller).listRepositories),
-	}, k.repositoriesShow(), k.repositoriesUpdate(), k.repositoriesDelete(), k.repositoriesJobs(), k.repositoriesAcknowledge(), k.repositoriesRecover()}
+	}, k.repositoriesShow(), k.repositoriesUpdate(), k.repositoriesRetry(), k.repositoriesDelete(), k.repositoriesJobs(), k.repositoriesAcknowledge(), k.repositoriesRecover()}
 	return group("repositories", "what is backed up where", append(commands, k.maintenanceCommands()...)...)
 }
 
@@ -92,7 +92,7 @@ func (k *controller) tellRepository(r rest.Repository) error {
 		}
 		return k.out.Printf("\nThe agent has not made it yet (offline, or slow storage): see borgfleet-controller repositories list\n")
 	case "failed":
-		return nil
+		return k.out.Printf("\nWhen that is mended: borgfleet-controller repositories retry %d\n", r.ID)
 	}
 	return k.out.Printf("\nTo back up now: borgfleet-controller jobs start %d --follow\n", r.ID)
 }

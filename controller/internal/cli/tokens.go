@@ -43,7 +43,7 @@ func (k *controller) tokens() *cli.Command {
 		},
 		&cli.Command{
 			Name: "delete", ArgsUsage: "TOKEN", Usage: "end an API token; TOKEN is its id",
-			Flags: askFlags(), Action: k.deleteToken,
+			Flags: append([]cli.Flag{cmdline.YesFlag()}, askFlags()...), Action: k.deleteToken,
 		},
 	)
 }
@@ -157,6 +157,10 @@ func (k *controller) deleteToken(c *cli.Context) error {
 		return err
 	}
 	return k.ask(c, func(ctx context.Context, cl *client.Client) error {
+		about := fmt.Sprintf("This ends the API token %s: whatever uses it is refused from now on.", term.Clean(args[0]))
+		if err := cmdline.Confirm(c, k.in, k.err, about, args[0]); err != nil {
+			return err
+		}
 		if err := cl.DeleteAPIToken(ctx, args[0]); err != nil {
 			return err
 		}

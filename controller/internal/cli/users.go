@@ -41,7 +41,7 @@ func (k *controller) users() *cli.Command {
 		&cli.Command{
 			Name: "delete", ArgsUsage: "USER", Usage: "remove a user",
 			Description: "The user's logins and API tokens are refused from now on. The last administrator cannot be removed.",
-			Flags:       askFlags(), Action: k.deleteUser,
+			Flags:       append([]cli.Flag{cmdline.YesFlag()}, askFlags()...), Action: k.deleteUser,
 		},
 	)
 }
@@ -120,6 +120,10 @@ func (k *controller) deleteUser(c *cli.Context) error {
 		return err
 	}
 	return k.ask(c, func(ctx context.Context, cl *client.Client) error {
+		about := fmt.Sprintf("This removes the user %s, and ends that one's logins and API tokens.", term.Clean(args[0]))
+		if err := cmdline.Confirm(c, k.in, k.err, about, args[0]); err != nil {
+			return err
+		}
 		if err := cl.DeleteUser(ctx, args[0]); err != nil {
 			return err
 		}

@@ -34,6 +34,11 @@ func (c *Client) ChangeRepository(ctx context.Context, id int64, change map[stri
 	return ask[rest.Repository](ctx, c, call{method: http.MethodPut, path: repositoryPath(id), body: change})
 }
 
+// RetryRepository has the host set a repository up again that it could not.
+func (c *Client) RetryRepository(ctx context.Context, id int64) (rest.Repository, error) {
+	return ask[rest.Repository](ctx, c, call{method: http.MethodPost, path: repositoryPath(id) + "/retry"})
+}
+
 // DeleteRepository deletes a registration.
 func (c *Client) DeleteRepository(ctx context.Context, id int64) error {
 	return c.tell(ctx, call{method: http.MethodDelete, path: repositoryPath(id)})

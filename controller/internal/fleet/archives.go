@@ -62,7 +62,7 @@ func (s *Service) Archives(ctx context.Context, q ArchiveQuery) (ArchiveList, er
 		return ArchiveList{}, err
 	}
 	if head.AsOf.IsZero() {
-		return ArchiveList{}, s.catalogueUnknown(repo, list)
+		return ArchiveList{}, s.catalogueUnknown(ctx, repo, list)
 	}
 	out.AsOf, out.LastModified = head.AsOf, head.LastModified
 	if out.Vanished, err = s.vanished(repo.ID); err != nil {
@@ -78,7 +78,7 @@ func (s *Service) Archives(ctx context.Context, q ArchiveQuery) (ArchiveList, er
 }
 
 // catalogueUnknown: an empty list would say that there are no archives.
-func (s *Service) catalogueUnknown(repo store.Repository, list job.Job) error {
+func (s *Service) catalogueUnknown(ctx context.Context, repo store.Repository, list job.Job) error {
 	const code = "catalogue_unknown"
 	if list.ID == 0 {
 		for _, j := range unfinished(s.store.Active(repo.Agent), repo.ID) {
@@ -87,7 +87,7 @@ func (s *Service) catalogueUnknown(repo store.Repository, list job.Job) error {
 			}
 		}
 	}
-	switch waits := s.waitingFor(list); {
+	switch waits := s.waitingFor(scopeOf(ctx), list); {
 	case list.ID == 0:
 		return fault.New(fault.Conflict, code,
 			"the archives of %q have not been listed yet; ask again with refresh=true to have that done now", repo.Name)

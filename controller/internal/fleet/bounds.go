@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 	"google.golang.org/protobuf/proto"
@@ -11,6 +12,7 @@ import (
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/proto/fleet/v1/fleetv1connect"
 )
 
 // What one agent can make the controller hold or do, whatever it sends. An agent
@@ -34,6 +36,19 @@ const (
 	newBurst = 5000
 	newRate  = rate.Limit(1)
 
+	// helloBurst Hellos of an agent are heard at once, one every helloEvery after
+	// that. For each helloJobs and helloBytes in it one counts as one more. An
+	// agent whose link flaps says one in 15 s, on average.
+	helloBurst = 300
+	helloEvery = 5 * time.Second
+	helloJobs  = 1000
+	helloBytes = 1 << 20
+
+	// renewBurst certificates are given to an agent at once, one every renewEvery
+	// after that. It asks for one in weeks, and for another in an hour at most.
+	renewBurst = 20
+	renewEvery = 5 * time.Minute
+
 	// What an agent says beyond reportBurst is taken at reportRate: it waits on its
 	// own disk, and cannot fill ours in a day.
 	reportBurst = 512 << 20
@@ -42,9 +57,11 @@ const (
 
 // measure is how much an agent may still say. It outlives connections.
 type measure struct {
-	jobs  *rate.Limiter // that it made itself
-	bytes *rate.Limiter
-	calls int // open now; guarded by measures.mu
+	jobs   *rate.Limiter // that it made itself
+	bytes  *rate.Limiter
+	hellos *rate.Limiter
+	renews *rate.Limiter
+	calls  int // open now; guarded by measures.mu
 }
 
 // measures has one for each agent.
@@ -59,7 +76,10 @@ func (m *measures) of(agent string) *measure {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.by[agent] == nil {
-		m.by[agent] = &measure{jobs: rate.NewLimiter(newRate, newBurst), bytes: rate.NewLimiter(reportRate, reportBurst)}
+		m.by[agent] = &measure{
+			jobs: rate.NewLimiter(newRate, newBurst), bytes: rate.NewLimiter(reportRate, reportBurst),
+			hellos: rate.NewLimiter(rate.Every(helloEvery), helloBurst), renews: rate.NewLimiter(rate.Every(renewEvery), renewBurst),
+		}
 	}
 	return m.by[agent]
 }
@@ -78,6 +98,31 @@ func (m *measures) enter(agent string) (leave func(), err error) {
 		one.calls--
 		m.mu.Unlock()
 	}, nil
+}
+
+// heard counts a call that is dear, before a byte of it is read. An agent takes
+// the refusal for one that a later try will not get.
+func (m *measures) heard(agent, path string, now time.Time) error {
+	one, of, every := m.of(agent).hellos, "Hellos", helloEvery
+	switch path {
+	case fleetv1connect.FleetServiceHelloProcedure:
+	case fleetv1connect.FleetServiceRenewProcedure:
+		one, of, every = m.of(agent).renews, "renewals", renewEvery
+	default:
+		return nil
+	}
+	if one.AllowN(now, 1) {
+		return nil
+	}
+	return fault.New(fault.TooMany, "too_many_calls", "too many %s of this agent; one is heard every %s", of, every)
+}
+
+// longHello charges a Hello for its length, on credit if need be: the next ones
+// wait for that.
+func (m *measures) longHello(agent string, req *fleetv1.HelloRequest, now time.Time) {
+	if more := len(req.Jobs)/helloJobs + proto.Size(req)/helloBytes; more > 0 {
+		m.of(agent).hellos.ReserveN(now, more)
+	}
 }
 
 // pace waits until an agent may say so much more.

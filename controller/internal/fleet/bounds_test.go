@@ -5,10 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/version"
 	"borgfleet/shared/wire"
 )
 
@@ -179,4 +181,58 @@ func TestAnswersAreBounded(t *testing.T) {
 	refusedAs(t, "with answers unread", err, "answers_unread")
 	se.takeAnswers()
 	must(t, r.s.takeReport(t.Context(), se, &fleetv1.ReportRequest{}))
+}
+
+// TestHellosAreRationed, and renewals; those of others are not, and time brings
+// more. A long Hello counts for several.
+func TestHellosAreRationed(t *testing.T) {
+	r := newRig(t)
+	thief, other := r.agent("thief"), r.agent("other")
+	exhausted := func(what string, err error) {
+		t.Helper()
+		wantCode(t, what, err, connect.CodeResourceExhausted)
+	}
+	for n := range helloBurst {
+		if err := thief.knock("t"); err != nil {
+			t.Fatalf("Hello %d: %v", n+1, err)
+		}
+	}
+	exhausted("one Hello too many", thief.knock("t"))
+	other.connect("o")
+	for range 3 {
+		r.pass(helloEvery)
+		must(t, thief.knock("t"))
+		exhausted("at once again", thief.knock("t"))
+	}
+	r.pass(helloBurst * helloEvery)
+	const long = 9 * helloJobs
+	states := make([]*fleetv1.JobState, long)
+	for i := range states {
+		key, err := job.NewKey()
+		must(t, err)
+		states[i] = &fleetv1.JobState{Key: key[:]}
+	}
+	said := 0
+	for ; said < helloBurst; said++ {
+		_, err := thief.client.Hello(t.Context(), &fleetv1.HelloRequest{Protocol: version.Protocol, StateId: "t", Jobs: states})
+		if err != nil {
+			exhausted("a long Hello", err)
+			break
+		}
+	}
+	if most := helloBurst/(1+long/helloJobs) + 1; said > most {
+		t.Errorf("%d Hellos of %d jobs were heard", said, long)
+	}
+
+	_, csr := newCSR(t)
+	renew := func() error {
+		_, err := thief.client.Renew(t.Context(), &fleetv1.RenewRequest{Csr: csr})
+		return err
+	}
+	for range renewBurst {
+		must(t, renew())
+	}
+	exhausted("one certificate too many", renew())
+	r.pass(renewEvery)
+	must(t, renew())
 }

@@ -1,8 +1,6 @@
 package fleet
 
 import (
-	"fmt"
-
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
@@ -30,31 +28,30 @@ func (s *Service) refuseCompact(repo store.Repository) error {
 
 // untold says why a compact has to wait for the catalogue: something has gone, or
 // what prunes removed and lists found is still to be taken in. A host that is
-// away is not waited for.
-func untold(in books, j job.Job, silent func(agent string) bool) string {
+// away, or does not tell, is not waited for.
+func untold(in books, j job.Job, awaited func(told job.Job, by string) bool) wait {
 	repo, ok := in.Repository(j.Spec.Repository.ID)
 	if !ok {
-		return ""
+		return wait{}
 	}
 	at := placeOf(in.Repositories(), repo)
-	agents := map[int64]string{}
 	for _, r := range at {
 		if head, _ := in.Catalogue(r.ID); head.Vanished > 0 {
-			return waitVanished
+			return wait{why: waitVanished}
 		}
-		agents[r.ID] = r.Agent
 	}
 	for _, l := range in.NewLists() {
-		if agent, here := agents[l.Repository]; here && !silent(agent) {
-			return fmt.Sprintf("%s (job %d)", waitListed, l.Job)
+		told, ok, err := in.Job(l.Job)
+		if err == nil && ok && at.has(l.Repository) && awaited(told, j.Agent) {
+			return waitsFor(waitListed, told)
 		}
 	}
 	for _, other := range in.AtLocation(store.Locations(j)...) {
 		if listsArchives(other.Spec) && other.Agent == j.Agent && !other.CancelRequested {
-			return fmt.Sprintf("%s (job %d)", waitListed, other.ID)
+			return waitsFor(waitListed, other)
 		}
 	}
-	return ""
+	return wait{}
 }
 
 // expectedFor are the archives that there must be, as they are known when the

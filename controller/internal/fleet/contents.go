@@ -76,7 +76,7 @@ func (s *Service) listFolder(ctx context.Context, repo store.Repository, q Folde
 	case err != nil:
 		return 0, err
 	case !ended:
-		return 0, s.contentsPending(list)
+		return 0, s.contentsPending(ctx, list)
 	case !list.Status.Good():
 		return 0, contentsFailed(list)
 	}
@@ -157,9 +157,9 @@ func (s *Service) readFolder(out *Folder, after uint64, limit int) error {
 // contentsAgain is when it is worth asking again.
 const contentsAgain = 5 * time.Second
 
-func (s *Service) contentsPending(list job.Job) error {
+func (s *Service) contentsPending(ctx context.Context, list job.Job) error {
 	doing := "reads the archive"
-	if waits := s.waitingFor(list); waits != "" {
+	if waits := s.waitingFor(scopeOf(ctx), list); waits != "" {
 		doing = "waits (" + waits + ")"
 	}
 	f := fault.New(fault.Unavailable, "contents_pending", "the folder is not listed yet: job %d %s; ask again, the same list is waited for", list.ID, doing)

@@ -18,6 +18,7 @@ const (
 	waitAccepted = "starting on the host"
 	waitVanished = "archives vanished: acknowledge them, or bring them back"
 	waitListed   = "catalogue not up to date"
+	waitBusy     = "repository busy"
 
 	sayVerifying = "verifying" // an agent's reason that says no more than the phase
 )
@@ -33,7 +34,8 @@ type world struct {
 	slots      int
 	silent     func(agent string) bool // past Settings.ContactLost
 	atLocation func(locations ...string) []job.Job
-	untold     func(j job.Job) string // why the catalogue is not fit for a compact yet; empty: it is
+	forsaken   func(other, j job.Job) bool
+	untold     func(j job.Job) wait // why the catalogue is not fit for a compact yet; empty: it is
 }
 
 // away is what keeps every job of the host from being sent; empty: nothing.
@@ -51,23 +53,26 @@ func (w world) away() string {
 	return ""
 }
 
-// blocker says what keeps a pending job from being sent; empty: nothing.
-func blocker(j job.Job, w world) string {
+// blocker says what keeps a pending job from being sent.
+func blocker(j job.Job, w world) wait {
 	if away := w.away(); away != "" {
-		return away
+		return wait{why: away}
 	}
 	if j.Spec.Kind.NeedsHostSlot() && w.busy >= w.slots {
-		return waitHost
+		return wait{why: waitHost}
 	}
 	for _, other := range w.atLocation(store.Locations(j)...) {
-		if other.ID != j.ID && (holdsLocation(other, w) || j.Spec.Kind == job.BreakLock && inHand(other)) {
-			return fmt.Sprintf("repository busy (job %d)", other.ID)
+		if other.ID == j.ID {
+			continue
+		}
+		if holdsLocation(other, w) && standsBefore(other, j) || j.Spec.Kind == job.BreakLock && inHand(other) && !w.forsaken(other, j) {
+			return waitsFor(waitBusy, other)
 		}
 	}
 	if j.Spec.Kind == job.Compact {
 		return w.untold(j)
 	}
-	return ""
+	return wait{}
 }
 
 // holdsLocation: whoever may have borg at work on a repository holds it: in borg
@@ -109,7 +114,7 @@ func (s *Service) dispatch(tx *store.Tx, agent string) error {
 		return nil
 	}
 	for _, j := range active {
-		if j.Sent || j.Status != job.Pending || j.CancelRequested || blocker(j, w) != "" {
+		if j.Sent || j.Status != job.Pending || j.CancelRequested || blocker(j, w) != (wait{}) {
 			continue
 		}
 		granted, _, err := s.change(tx, j, job.Granted{})
@@ -147,6 +152,8 @@ func (s *Service) dispatchAfter(tx *store.Tx, j job.Job) error {
 
 // books are the store, in an update or outside of one.
 type books interface {
+	Agent(id string) (store.Agent, bool)
+	Job(id int64) (job.Job, bool, error)
 	AtLocation(locations ...string) []job.Job
 	Repository(id int64) (store.Repository, bool)
 	Repositories() []store.Repository
@@ -164,7 +171,8 @@ func (s *Service) world(a store.Agent, onHost []job.Job, in books) world {
 		silent:     func(agent string) bool { return s.silentFor(agent) > s.set.ContactLost },
 		atLocation: in.AtLocation,
 	}
-	w.untold = func(j job.Job) string { return untold(in, j, w.silent) }
+	w.forsaken = func(other, j job.Job) bool { return forsaken(in, other, j) }
+	w.untold = func(j job.Job) wait { return untold(in, j, s.awaited) }
 	if w.slots == 0 {
 		w.slots = s.set.MaxParallel
 	}
@@ -177,8 +185,8 @@ func (s *Service) world(a store.Agent, onHost []job.Job, in books) world {
 }
 
 // waitingFor is the reason that people see beside a pending job, or beside one
-// whose outcome is not known yet.
-func (s *Service) waitingFor(j job.Job) string {
+// whose outcome is not known yet; as who may see scope is told.
+func (s *Service) waitingFor(scope *store.Scope, j job.Job) string {
 	if j.Status == job.Running && j.Register.Phase == job.PhaseVerifying && j.Register.Reason != sayVerifying {
 		return j.Register.Reason
 	}
@@ -201,5 +209,5 @@ func (s *Service) waitingFor(j job.Job) string {
 	if j.Sent {
 		return waitAccepted
 	}
-	return blocker(j, s.world(a, s.store.Active(j.Agent), s.store))
+	return blocker(j, s.world(a, s.store.Active(j.Agent), s.store)).told(scope)
 }

@@ -85,7 +85,7 @@ func (s *Service) lookUp(c store.Changed) (Event, error) {
 		if err != nil || !ok {
 			return Event{Type: EventRemoved, Removed: c}, err
 		}
-		v, err := s.view(j)
+		v, err := s.view(nil, j)
 		return Event{Type: EventJob, Job: &v}, err
 	case store.ThingAgent:
 		if a, ok := s.store.Agent(c.Agent); ok {

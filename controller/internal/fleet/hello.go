@@ -25,6 +25,7 @@ func (s *Service) hello(ctx context.Context, req *fleetv1.HelloRequest) (*fleetv
 	if err != nil {
 		return nil, err
 	}
+	s.measures.longHello(id.AgentID, req, s.now())
 	if req.Protocol != version.Protocol {
 		return nil, fault.New(fault.Conflict, "protocol_mismatch",
 			"the agent speaks protocol %d, this controller (version %s) speaks %d: upgrade the older of the two", req.Protocol, version.String(), version.Protocol)

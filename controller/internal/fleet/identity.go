@@ -52,11 +52,14 @@ func (s *Service) Handler() http.Handler {
 		}
 		crowd.Known(r.Context(), id.AgentID)
 		leave, err := s.measures.enter(id.AgentID)
+		if err == nil {
+			defer leave()
+			err = s.measures.heard(id.AgentID, r.URL.Path, s.now())
+		}
 		if err != nil {
 			_ = errs.Write(w, r, fault.Connect(err))
 			return
 		}
-		defer leave()
 		if unary(r.URL.Path) {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(callTime))
 		}

@@ -36,7 +36,7 @@ func (s *Service) refresh(ctx context.Context, repo store.Repository, by string)
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.view(list)
+	v, err := s.view(scopeOf(ctx), list)
 	return &Refresh{List: v, Done: ended && list.Status.Good()}, err
 }
 

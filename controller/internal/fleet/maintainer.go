@@ -29,6 +29,9 @@ func (s *Service) newMaintainer(u RepositoryUpdate) (string, error) {
 		return "", fault.InvalidField("body.maintainer", "%s uses the repository itself: leave the maintainer empty", a.Name)
 	}
 	repo.Maintainer = a.ID
+	if err := s.refuseDoubtful(repo); err != nil {
+		return "", err
+	}
 	through, err := s.maintainedThrough(repo)
 	if err == nil && through.Maintainer != "" {
 		err = fault.New(fault.Conflict, "maintainer_is_maintained",

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"borgfleet/controller/internal/fault"
@@ -96,14 +97,30 @@ func refuseWide(repo store.Repository) error {
 // them write, so nothing of ours may be. A job of a host that is silent may well
 // be at work, and one that waits for a lock may have it in the next moment.
 func (s *Service) refuseInHand(tx *store.Tx, repo store.Repository) error {
-	for _, other := range tx.AtLocation(store.Locations(job.Job{Agent: repo.Agent, Spec: job.Spec{Repository: repo.Repository}})...) {
-		if inHand(other) {
+	here := job.Job{Agent: repo.Agent, Spec: job.Spec{Repository: repo.Repository}}
+	for _, other := range tx.AtLocation(store.Locations(here)...) {
+		if inHand(other) && !forsaken(tx, other, here) {
 			return fault.New(fault.Conflict, "repository_busy",
-				"job %d (%s on %s) is in hand at this repository, and a lock may be its own: cancel it, or wait for its end, then break the lock",
-				other.ID, other.Spec.Kind, s.agentName(other.Agent))
+				"job %d (%s on %s) is in hand at this repository, and a lock may be its own: cancel it, or wait for its end, then break the lock%s",
+				other.ID, other.Spec.Kind, s.agentName(other.Agent), doubtOf(other, here))
 		}
 	}
 	return nil
+}
+
+// forsaken: a job of an agent that was revoked, and that is at the repository by
+// that agent's word alone.
+func forsaken(in books, other, here job.Job) bool {
+	a, _ := in.Agent(other.Agent)
+	return a.Revoked && !standsBefore(other, here)
+}
+
+// doubtOf is the way out for who does not believe that a job is there.
+func doubtOf(other, here job.Job) string {
+	if standsBefore(other, here) {
+		return ""
+	}
+	return "; that it is at work here is its agent's word: if that is not to be believed, revoke the agent"
 }
 
 // changesArchives: a prune removes some, and a compact makes it final what others
@@ -121,8 +138,9 @@ func changesArchives(j job.Job) bool {
 	return false
 }
 
-// listAfter has the archives listed by everybody who uses the repository: what a
-// prune removed is known then, however it ended.
+// listAfter has the archives listed by everybody at the place: what a prune
+// removed is known then, however it ended. A list of another agent that was not
+// sent yet will do: who makes up prunes must not make jobs for others without end.
 func (s *Service) listAfter(tx *store.Tx, j job.Job) error {
 	spec := j.Spec
 	repo, ok := tx.Repository(spec.Repository.ID)
@@ -130,7 +148,7 @@ func (s *Service) listAfter(tx *store.Tx, j job.Job) error {
 		return nil
 	}
 	for _, r := range placeOf(tx.Repositories(), repo) {
-		if a, _ := tx.Agent(r.Agent); r.Status != store.RepositoryReady || a.Revoked {
+		if a, _ := tx.Agent(r.Agent); r.Status != store.RepositoryReady || a.Revoked || r.Agent != j.Agent && listToCome(tx, r) {
 			continue
 		}
 		_, err := s.order(tx, r.ID, job.List, fmt.Sprintf("the controller: after the %s, job %d", spec.Kind, j.ID), func(list *job.Spec) {
@@ -141,4 +159,11 @@ func (s *Service) listAfter(tx *store.Tx, j job.Job) error {
 		}
 	}
 	return nil
+}
+
+// listToCome says whether a list of a repository's archives waits to be sent.
+func listToCome(tx *store.Tx, repo store.Repository) bool {
+	return slices.ContainsFunc(unfinished(tx.Active(repo.Agent), repo.ID), func(j job.Job) bool {
+		return listsArchives(j.Spec) && !j.Sent && !inHand(j) && !j.CancelRequested
+	})
 }

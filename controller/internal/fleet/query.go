@@ -9,6 +9,7 @@ import (
 
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/history"
+	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
 )
 
@@ -18,7 +19,7 @@ func (s *Service) Job(ctx context.Context, id int64) (JobView, error) {
 	if err != nil {
 		return JobView{}, err
 	}
-	return s.view(j)
+	return s.view(scopeOf(ctx), j)
 }
 
 // loadFor is load for somebody who may not see all jobs.
@@ -41,14 +42,15 @@ func (s *Service) load(id int64) (job.Job, error) {
 	return j, nil
 }
 
-func (s *Service) view(j job.Job) (JobView, error) {
+// view is a job as who may see scope sees it.
+func (s *Service) view(scope *store.Scope, j job.Job) (JobView, error) {
 	a, _ := s.store.Agent(j.Agent)
 	v := JobView{
 		Job:           j,
 		AgentName:     s.agentName(j.Agent),
 		AgentOnline:   s.online(j.Agent),
 		LastContactAt: s.lastContact(a),
-		WaitingFor:    s.waitingFor(j),
+		WaitingFor:    s.waitingFor(scope, j),
 		LogLines:      j.LogNext - 1,
 	}
 	if j.Spec.Kind == job.Backup && j.Verdict != nil {
@@ -82,7 +84,7 @@ func (s *Service) Jobs(ctx context.Context, q JobQuery) (JobPage, error) {
 	}
 	page := JobPage{NextCursor: next, Jobs: make([]JobView, 0, len(jobs))}
 	for _, j := range jobs {
-		v, err := s.view(j)
+		v, err := s.view(scopeOf(ctx), j)
 		if err != nil {
 			return JobPage{}, err
 		}
@@ -100,7 +102,7 @@ func (s *Service) filter(ctx context.Context, q JobQuery) (history.Filter, bool,
 		Since: q.Since, Until: q.Until, Scope: scope(q),
 	}
 	if q.Agent != "" {
-		f.Agents = s.agentIDs(q.Agent)
+		f.Agents = slices.DeleteFunc(s.agentIDs(q.Agent), func(id string) bool { return !s.agentIn(ctx, id) })
 		if len(f.Agents) == 0 {
 			return f, false, fault.InvalidField("query.agent", "no agent %q is enrolled", q.Agent)
 		}

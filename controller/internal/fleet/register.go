@@ -155,13 +155,18 @@ func (s *Service) takeBack(ctx context.Context, id int64, j job.Job) error {
 	if err != nil {
 		return err
 	}
+	return notSetUp("the repository was not registered", j)
+}
+
+// notSetUp tells what became of a repository's first job.
+func notSetUp(what string, j job.Job) error {
 	code := j.Verdict.ErrorCode
 	if code == "" {
 		code = string(j.Spec.Kind) + "_failed"
 	}
 	return &fault.Error{
 		Kind: fault.Invalid, Code: code,
-		Message: fmt.Sprintf("the repository was not registered: %s (job %d)", j.Verdict.ErrorMessage, j.ID),
+		Message: fmt.Sprintf("%s: %s (job %d)", what, j.Verdict.ErrorMessage, j.ID),
 		Fields:  []fault.Field{{Location: "body.path", Message: j.Verdict.ErrorMessage}},
 	}
 }

@@ -259,7 +259,7 @@ func (s *Service) adopt(tx *store.Tx, se *session, key job.Key, p *fleetv1.JobSp
 	if err := s.mayAdopt(tx, agent, spec, p, ended); err != nil {
 		return job.Job{}, err
 	}
-	// Which location a job holds is ours to say, not the agent's.
+	// Which place a job is at is ours to say, not the agent's.
 	repo, _ := tx.Repository(spec.Repository.ID)
 	spec.Repository.BorgID = repo.BorgID
 	if !tx.ScheduleIDGiven(spec.ScheduleID) {
@@ -272,6 +272,7 @@ func (s *Service) adopt(tx *store.Tx, se *session, key job.Key, p *fleetv1.JobSp
 		return job.Job{}, err
 	}
 	j := job.New(id, key, agent, spec)
+	j.Announced = true
 	if err := tx.PutJob(j); err != nil {
 		return j, err
 	}

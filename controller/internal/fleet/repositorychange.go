@@ -117,7 +117,7 @@ func (s *Service) RunningJobs(ctx context.Context, id int64) ([]JobView, error) 
 	}
 	var out []JobView
 	for _, j := range unfinished(s.store.Active(repo.Agent), id) {
-		v, err := s.view(j)
+		v, err := s.view(scopeOf(ctx), j)
 		if err != nil {
 			return nil, err
 		}

@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
@@ -54,7 +53,7 @@ func (s *Service) restoreThrough(ctx context.Context, ref, agent string) (store.
 	if agent == "" || fault.Of(err).Kind != fault.NotFound {
 		return repo, err
 	}
-	a, err := s.findAgent(agent)
+	a, err := s.findAgentIn(ctx, agent)
 	if err != nil {
 		return repo, err
 	}
@@ -62,20 +61,11 @@ func (s *Service) restoreThrough(ctx context.Context, ref, agent string) (store.
 		return repo, err
 	}
 	for _, other := range s.repositoriesIn(ctx) {
-		if other.Agent == a.ID && samePlace(repo, other) {
+		if other.Agent == a.ID && sameRepository(repo, other) {
 			return other, nil
 		}
 	}
 	return repo, fault.New(fault.Conflict, "repository_not_on_agent",
 		"agent %s cannot open %s: it has no registration of it; make one with borgfleet-controller repositories import NAME %s --agent %s, then start the restore again",
 		a.Name, repo.Path, repo.Path, a.Name)
-}
-
-// samePlace: borg's own id says so, or a path that is the same from every host.
-func samePlace(a, b store.Repository) bool {
-	if a.BorgID != "" && a.BorgID == b.BorgID {
-		return true
-	}
-	place := job.Location(a.Path, a.Agent)
-	return strings.Contains(place, "://") && place == job.Location(b.Path, b.Agent)
 }

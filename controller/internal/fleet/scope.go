@@ -29,6 +29,28 @@ func (s *Service) repositoriesIn(ctx context.Context) []store.Repository {
 	return slices.DeleteFunc(s.store.Repositories(), func(r store.Repository) bool { return !scope.Covers(r.ID, r.Agent) })
 }
 
+// agentIn says whether an agent is one that ctx is about: it has, or had, a
+// repository there.
+func (s *Service) agentIn(ctx context.Context, id string) bool {
+	scope := scopeOf(ctx)
+	if scope.Covers(0, id) {
+		return true
+	}
+	return slices.ContainsFunc(append(s.store.Repositories(), s.store.FormerRepositories()...), func(r store.Repository) bool {
+		return r.Agent == id && scope.Covers(r.ID, id)
+	})
+}
+
+// findAgentIn is findAgent for somebody who may not know all agents: one of the
+// others is answered for as one that is not there.
+func (s *Service) findAgentIn(ctx context.Context, ref string) (store.Agent, error) {
+	a, err := s.findAgent(ref)
+	if err == nil && !s.agentIn(ctx, a.ID) {
+		return store.Agent{}, noSuchAgent(ref)
+	}
+	return a, err
+}
+
 // refuseOutside answers for a job that ctx is not about as for one that is not
 // there.
 func refuseOutside(ctx context.Context, j job.Job) error {

@@ -3,12 +3,14 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
 )
 
 // TestScope: with a scope the rest of the fleet is not there, in any answer and
@@ -122,4 +124,60 @@ func TestScopeOfAMaintainer(t *testing.T) {
 	if _, err := r.s.Job(of(owner, kept), j.ID); err != nil || j.Agent != keeper.id {
 		t.Errorf("%+v, %v", j, err)
 	}
+}
+
+// TestScopeTellsNothingOfOthers: an agent that is outside is answered for as one
+// that does not exist, and a job that is outside has no number.
+func TestScopeTellsNothingOfOthers(t *testing.T) {
+	r := newRig(t)
+	a, b := r.agent("a"), r.agent("b")
+	const place = "ssh://bk@h/r"
+	mine := r.repository(a, place)
+	r.repository(b, place)
+	a.connect("s1")
+	b.connect("s2")
+	ctx := WithScope(t.Context(), &store.Scope{Repositories: []int64{mine.ID}})
+	a.lists(mine, r.clock().Add(-time.Hour), arch(1))
+	calls := func(agent string) map[string]error {
+		out := map[string]error{}
+		_, out["start"] = r.s.Start(ctx, StartRequest{Repository: place, Agent: agent, By: "ann"})
+		_, out["archives"] = r.s.Archives(ctx, ArchiveQuery{Repository: place, Agent: agent})
+		_, out["contents"] = r.s.Contents(ctx, FolderQuery{Repository: place, Agent: agent, Archive: arch(1).Name})
+		_, out["restore"] = r.s.Restore(ctx, RestoreRequest{Repository: place, Agent: agent, Archive: arch(1).Name, Destination: "/x"})
+		_, out["jobs"] = r.s.Jobs(ctx, JobQuery{Agent: agent, Limit: 10})
+		return out
+	}
+	none := calls("nobody")
+	for _, outside := range []string{"b", b.id} {
+		for call, err := range calls(outside) {
+			want := strings.ReplaceAll(fmt.Sprint(none[call]), "nobody", outside)
+			if err == nil || fault.Of(err).Code != fault.Of(none[call]).Code || err.Error() != want {
+				t.Errorf("%s with the agent %s: %v, and for one that is not there %s", call, outside, err, want)
+			}
+		}
+	}
+	if _, err := r.s.Jobs(ctx, JobQuery{Agent: "a", Limit: 10}); err != nil {
+		t.Error(err)
+	}
+
+	theirs := r.start(place, "b")
+	b.send(&fleetv1.JobReport{Key: theirs.Key[:], Register: register(1, job.PhaseStarted, "")})
+	b.next("started")
+	own := r.start(place, "a")
+	if got, want := r.waiting(own.ID), fmt.Sprintf("repository busy (job %d)", theirs.ID); got != want {
+		t.Errorf("it waits for %q, want %q", got, want)
+	}
+	const want = "repository busy (another job)"
+	one, err := r.s.Job(ctx, own.ID)
+	must(t, err)
+	page, err := r.s.Jobs(ctx, JobQuery{Statuses: []job.Status{job.Pending}, Limit: 10})
+	must(t, err)
+	running, err := r.s.RunningJobs(ctx, mine.ID)
+	must(t, err)
+	if one.WaitingFor != want || len(page.Jobs) != 1 || page.Jobs[0].WaitingFor != want || len(running) != 1 || running[0].WaitingFor != want {
+		t.Errorf("with a scope it waits for %q, %+v, %+v", one.WaitingFor, page.Jobs, running)
+	}
+	r.s.set.ContentsWait = time.Millisecond
+	_, err = r.s.Contents(ctx, FolderQuery{Repository: place, Archive: arch(1).Name})
+	wantFault(t, "contents", err, "contents_pending", want)
 }

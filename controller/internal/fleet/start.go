@@ -85,7 +85,7 @@ func (s *Service) newSpec(kind job.Kind, repo store.Repository, by string) job.S
 func notReady(r store.Repository) error {
 	if r.Status == store.RepositoryFailed {
 		return fault.New(fault.Conflict, "repository_failed",
-			"repository %q could not be set up on its host: %s", r.Name, r.ErrorMessage)
+			"repository %q could not be set up on its host: %s. When that is mended: borgfleet-controller repositories retry %d", r.Name, r.ErrorMessage, r.ID)
 	}
 	return fault.New(fault.Conflict, "repository_pending",
 		"repository %q is not set up yet: job %d has to run first, and waits for its agent", r.Name, r.InitJob)
@@ -95,7 +95,7 @@ func notReady(r store.Repository) error {
 func (s *Service) findRepository(ctx context.Context, ref, agent string) (store.Repository, error) {
 	all := s.repositoriesIn(ctx)
 	if agent != "" {
-		a, err := s.findAgent(agent)
+		a, err := s.findAgentIn(ctx, agent)
 		if err != nil {
 			return store.Repository{}, err
 		}

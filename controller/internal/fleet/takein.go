@@ -87,7 +87,7 @@ func (s *Service) takeIn(ctx context.Context, l store.NewList, j job.Job) error 
 	if wanted {
 		repo, _ := s.store.Repository(l.Repository)
 		at := placeOf(s.store.Repositories(), repo)
-		if untold, err := s.pruneUntold(at); err != nil || untold {
+		if untold, err := s.pruneUntold(at, j.Agent); err != nil || untold {
 			return err // with the next sweep
 		}
 		t := &takeIn{s: s, j: j, begun: j.Verdict.StartedAt, seen: map[string]struct{}{}, at: at}

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"time"
 
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
@@ -40,21 +41,14 @@ func (s *Service) takeRemoved(ctx context.Context, j job.Job) error {
 	if !ok {
 		return nil
 	}
-	at := placeOf(s.store.Repositories(), repo)
-	mark := s.markMissing
-	if j.Spec.Kind == job.Prune {
-		if mark = s.markRemoved; !at.mayRemove(j.Agent) {
-			s.log.Warn("a prune is not believed: the repository has another maintainer", "job", j.ID, "agent", j.Agent, "repository", repo.Path)
-			return nil
-		}
-		if !at.maintained() {
-			mark = s.markOwnRemoved
-		}
+	marks := s.marksOf(repo, j)
+	if len(marks) == 0 {
+		s.log.Warn("a prune is not believed: the repository has another maintainer", "job", j.ID, "agent", j.Agent, "repository", repo.Path)
 	}
 	var some []string
 	flush := func() error {
-		for _, r := range at {
-			if err := s.store.Update(ctx, func(tx *store.Tx) error { return s.markEach(tx, r.ID, some, j, mark) }); err != nil {
+		for id, mark := range marks {
+			if err := s.store.Update(ctx, func(tx *store.Tx) error { return s.markEach(tx, id, some, j, mark) }); err != nil {
 				return err
 			}
 		}
@@ -76,6 +70,31 @@ func (s *Service) takeRemoved(ctx context.Context, j job.Job) error {
 		}
 	}
 	return flush()
+}
+
+// marksOf says what a job's words mean to each registration of its repository.
+// That archives are missing counts at the place alone: it holds others back. That
+// an agent has pruned its own spares others an alarm, so it counts wherever borg's
+// id is the same, unless a maintainer is named there.
+func (s *Service) marksOf(repo store.Repository, j job.Job) map[int64]marking {
+	marks := map[int64]marking{}
+	all := s.store.Repositories()
+	for _, r := range all {
+		if r.ID != repo.ID && !sameRepository(repo, r) {
+			continue
+		}
+		switch at := placeOf(all, r); {
+		case j.Spec.Kind != job.Prune:
+			if at.has(repo.ID) {
+				marks[r.ID] = s.markMissing
+			}
+		case !at.maintained():
+			marks[r.ID] = s.markOwnRemoved
+		case at.mayRemove(j.Agent):
+			marks[r.ID] = s.markRemoved
+		}
+	}
+	return marks
 }
 
 // marking changes one archive of a catalogue. Archives that are not in it have
@@ -131,10 +150,27 @@ func (s *Service) markMissing(tx *store.Tx, head store.Catalogue, a store.Catalo
 	return s.vanish(tx, head, a, s.ownOf(tx, head.Repository))
 }
 
-// pruneUntold says whether a prune has ended whose words are
-// still to come: what is missing may be its doing. Nobody waits for a host that
-// is away for good; its words count when they come.
-func (s *Service) pruneUntold(at place) (bool, error) {
+// wordsDue is how long what a job tells of archives is waited for after its end:
+// who never tells must not hold the others back.
+const wordsDue = 2 * time.Hour
+
+// awaited says whether an agent waits for what a job has still to tell of
+// archives. Nobody waits for a host that is away; its words count when they come.
+// Nor is another agent's list waited for, or a job that one made itself: it could
+// make them, and never tell, without end.
+func (s *Service) awaited(told job.Job, agent string) bool {
+	if told.Agent != agent && (told.Announced || listsArchives(told.Spec)) {
+		return false
+	}
+	if v := told.Verdict; v != nil && s.now().Sub(v.EndedAt).Abs() > wordsDue {
+		return false
+	}
+	return s.silentFor(told.Agent) <= s.set.ContactLost
+}
+
+// pruneUntold says whether a prune has ended whose words a list of an agent's has
+// to wait for: what is missing may be its doing.
+func (s *Service) pruneUntold(at place, agent string) (bool, error) {
 	for _, l := range s.store.NewLists() {
 		if !at.has(l.Repository) {
 			continue
@@ -143,7 +179,7 @@ func (s *Service) pruneUntold(at place) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if ok && j.Spec.Kind == job.Prune && s.silentFor(j.Agent) <= s.set.ContactLost {
+		if ok && j.Spec.Kind == job.Prune && s.awaited(j, agent) {
 			return true, nil
 		}
 	}

@@ -214,15 +214,15 @@ func TestCompactLetsTheListGoFirst(t *testing.T) {
 	a.disconnect()
 	compact, err := r.maintain(repo, job.Compact)
 	must(t, err)
-	awake := func(string) bool { return false }
-	if why := untold(r.st, compact, awake); why != "" {
+	told := func(job.Job, string) bool { return true }
+	if why := untold(r.st, compact, told).told(nil); why != "" {
 		t.Errorf("with nothing to be listed: %s", why)
 	}
 	must(t, r.st.Update(t.Context(), func(tx *store.Tx) error {
 		_, err := r.s.order(tx, repo.ID, job.List, "test", nil)
 		return err
 	}))
-	if why := untold(r.st, compact, awake); !strings.HasPrefix(why, waitListed) {
+	if why := untold(r.st, compact, told).told(nil); !strings.HasPrefix(why, waitListed) {
 		t.Errorf("beside a list that is to run it waits for %q", why)
 	}
 }

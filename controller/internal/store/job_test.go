@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -145,5 +146,22 @@ func TestDeleteLeavesNothing(t *testing.T) {
 			t.Error("another job was hit")
 		}
 		s = reopened(t, s)
+	}
+}
+
+// TestJobCodec: who made a job is known after a restart, too.
+func TestJobCodec(t *testing.T) {
+	key, err := job.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := job.New(7, key, "a", job.Spec{Kind: job.Backup, TriggeredBy: job.ByAgent, CreatedAt: time.Now(), StartDeadline: time.Now()})
+	j.Announced = true
+	b, err := encodeJob(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := decodeJob(b); err != nil || !got.Announced {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -15,7 +15,7 @@ func encodeJob(j job.Job) ([]byte, error) {
 		Id: j.ID, Key: j.Key[:], Agent: j.Agent, Spec: wire.FromSpec(j.Spec),
 		Status: string(j.Status), Sent: j.Sent,
 		CancelRequested: j.CancelRequested, CancelledBy: text(j.CancelledBy),
-		VerdictIsOurs: j.Ours, LogNext: j.LogNext, StartedAt: stamp(j.StartedAt()),
+		Announced: j.Announced, VerdictIsOurs: j.Ours, LogNext: j.LogNext, StartedAt: stamp(j.StartedAt()),
 	}
 	for _, s := range j.Steps {
 		p.Steps = append(p.Steps, &storev1.Step{Job: s.ID, Kind: string(s.Kind), Status: string(s.Status)})
@@ -47,7 +47,7 @@ func decodeJob(b []byte) (job.Job, error) {
 
 func jobFromProto(p *storev1.Job) (job.Job, error) {
 	j := job.Job{
-		ID: p.Id, Agent: p.Agent, Sent: p.Sent,
+		ID: p.Id, Agent: p.Agent, Announced: p.Announced, Sent: p.Sent,
 		CancelRequested: p.CancelRequested, CancelledBy: p.CancelledBy,
 		Ours: p.VerdictIsOurs, LogNext: p.LogNext,
 	}
