@@ -145,8 +145,11 @@ func TestMaintenance(t *testing.T) {
 			if j := m.run("check", nil); j.Status != "completed" {
 				t.Errorf("check: %+v", j)
 			}
-			if j := m.run("check", map[string]any{"max_duration": 60}); j.Status != "completed" {
+			if j := m.run("check", map[string]any{"depth": "repository", "max_duration": 60}); j.Status != "completed" {
 				t.Errorf("check of a part: %+v", j)
+			}
+			if j := m.run("check", map[string]any{"depth": "data"}); j.Status != "completed" {
+				t.Errorf("check of the data: %+v", j)
 			}
 			if j := m.run("break-lock", nil); j.Status != "completed" {
 				t.Errorf("break-lock: %+v", j)
@@ -249,8 +252,8 @@ func TestMaintenanceCommands(t *testing.T) {
 	}
 	says("1 archive would be removed, 1 kept", m.Controller.CLI, "repositories", "prune", "r", "--keep-daily", "1", "--dry-run")
 	says("1 archive would be removed, 1 kept", host.CLI, "prune", "r", "--keep-daily", "1", "--dry-run")
-	says("completed", host.CLI, "check", "r", "--max-duration", "1m", "-f")
-	says("completed", m.Controller.CLI, "repositories", "check", "r", "-f")
+	says("completed", host.CLI, "check", "r", "--depth", "repository", "--max-duration", "1m", "-f")
+	says("completed", m.Controller.CLI, "repositories", "check", "r", "--depth", "archives", "-f")
 	says("1 archive removed", host.CLI, "prune", "r", "--keep-daily", "1", "-f")
 	says("0 archives removed", m.Controller.CLI, "repositories", "prune", "r", "--keep-within", "1y", "-f")
 	says("freed", m.Controller.CLI, "repositories", "compact", "r", "-f")

@@ -15,17 +15,11 @@ import (
 
 func (a *agent) check() *cli.Command {
 	return a.maintenance(job.Check, "look for damage in a repository", "It repairs nothing; damage is a failed job.",
-		[]cli.Flag{&cli.StringFlag{Name: "max-duration", Usage: "look at the data for at most this `TIME`, such as 1h, and not into the archives; the next one goes on from there"}},
+		cmdline.CheckFlags(),
 		func(c *cli.Context, what *local.Maintenance) error {
-			if c.String("max-duration") == "" {
-				return nil
-			}
-			d, err := cmdline.Span(c.String("max-duration"))
-			if err != nil || d < time.Second || d%time.Second != 0 {
-				return fmt.Errorf("--max-duration: %q is not a span of whole seconds such as 90s or 1h", c.String("max-duration"))
-			}
-			what.MaxDuration = int64(d / time.Second)
-			return nil
+			check, err := cmdline.Check(c)
+			what.MaxDuration, what.Depth = int64(check.MaxDuration/time.Second), string(check.Depth)
+			return err
 		})
 }
 

@@ -166,9 +166,15 @@ func (s *Server) maintain(w http.ResponseWriter, r *http.Request) error {
 		if err := prune.Keep.Check(); err != nil {
 			return &Error{Invalid, err.Error()}
 		}
-	case kind == job.Check && in.MaxDuration > 0:
-		check = &job.CheckSpec{MaxDuration: time.Duration(in.MaxDuration) * time.Second}
-	case kind == job.Check, kind == job.Compact, kind == job.BreakLock:
+	case kind == job.Check:
+		what := job.CheckSpec{MaxDuration: time.Duration(in.MaxDuration) * time.Second, Depth: job.CheckDepth(in.Depth)}
+		if err := what.Check(); err != nil {
+			return &Error{Invalid, "the depth of the check: " + err.Error()}
+		}
+		if what != (job.CheckSpec{}) {
+			check = &what
+		}
+	case kind == job.Compact, kind == job.BreakLock:
 	default:
 		return &Error{Invalid, fmt.Sprintf("%q is no maintenance: it is prune, compact, check or break-lock", in.Kind)}
 	}

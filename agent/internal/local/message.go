@@ -142,6 +142,7 @@ type Maintenance struct {
 	Keep        *Keep  `json:"keep"` // of a prune
 	DryRun      bool   `json:"dry_run"`
 	MaxDuration int64  `json:"max_duration"` // of a check, in seconds; 0: everything
+	Depth       string `json:"depth"`        // of a check; empty: repository and archives
 }
 
 // Keep is a job.Keep.
