@@ -25,12 +25,14 @@ func (a *agent) check() *cli.Command {
 
 func (a *agent) prune() *cli.Command {
 	return a.maintenance(job.Prune, "remove archives of a repository that no rule keeps",
-		"Only archives of this registration go. The space is freed by borgfleet-agent compact.\n\n  borgfleet-agent prune web --keep-daily 7 --keep-weekly 4 --dry-run\n\n",
-		cmdline.KeepFlags(),
+		"Only archives of this registration go. Without any --keep-... the retention of the repository counts; else nothing of it does. The space is freed by borgfleet-agent compact.\n\n  borgfleet-agent prune web --keep-daily 7 --keep-weekly 4 --dry-run\n\n",
+		cmdline.PruneFlags(),
 		func(c *cli.Context, what *local.Maintenance) error {
 			p, err := cmdline.Prune(c)
-			keep := local.Keep(p.Keep)
-			what.Keep, what.DryRun = &keep, p.DryRun
+			if what.DryRun = p.DryRun; p.Keep != (job.Keep{}) {
+				keep := local.Keep(p.Keep)
+				what.Keep = &keep
+			}
 			return err
 		})
 }

@@ -156,13 +156,20 @@ func (s *Server) maintain(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(w, r, &in); err != nil || in.Repository == "" || in.MaxDuration < 0 {
 		return &Error{Invalid, "name the repository, and what is to be done with it"}
 	}
+	repo, err := s.repository(in.Repository)
+	if err != nil {
+		return err
+	}
 	var prune *job.PruneSpec
 	var check *job.CheckSpec
 	switch kind := job.Kind(in.Kind); {
-	case kind == job.Prune && in.Keep == nil:
-		return &Error{Invalid, "say what the prune is to keep"}
+	case kind == job.Prune && in.Keep == nil && repo.Retention == (job.Keep{}):
+		return &Error{Invalid, fmt.Sprintf("%q has no retention: say what this prune is to keep (--keep-daily 7 and the like), or have it given one: borgfleet-controller repositories update %d --keep-daily 7", repo.Name, repo.ID)}
 	case kind == job.Prune:
-		prune = &job.PruneSpec{Keep: job.Keep(*in.Keep), DryRun: in.DryRun}
+		prune = &job.PruneSpec{Keep: repo.Retention, DryRun: in.DryRun}
+		if in.Keep != nil {
+			prune.Keep = job.Keep(*in.Keep)
+		}
 		if err := prune.Keep.Check(); err != nil {
 			return &Error{Invalid, err.Error()}
 		}
@@ -177,10 +184,6 @@ func (s *Server) maintain(w http.ResponseWriter, r *http.Request) error {
 	case kind == job.Compact, kind == job.BreakLock:
 	default:
 		return &Error{Invalid, fmt.Sprintf("%q is no maintenance: it is prune, compact, check or break-lock", in.Kind)}
-	}
-	repo, err := s.repository(in.Repository)
-	if err != nil {
-		return err
 	}
 	if err := s.refuseDraining(); err != nil {
 		return err

@@ -79,17 +79,10 @@ func checkDepth(s string) string {
 }
 
 func readPrune(body *object, req *fleet.MaintenanceRequest) {
-	var keep job.Keep
-	for _, c := range keep.Counts() {
-		*c.N, _ = body.number(c.Name, 0, job.MostKeep)
-	}
-	keep.Within = body.checked(job.KeepWithin, false, saying(job.CheckWithin))
+	keep, given := readKeep(body)
 	req.Prune = &job.PruneSpec{Keep: keep, DryRun: body.flag("dry_run")}
-	if len(body.bad.fields) > 0 {
-		return
-	}
-	if err := keep.Check(); err != nil {
-		body.bad.add("body", "%v", err)
+	if err := keep.Check(); given && err != nil && len(body.bad.fields) == 0 {
+		body.bad.add(body.at, "%v", err)
 	}
 }
 

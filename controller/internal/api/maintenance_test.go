@@ -26,6 +26,8 @@ func TestMaintenance(t *testing.T) {
 		{job.Compact, "{}", fleet.MaintenanceRequest{}},
 		{job.Prune, `{"keep_daily": 7, "keep_quarterly": 1, "keep_yearly": 0, "keep_within": "48H", "dry_run": true}`,
 			fleet.MaintenanceRequest{Prune: &job.PruneSpec{Keep: job.Keep{Daily: 7, Quarterly: 1, Within: "48H"}, DryRun: true}}},
+		{job.Prune, "", fleet.MaintenanceRequest{Prune: &job.PruneSpec{}}}, // the fleet knows the retention
+		{job.Prune, `{"dry_run": true}`, fleet.MaintenanceRequest{Prune: &job.PruneSpec{DryRun: true}}},
 		{job.BreakLock, "", fleet.MaintenanceRequest{}},
 	} {
 		path := "/api/repositories/7/" + string(tt.kind)
@@ -45,7 +47,7 @@ func TestMaintenance(t *testing.T) {
 	}
 	for kind, bad := range map[string][]string{
 		"check": {`{"max_duration": 0}`, `{"max_duration": -5}`, `{"max_duration": "soon"}`, `{"max_duration": 1e9}`, `{"max_duration": 99999999999}`, `{"repair": true}`},
-		"prune": {"", `{}`, `{"dry_run": true}`, `{"keep_daily": 0}`, `{"keep_daily": -1}`, `{"keep_daily": 7, "keep_yearly": -1}`, `{"keep_daily": "7"}`, `{"keep_daily": 1.5}`,
+		"prune": {`{"keep_daily": 0}`, `{"keep_daily": 0, "keep_yearly": 0, "dry_run": true}`, `{"keep_daily": -1}`, `{"keep_daily": 7, "keep_yearly": -1}`, `{"keep_daily": "7"}`, `{"keep_daily": 1.5}`,
 			`{"keep_daily": 100001}`, `{"keep_within": ""}`, `{"keep_within": "0d"}`, `{"keep_within": "soon"}`, `{"keep_within": 7}`, `{"keep_within": "1d --force"}`, `{"keep_last": 3}`, `{"keep_daily": 7, "dry_run": "yes"}`},
 	} {
 		for _, body := range bad {

@@ -88,8 +88,8 @@ func (k *controller) maintenanceCommands() []*cli.Command {
 			cmdline.CheckFlags(), readCheck),
 		k.maintenance(job.Compact, "free the space of what was removed from a repository", "What was removed cannot be brought back after it.", nil, nothing),
 		k.maintenance(job.Prune, "remove archives of a repository that no rule keeps",
-			"Only archives of this registration go (archives list --matching shows them). The space is freed by a compact. The host's owner may want more to be kept.\n\n"+
-				"  borgfleet-controller repositories prune web --keep-daily 7 --keep-weekly 4 --dry-run\n\n", cmdline.KeepFlags(), readPrune),
+			"Only archives of this registration go (archives list --matching shows them). Without any --keep-... the retention of the repository counts; else nothing of it does. The space is freed by a compact. The host's owner may want more to be kept.\n\n"+
+				"  borgfleet-controller repositories prune web --keep-daily 7 --keep-weekly 4 --dry-run\n\n", cmdline.PruneFlags(), readPrune),
 		k.maintenance(job.BreakLock, "take the locks of a repository away",
 			"For the lock of a borg that died on a host that is lost; those of the fleet's own hosts go by themselves. It is refused while any job is in hand there.", []cli.Flag{cmdline.YesFlag()}, nothing),
 	}
