@@ -210,3 +210,34 @@ func TestPruneByRetention(t *testing.T) {
 	_, err = ask(job.Keep{})
 	refusedAs(t, "taken away", err, "invalid_request")
 }
+
+// TestRetentionThatASchedulePrunesBy can be changed, and not be taken away.
+func TestRetentionThatASchedulePrunesBy(t *testing.T) {
+	r := newRig(t)
+	repo, other := r.repository(r.agent("host"), "/r"), r.repository(r.agent("b"), "/b")
+	set := func(repo store.Repository, keep job.Keep) error {
+		_, err := r.s.UpdateRepository(t.Context(), RepositoryUpdate{ID: repo.ID, By: "test", Change: func(d job.Repository) job.Repository {
+			d.Retention = keep
+			return d
+		}})
+		return err
+	}
+	for _, of := range []store.Repository{repo, other} {
+		must(t, set(of, job.Keep{Daily: 7}))
+	}
+	def := nightly("night")
+	def.After.Prune = &job.PruneSpec{}
+	s := r.schedule(def, repo)
+	own := nightly("own rule")
+	own.After.Prune = &job.PruneSpec{Keep: job.Keep{Weekly: 1}}
+	r.schedule(own, repo, other)
+	err := set(repo, job.Keep{})
+	refusedAs(t, "pruned by at night", err, "invalid_request")
+	if f := fault.Of(err); len(f.Fields) != 1 || f.Fields[0].Location != "body.retention" || !strings.Contains(f.Message, `"night"`) {
+		t.Errorf("it says %+v", f)
+	}
+	must(t, set(repo, job.Keep{Daily: 3}))
+	must(t, set(other, job.Keep{}))
+	must(t, r.s.DeleteSchedule(t.Context(), s.ID))
+	must(t, set(repo, job.Keep{}))
+}
