@@ -145,8 +145,11 @@ func TestMaintenance(t *testing.T) {
 			if j := m.run("check", nil); j.Status != "completed" {
 				t.Errorf("check: %+v", j)
 			}
-			if j := m.run("check", map[string]any{"max_duration": 60}); j.Status != "completed" {
+			if j := m.run("check", map[string]any{"depth": "repository", "max_duration": 60}); j.Status != "completed" {
 				t.Errorf("check of a part: %+v", j)
+			}
+			if j := m.run("check", map[string]any{"depth": "data"}); j.Status != "completed" {
+				t.Errorf("check of the data: %+v", j)
 			}
 			if j := m.run("break-lock", nil); j.Status != "completed" {
 				t.Errorf("break-lock: %+v", j)
@@ -249,10 +252,24 @@ func TestMaintenanceCommands(t *testing.T) {
 	}
 	says("1 archive would be removed, 1 kept", m.Controller.CLI, "repositories", "prune", "r", "--keep-daily", "1", "--dry-run")
 	says("1 archive would be removed, 1 kept", host.CLI, "prune", "r", "--keep-daily", "1", "--dry-run")
-	says("completed", host.CLI, "check", "r", "--max-duration", "1m", "-f")
-	says("completed", m.Controller.CLI, "repositories", "check", "r", "-f")
+	says("completed", host.CLI, "check", "r", "--depth", "repository", "--max-duration", "1m", "-f")
+	says("completed", m.Controller.CLI, "repositories", "check", "r", "--depth", "archives", "-f")
 	says("1 archive removed", host.CLI, "prune", "r", "--keep-daily", "1", "-f")
-	says("0 archives removed", m.Controller.CLI, "repositories", "prune", "r", "--keep-within", "1y", "-f")
+	if _, err := host.CLI("prune", "r"); err == nil || !strings.Contains(err.Error(), `"r" has no retention: say what`) {
+		t.Errorf("%v", err)
+	}
+	says("keep_daily 3, keep_within 1y", m.Controller.CLI, "repositories", "update", "r", "--keep-within", "1y", "--keep-daily", "3")
+	says("0 archives removed", m.Controller.CLI, "repositories", "prune", "r", "-f")
+	err := m.Await("the host has the retention", func() (bool, error) {
+		out, err := host.CLI("prune", "r", "--dry-run")
+		return err == nil && strings.Contains(out, "keep_daily 3, keep_within 1y, as the repository's retention says"), nil
+	})
+	fatal(t, err)
+	says("Retention", m.Controller.CLI, "repositories", "show", "r")
+	says("r: retention", m.Controller.CLI, "audit", "--what", "changeRepository")
+	if out, err := m.Controller.CLI("repositories", "update", "r", "--no-retention"); err != nil || strings.Contains(out, "Retention") {
+		t.Errorf("%v\n%s", err, out)
+	}
 	says("freed", m.Controller.CLI, "repositories", "compact", "r", "-f")
 	says("completed", host.CLI, "compact", "r", "-f")
 	says("completed", host.CLI, "break-lock", "r", "--yes", "-f")
@@ -261,7 +278,7 @@ func TestMaintenanceCommands(t *testing.T) {
 	if _, err := m.Controller.CLI("repositories", "break-lock", "r"); err == nil || !strings.Contains(err.Error(), "Add --yes if that is meant") {
 		t.Errorf("nobody was asked: %v", err)
 	}
-	if _, err := host.CLI("prune", "r"); err == nil || !strings.Contains(err.Error(), "everything would go") {
+	if _, err := m.Controller.CLI("repositories", "prune", "r"); err == nil || !strings.Contains(err.Error(), `"r" has no retention: say what`) {
 		t.Errorf("%v", err)
 	}
 }

@@ -79,17 +79,41 @@ func Compact(h Host, spec job.Spec) (Invocation, error) {
 	return talkative(maintenance(h, spec.Repository, "compact"))
 }
 
-// Check is borg check: of the repository and all archives, or of as much of the
-// repository as can be read in a time.
+// Check is borg check: of the repository and all archives, of one of them, or of
+// as much of the repository as can be read in a time.
 func Check(h Host, spec job.Spec) (Invocation, error) {
-	var options []string
-	if c := spec.Check; c != nil && c.MaxDuration != 0 {
-		if c.MaxDuration < 0 {
-			return Invocation{}, badRequest("the longest time of a check, %s, is negative", c.MaxDuration)
-		}
-		options = []string{"--repository-only", "--max-duration=" + wholeSeconds(c.MaxDuration)}
+	var what job.CheckSpec
+	if spec.Check != nil {
+		what = *spec.Check
+	}
+	options, err := checkOptions(what)
+	if err != nil {
+		return Invocation{}, err
 	}
 	return talkative(maintenance(h, spec.Repository, "check", options...))
+}
+
+// checkOptions: what borg verifies it reads from the archives' side, and a time
+// it takes only for the repository's.
+func checkOptions(c job.CheckSpec) (options []string, err error) {
+	if err := c.Check(); err != nil {
+		return nil, badRequest("a check of the depth %q: %v", string(c.Depth), err)
+	}
+	if c.MaxDuration < 0 {
+		return nil, badRequest("the longest time of a check, %s, is negative", c.MaxDuration)
+	}
+	switch {
+	case c.Depth == job.CheckRepository, c.MaxDuration > 0:
+		options = append(options, "--repository-only")
+	case c.Depth == job.CheckArchives:
+		options = append(options, "--archives-only")
+	case c.Depth == job.CheckData:
+		options = append(options, "--verify-data")
+	}
+	if c.MaxDuration > 0 {
+		options = append(options, "--max-duration="+wholeSeconds(c.MaxDuration))
+	}
+	return options, nil
 }
 
 // BreakLock is borg break-lock. It takes away whatever lock there is, also that

@@ -15,6 +15,11 @@ func TestMaintenanceArgs(t *testing.T) {
 	keep := func(k job.Keep, dry bool) job.Spec {
 		return job.Spec{Kind: job.Prune, Repository: testRepo(), Prune: &job.PruneSpec{Keep: k, DryRun: dry}}
 	}
+	check := func(c job.CheckSpec) func() (Invocation, error) {
+		return func() (Invocation, error) {
+			return Check(testHost(), job.Spec{Repository: testRepo(), Check: &c})
+		}
+	}
 	newest := Version{Major: 1, Minor: 4, Patch: 1}
 	for _, tt := range []struct {
 		name string
@@ -30,9 +35,14 @@ func TestMaintenanceArgs(t *testing.T) {
 			"--log-json --info --progress --lock-wait=10 compact -- " + repo},
 		{"check", func() (Invocation, error) { return Check(testHost(), job.Spec{Repository: testRepo()}) },
 			"--log-json --info --progress --lock-wait=10 check -- " + repo},
-		{"a part of it", func() (Invocation, error) {
-			return Check(testHost(), job.Spec{Repository: testRepo(), Check: &job.CheckSpec{MaxDuration: 90 * time.Second}})
-		}, "--log-json --info --progress --lock-wait=10 check --repository-only --max-duration=90 -- " + repo},
+		{"check of nothing in particular", check(job.CheckSpec{}), "--log-json --info --progress --lock-wait=10 check -- " + repo},
+		{"a part of it", check(job.CheckSpec{MaxDuration: 90 * time.Second}),
+			"--log-json --info --progress --lock-wait=10 check --repository-only --max-duration=90 -- " + repo},
+		{"the same, said", check(job.CheckSpec{MaxDuration: 90 * time.Second, Depth: job.CheckRepository}),
+			"--log-json --info --progress --lock-wait=10 check --repository-only --max-duration=90 -- " + repo},
+		{"segments", check(job.CheckSpec{Depth: job.CheckRepository}), "--log-json --info --progress --lock-wait=10 check --repository-only -- " + repo},
+		{"archives", check(job.CheckSpec{Depth: job.CheckArchives}), "--log-json --info --progress --lock-wait=10 check --archives-only -- " + repo},
+		{"data", check(job.CheckSpec{Depth: job.CheckData}), "--log-json --info --progress --lock-wait=10 check --verify-data -- " + repo},
 		{"break-lock", func() (Invocation, error) { return BreakLock(testHost(), job.Spec{Repository: testRepo()}) },
 			"--log-json --progress --lock-wait=10 break-lock -- " + repo},
 	} {
@@ -54,9 +64,10 @@ func TestMaintenanceArgs(t *testing.T) {
 		"option in span": func() (Invocation, error) {
 			return Prune(testHost(), keep(job.Keep{Within: "1d --force"}, false), "*", newest)
 		},
-		"negative time": func() (Invocation, error) {
-			return Check(testHost(), job.Spec{Repository: testRepo(), Check: &job.CheckSpec{MaxDuration: -1}})
-		},
+		"negative time":      check(job.CheckSpec{MaxDuration: -1}),
+		"archives in a time": check(job.CheckSpec{MaxDuration: time.Hour, Depth: job.CheckArchives}),
+		"data in a time":     check(job.CheckSpec{MaxDuration: time.Hour, Depth: job.CheckData}),
+		"an option":          check(job.CheckSpec{Depth: "--repair"}),
 		"path with an option": func() (Invocation, error) {
 			return Compact(testHost(), job.Spec{Repository: job.Repository{Path: "--force", Encryption: "none"}})
 		},
@@ -91,7 +102,11 @@ func TestUpkeepOfSamples(t *testing.T) {
 func TestUpkeepWords(t *testing.T) {
 	const id, date = "f7bc431f39001cf23728bf85aa15f17563fc2eacecc8dbf5439916b8f169ebfc", "Mon, 2026-11-23 05:05:44"
 	line := func(logger, text string) Event {
-		return Event{Kind: Log, Level: job.LevelInfo, Logger: logger, Text: text}
+		e := Event{Kind: Log, Level: job.LevelInfo, Logger: logger, Text: text}
+		if strings.HasSuffix(text, "s found.") && !strings.Contains(text, "no problems") {
+			e.Level = job.LevelError
+		}
+		return e
 	}
 	for _, tt := range []struct {
 		logger, text string
@@ -109,7 +124,10 @@ func TestUpkeepWords(t *testing.T) {
 		{statsLogger, "Deleted data:             -902.46 kB           -902.10 kB           -902.10 kB", Upkeep{Done: true}, ""},
 		{"borg.archive", "Archive consistency check complete, no problems found.", Upkeep{Done: true}, ""},
 		{"borg.repository", "Remote: Finished partial repository check, no problems found.", Upkeep{Done: true}, ""},
-		{"borg.repository", "Finished full repository check, no problems found.", Upkeep{}, ""}, // the archives come after that
+		{"borg.archive", "Archive consistency check complete, problems found.", Upkeep{Done: true}, ""},
+		{"borg.repository", "Finished full repository check, no problems found.", Upkeep{Segments: true}, ""}, // the archives may come after that
+		{"borg.repository", "Remote: Finished full repository check, errors found.", Upkeep{Segments: true, Done: true}, ""},
+		{"borg.archive", "Finished full repository check, errors found.", Upkeep{}, ""},
 	} {
 		var tr Tracker
 		e := line(tt.logger, tt.text)
@@ -151,6 +169,19 @@ func TestDamaged(t *testing.T) {
 	v := Damaged(Classify(Outcome{Kind: job.Check, Exit: Exit{Code: 1}, ExitKnown: true, Tracker: &tr}), &tr)
 	if v.Status != job.Failed || v.ErrorCode != CodeRepoCorrupt || !strings.Contains(v.ErrorMessage, "checksum mismatch") || v.Progress.Percent != 0 {
 		t.Errorf("%+v", v)
+	}
+	for exception, want := range map[string]string{
+		"borg.crypto.low_level.IntegrityError: MAC Authentication failed":   CodeRepoCorrupt,
+		"FileNotFoundError: [Errno 2] No such file or directory: '/r/data'": CodeBorgCrashed,
+		"OSError: IntegrityError": CodeBorgCrashed,
+	} {
+		var tr Tracker
+		tr.Observe(Event{Kind: Log, Level: job.LevelError, MsgID: "Exception", Logger: "borg.archiver", Text: "Local Exception"})
+		tr.Observe(Event{Kind: Log, Level: job.LevelError, Logger: "borg.archiver", Text: tracebackHead + "\n  File \"x\"\n" + exception + "\n\nPlatform: Linux"})
+		v := Damaged(Classify(Outcome{Kind: job.Check, Exit: Exit{Code: 2}, ExitKnown: true, Tracker: &tr}), &tr)
+		if v.Status != job.Failed || v.ErrorCode != want || !strings.Contains(v.ErrorMessage, exception) || strings.Contains(v.ErrorMessage, "found damage") != (want == CodeRepoCorrupt) {
+			t.Errorf("%s: %+v", exception, v)
+		}
 	}
 	good := Classify(Outcome{Kind: job.Check, ExitKnown: true, Tracker: &Tracker{}})
 	if v := Damaged(good, &Tracker{}); v.Status != job.Completed {

@@ -139,7 +139,7 @@ func (t *Tracker) observeLog(e Event) {
 	if t.noSpace == "" && e.Level >= job.LevelWarning && diskFull(e.Text) {
 		t.noSpace = clip(exceptionLine(e.Text), 500)
 	}
-	if e.Level == job.LevelInfo {
+	if e.Level == job.LevelInfo || e.Level == job.LevelError { // a check that found something ends with an error
 		t.observeUpkeep(e)
 	}
 	// ssh's words come as warnings, the server's as whatever they are.

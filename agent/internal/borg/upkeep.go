@@ -13,11 +13,12 @@ import (
 // Upkeep is what borg said of a prune, compact or check. borg's checkpoints are
 // no archives here.
 type Upkeep struct {
-	Removed int64  // archives that a prune removed, if it came to its end
-	Kept    int64  // archives that it kept
-	WouldGo int64  // archives that a dry run would have removed
-	Freed   *int64 // bytes, about; nil: it did not say
-	Done    bool   // it said what it says when everything is written
+	Removed  int64  // archives that a prune removed, if it came to its end
+	Kept     int64  // archives that it kept
+	WouldGo  int64  // archives that a dry run would have removed
+	Freed    *int64 // bytes, about; nil: it did not say
+	Done     bool   // it said what it says when everything is written, or looked at
+	Segments bool   // a check has looked at the repository itself; its archives may follow
 }
 
 const (
@@ -57,8 +58,13 @@ func (t *Tracker) observeUpkeep(e Event) {
 			n := bytesOf(m[1], m[2])
 			t.upkeep.Freed, t.upkeep.Done = &n, true
 		}
-		if strings.HasPrefix(text, "Finished partial repository check,") {
+		switch {
+		case strings.HasPrefix(text, "Finished partial repository check,"):
 			t.upkeep.Done = true
+		case strings.HasPrefix(text, "Finished full repository check,"):
+			t.upkeep.Segments = true
+			// Into the archives of a damaged repository borg looks no more.
+			t.upkeep.Done = t.upkeep.Done || e.Level == job.LevelError
 		}
 	case "borg.archive":
 		t.upkeep.Done = t.upkeep.Done || strings.HasPrefix(text, "Archive consistency check complete,")
@@ -108,17 +114,29 @@ func bytesOf(number, unit string) int64 {
 }
 
 // Damaged makes the verdict of a check that found something: borg itself calls
-// that a warning.
+// that a warning. At an archive that it cannot read it ends as if it had crashed.
 func Damaged(v job.Verdict, t *Tracker) job.Verdict {
-	if v.Status != job.CompletedWithWarnings || v.ErrorCode != "" {
+	var what string
+	switch {
+	case v.Status == job.CompletedWithWarnings && v.ErrorCode == "":
+		what = "it named nothing"
+		if f := t.Failure(); f != nil {
+			what = oneLine(f.Message)
+		}
+	case v.Status == job.Failed && v.ErrorCode == CodeRepoCorrupt, v.Status == job.Failed && v.ErrorCode == CodeBorgCrashed && unreadable(t.Exception()):
+		what = v.ErrorMessage + ", and could look no further"
+	default:
 		return v
-	}
-	what := "it named nothing"
-	if f := t.Failure(); f != nil {
-		what = oneLine(f.Message)
 	}
 	v.Status, v.ErrorCode = job.Failed, CodeRepoCorrupt
 	v.ErrorMessage = clip(fmt.Sprintf("borg check found damage: %s; the log has the rest. Nothing was repaired: copy the repository first, then run borg check --repair by hand", what), maxMessage)
 	v.Progress.Percent = 0
 	return v
+}
+
+// unreadable tells the exceptions by which borg says that something is not what
+// was written. That of its cryptography has no words for people.
+func unreadable(exception string) bool {
+	name, _, _ := strings.Cut(exception, ":")
+	return strings.HasSuffix(name, "IntegrityError")
 }

@@ -15,28 +15,24 @@ import (
 
 func (a *agent) check() *cli.Command {
 	return a.maintenance(job.Check, "look for damage in a repository", "It repairs nothing; damage is a failed job.",
-		[]cli.Flag{&cli.StringFlag{Name: "max-duration", Usage: "look at the data for at most this `TIME`, such as 1h, and not into the archives; the next one goes on from there"}},
+		cmdline.CheckFlags(),
 		func(c *cli.Context, what *local.Maintenance) error {
-			if c.String("max-duration") == "" {
-				return nil
-			}
-			d, err := cmdline.Span(c.String("max-duration"))
-			if err != nil || d < time.Second || d%time.Second != 0 {
-				return fmt.Errorf("--max-duration: %q is not a span of whole seconds such as 90s or 1h", c.String("max-duration"))
-			}
-			what.MaxDuration = int64(d / time.Second)
-			return nil
+			check, err := cmdline.Check(c)
+			what.MaxDuration, what.Depth = int64(check.MaxDuration/time.Second), string(check.Depth)
+			return err
 		})
 }
 
 func (a *agent) prune() *cli.Command {
 	return a.maintenance(job.Prune, "remove archives of a repository that no rule keeps",
-		"Only archives of this registration go. The space is freed by borgfleet-agent compact.\n\n  borgfleet-agent prune web --keep-daily 7 --keep-weekly 4 --dry-run\n\n",
-		cmdline.KeepFlags(),
+		"Only archives of this registration go. Without any --keep-... the retention of the repository counts; else nothing of it does. The space is freed by borgfleet-agent compact.\n\n  borgfleet-agent prune web --keep-daily 7 --keep-weekly 4 --dry-run\n\n",
+		cmdline.PruneFlags(),
 		func(c *cli.Context, what *local.Maintenance) error {
 			p, err := cmdline.Prune(c)
-			keep := local.Keep(p.Keep)
-			what.Keep, what.DryRun = &keep, p.DryRun
+			if what.DryRun = p.DryRun; p.Keep != (job.Keep{}) {
+				keep := local.Keep(p.Keep)
+				what.Keep = &keep
+			}
 			return err
 		})
 }

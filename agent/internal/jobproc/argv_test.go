@@ -71,7 +71,7 @@ func harmless(word string) bool {
 		"--log-json", "--progress", "--lock-wait", "--json", "--list", "--filter", "--compression", "--one-file-system",
 		"--exclude-caches", "--exclude-if-present", "--exclude", "--upload-ratelimit", "--checkpoint-interval",
 		"--encryption", "--make-parent-dirs", "--sparse", "--format", "--cache-only", "--last",
-		"--info", "--stats", "--dry-run", "--glob-archives", "--repository-only", "--max-duration", "--keep-within",
+		"--info", "--stats", "--dry-run", "--glob-archives", "--repository-only", "--archives-only", "--verify-data", "--max-duration", "--keep-within",
 		"--keep-hourly", "--keep-daily", "--keep-weekly", "--keep-monthly", "--keep-3monthly", "--keep-yearly",
 	}, name)
 }
@@ -114,6 +114,8 @@ func FuzzArgv(f *testing.F) {
 	})
 	seed(func(p *fleetv1.JobSpec) { p.Kind = "compact" })
 	seed(func(p *fleetv1.JobSpec) { p.Kind, p.Check = "check", &fleetv1.Check{MaxDuration: 60} })
+	seed(func(p *fleetv1.JobSpec) { p.Kind, p.Check = "check", &fleetv1.Check{Depth: "data"} })
+	seed(func(p *fleetv1.JobSpec) { p.Kind, p.Check = "check", &fleetv1.Check{Depth: "--repair"} })
 	seed(func(p *fleetv1.JobSpec) { p.Kind = "break-lock" })
 	conf := policy.Default()
 	conf.Allow.All = true

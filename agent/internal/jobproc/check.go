@@ -15,11 +15,22 @@ func (check) invocation(p *process, _ string) (borg.Invocation, error) {
 }
 
 func (check) title(p *process, _ string) string {
-	part := ""
-	if c := p.spec.Check; c != nil && c.MaxDuration > 0 {
-		part = fmt.Sprintf(", its data for at most %s", c.MaxDuration)
+	return fmt.Sprintf("Checking %s%s (borg %s)", p.spec.Repository.Path, looksAt(p.spec.Check), p.tool.Version)
+}
+
+// looksAt says how far a check goes: "no damage found" holds for no more than that.
+func looksAt(c *job.CheckSpec) string {
+	switch {
+	case c == nil:
+		return ""
+	case c.MaxDuration > 0:
+		return fmt.Sprintf(", its segments for at most %s, and not its archives", c.MaxDuration)
 	}
-	return fmt.Sprintf("Checking %s%s (borg %s)", p.spec.Repository.Path, part, p.tool.Version)
+	return map[job.CheckDepth]string{
+		job.CheckRepository: ", its segments and not its archives",
+		job.CheckArchives:   ", its archives and not its segments",
+		job.CheckData:       ", and verifying every chunk",
+	}[c.Depth]
 }
 
 func (check) judge(_ *process, r *run) job.Verdict {

@@ -1,6 +1,7 @@
 package jobproc
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -65,11 +66,26 @@ type late struct {
 // when it has saved the archive, or when it has said so.
 func newLate(t *testing.T, at string) *late {
 	h := newHost(t)
+	tool, waits := borgThatWaits(t, "create", at, `"archive_progress"`, `"finished": true`)
+	h.tool = tool
+	h.configure(func(*policy.Config) {})
+	repo := h.inited("a")
+	h.files(3)
+	l := &late{host: h, repo: repo, d: h.order(h.spec(job.Backup, repo))}
+	l.cmd = h.spawn(l.d)
+	await(t, "borg to be "+at, waits)
+	return l
+}
+
+// borgThatWaits is a borg that waits in a command until it is ended: when it has
+// saved an archive, when it has said so, or, else, when it has written a line with
+// all of these words. waits says whether it does.
+func borgThatWaits(t *testing.T, command, at string, words ...string) (tool string, waits func() bool) {
 	dir := t.TempDir()
 	real := must1(exec.LookPath("borg"))
-	h.tool = filepath.Join(dir, "borg")
-	program := fmt.Sprintf("#!/bin/sh\ncase \" $* \" in *\" create \"*) export PYTHONPATH=%q;; esac\nexec %q \"$@\"\n", dir, real)
-	must(t, os.WriteFile(h.tool, []byte(program), 0o755))
+	tool = filepath.Join(dir, "borg")
+	program := fmt.Sprintf("#!/bin/sh\ncase \" $* \" in *\" %s \"*) export PYTHONPATH=%q;; esac\nexec %q \"$@\"\n", command, dir, real)
+	must(t, os.WriteFile(tool, []byte(program), 0o755))
 	must(t, os.WriteFile(filepath.Join(dir, "sitecustomize.py"), fmt.Appendf(nil, `import builtins, io, os, sys, time
 def wait():
     open(%q, "w").close()
@@ -92,7 +108,7 @@ class Held(io.BufferedIOBase):
     def write(self, data):
         n = self.to.write(data)
         self.to.flush()
-        if b'"archive_progress"' in data and b'"finished": true' in data:
+        if all(word in data.decode() for word in %s):
             wait()
         return n
     def flush(self):
@@ -104,12 +120,6 @@ elif at == "said":
     sys.exit = held_exit
 else:
     sys.stderr = io.TextIOWrapper(Held(sys.stderr.buffer), line_buffering=True)
-`, filepath.Join(dir, "at"), at), 0o644))
-	h.configure(func(*policy.Config) {})
-	repo := h.inited("a")
-	h.files(3)
-	l := &late{host: h, repo: repo, d: h.order(h.spec(job.Backup, repo))}
-	l.cmd = h.spawn(l.d)
-	await(t, "borg to be "+at, func() bool { _, err := os.Lstat(filepath.Join(dir, "at")); return err == nil })
-	return l
+`, filepath.Join(dir, "at"), must1(json.Marshal(words)), at), 0o644))
+	return tool, func() bool { _, err := os.Lstat(filepath.Join(dir, "at")); return err == nil }
 }

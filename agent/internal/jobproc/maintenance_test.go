@@ -192,7 +192,8 @@ func TestCompactWaitsForTheLock(t *testing.T) {
 	}
 }
 
-// TestPruneKeepsFloor: the owner's word counts on the host, whatever is ordered.
+// TestPruneKeepsFloor: the owner's word counts on the host, whatever is ordered,
+// and whoever said so: the log tells.
 func TestPruneKeepsFloor(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -206,8 +207,12 @@ func TestPruneKeepsFloor(t *testing.T) {
 	if n := len(h.archives(repo)); n != 3 {
 		t.Errorf("%d archives are left", n)
 	}
-	if _, v := h.prune(repo, job.Keep{Daily: 3}, false); v.Status != job.Completed {
-		t.Errorf("%+v", v)
+	for retention, says := range map[job.Keep]string{{Daily: 2}: "as ordered", {Daily: 3}: "as the repository's retention says"} {
+		repo.Retention = retention
+		d, v := h.prune(repo, job.Keep{Daily: 3}, false)
+		if text := logText(h.log(d)); v.Status != job.Completed || !strings.Contains(text, "keep_daily 3, "+says+" (borg") {
+			t.Errorf("%+v, want %q\n%s", v, says, text)
+		}
 	}
 }
 

@@ -24,7 +24,11 @@ func (w prune) title(p *process, _ string) string {
 	if p.spec.Prune.DryRun {
 		doing = "Dry run: what would go of"
 	}
-	return fmt.Sprintf("%s the archives %s in %s, %s (borg %s)", doing, w.pattern(p), p.spec.Repository.Path, p.spec.Prune.Keep, p.tool.Version)
+	says := "as ordered"
+	if p.spec.Prune.Keep == p.spec.Repository.Retention {
+		says = "as the repository's retention says"
+	}
+	return fmt.Sprintf("%s the archives %s in %s, %s, %s (borg %s)", doing, w.pattern(p), p.spec.Repository.Path, p.spec.Prune.Keep, says, p.tool.Version)
 }
 
 func (prune) judge(p *process, r *run) job.Verdict {

@@ -24,6 +24,9 @@ func (upkeep) lookBack(p *process, _ jobdir.Started, o borg.Outcome) job.Verdict
 		t = &borg.Tracker{}
 	}
 	said := t.Upkeep()
+	if c := p.spec.Check; p.spec.Kind == job.Check && c != nil && c.Depth == job.CheckRepository {
+		said.Done = said.Done || said.Segments // no archives follow
+	}
 	v := job.Verdict{BytesFreed: said.Freed}
 	switch {
 	case said.Done && t.Failure() == nil:

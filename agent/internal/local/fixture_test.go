@@ -31,7 +31,7 @@ type host struct {
 func repositories() []job.Repository {
 	return []job.Repository{
 		{ID: 1, Name: "web", Path: "/srv/backups/web", Sources: []string{"/etc"}, Encryption: "none"},
-		{ID: 2, Name: "mail", Path: "ssh://bk@host/./mail", Sources: []string{"/var/mail"}, Encryption: "none"},
+		{ID: 2, Name: "mail", Path: "ssh://bk@host/./mail", Sources: []string{"/var/mail"}, Encryption: "none", Retention: job.Keep{Daily: 7}},
 	}
 }
 

@@ -151,38 +151,6 @@ func (s *Server) restore(w http.ResponseWriter, r *http.Request) error {
 	return sendJob(w, dir, err)
 }
 
-func (s *Server) maintain(w http.ResponseWriter, r *http.Request) error {
-	var in Maintenance
-	if err := decode(w, r, &in); err != nil || in.Repository == "" || in.MaxDuration < 0 {
-		return &Error{Invalid, "name the repository, and what is to be done with it"}
-	}
-	var prune *job.PruneSpec
-	var check *job.CheckSpec
-	switch kind := job.Kind(in.Kind); {
-	case kind == job.Prune && in.Keep == nil:
-		return &Error{Invalid, "say what the prune is to keep"}
-	case kind == job.Prune:
-		prune = &job.PruneSpec{Keep: job.Keep(*in.Keep), DryRun: in.DryRun}
-		if err := prune.Keep.Check(); err != nil {
-			return &Error{Invalid, err.Error()}
-		}
-	case kind == job.Check && in.MaxDuration > 0:
-		check = &job.CheckSpec{MaxDuration: time.Duration(in.MaxDuration) * time.Second}
-	case kind == job.Check, kind == job.Compact, kind == job.BreakLock:
-	default:
-		return &Error{Invalid, fmt.Sprintf("%q is no maintenance: it is prune, compact, check or break-lock", in.Kind)}
-	}
-	repo, err := s.repository(in.Repository)
-	if err != nil {
-		return err
-	}
-	if err := s.refuseDraining(); err != nil {
-		return err
-	}
-	dir, err := s.o.Jobs.Maintain(repo, job.Kind(in.Kind), prune, check, caller(r))
-	return sendJob(w, dir, err)
-}
-
 // sendJob answers with a job that was just made, unless that failed.
 func sendJob(w http.ResponseWriter, dir *jobdir.Dir, err error) error {
 	if err != nil {

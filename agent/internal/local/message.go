@@ -139,9 +139,10 @@ type start struct {
 type Maintenance struct {
 	Repository  string `json:"repository"`
 	Kind        string `json:"kind"`
-	Keep        *Keep  `json:"keep"` // of a prune
+	Keep        *Keep  `json:"keep"` // of a prune; null: the repository's retention
 	DryRun      bool   `json:"dry_run"`
 	MaxDuration int64  `json:"max_duration"` // of a check, in seconds; 0: everything
+	Depth       string `json:"depth"`        // of a check; empty: repository and archives
 }
 
 // Keep is a job.Keep.

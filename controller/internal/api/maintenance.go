@@ -61,23 +61,28 @@ func (s *server) optionalBody(w http.ResponseWriter, r *http.Request) (*object, 
 }
 
 func readCheck(body *object, req *fleet.MaintenanceRequest) {
-	if d, given := body.duration("max_duration", time.Second, mostCheck); given {
-		req.Check = &job.CheckSpec{MaxDuration: d}
+	d, _ := body.duration("max_duration", time.Second, mostCheck)
+	spec := job.CheckSpec{MaxDuration: d, Depth: job.CheckDepth(body.checked("depth", false, checkDepth))}
+	if err := spec.Check(); err != nil && len(body.bad.fields) == 0 {
+		body.bad.add("body.max_duration", "%v", err)
+	}
+	if spec != (job.CheckSpec{}) {
+		req.Check = &spec
 	}
 }
 
+func checkDepth(s string) string {
+	if s == "" {
+		return "it is empty; leave it out for repository and archives"
+	}
+	return saying(func(s string) error { return job.CheckSpec{Depth: job.CheckDepth(s)}.Check() })(s)
+}
+
 func readPrune(body *object, req *fleet.MaintenanceRequest) {
-	var keep job.Keep
-	for _, c := range keep.Counts() {
-		*c.N, _ = body.number(c.Name, 0, job.MostKeep)
-	}
-	keep.Within = body.checked(job.KeepWithin, false, saying(job.CheckWithin))
+	keep, given := readKeep(body)
 	req.Prune = &job.PruneSpec{Keep: keep, DryRun: body.flag("dry_run")}
-	if len(body.bad.fields) > 0 {
-		return
-	}
-	if err := keep.Check(); err != nil {
-		body.bad.add("body", "%v", err)
+	if err := keep.Check(); given && err != nil && len(body.bad.fields) == 0 {
+		body.bad.add(body.at, "%v", err)
 	}
 }
 

@@ -21,9 +21,13 @@ func TestMaintenance(t *testing.T) {
 		{job.Check, "", fleet.MaintenanceRequest{}},
 		{job.Check, `{"max_duration": 90}`, fleet.MaintenanceRequest{Check: &job.CheckSpec{MaxDuration: 90 * time.Second}}},
 		{job.Check, `{"max_duration": "1h"}`, fleet.MaintenanceRequest{Check: &job.CheckSpec{MaxDuration: time.Hour}}},
+		{job.Check, `{"depth": "data"}`, fleet.MaintenanceRequest{Check: &job.CheckSpec{Depth: job.CheckData}}},
+		{job.Check, `{"depth": "repository", "max_duration": 90}`, fleet.MaintenanceRequest{Check: &job.CheckSpec{MaxDuration: 90 * time.Second, Depth: job.CheckRepository}}},
 		{job.Compact, "{}", fleet.MaintenanceRequest{}},
 		{job.Prune, `{"keep_daily": 7, "keep_quarterly": 1, "keep_yearly": 0, "keep_within": "48H", "dry_run": true}`,
 			fleet.MaintenanceRequest{Prune: &job.PruneSpec{Keep: job.Keep{Daily: 7, Quarterly: 1, Within: "48H"}, DryRun: true}}},
+		{job.Prune, "", fleet.MaintenanceRequest{Prune: &job.PruneSpec{}}}, // the fleet knows the retention
+		{job.Prune, `{"dry_run": true}`, fleet.MaintenanceRequest{Prune: &job.PruneSpec{DryRun: true}}},
 		{job.BreakLock, "", fleet.MaintenanceRequest{}},
 	} {
 		path := "/api/repositories/7/" + string(tt.kind)
@@ -43,11 +47,24 @@ func TestMaintenance(t *testing.T) {
 	}
 	for kind, bad := range map[string][]string{
 		"check": {`{"max_duration": 0}`, `{"max_duration": -5}`, `{"max_duration": "soon"}`, `{"max_duration": 1e9}`, `{"max_duration": 99999999999}`, `{"repair": true}`},
-		"prune": {"", `{}`, `{"dry_run": true}`, `{"keep_daily": 0}`, `{"keep_daily": -1}`, `{"keep_daily": 7, "keep_yearly": -1}`, `{"keep_daily": "7"}`, `{"keep_daily": 1.5}`,
+		"prune": {`{"keep_daily": 0}`, `{"keep_daily": 0, "keep_yearly": 0, "dry_run": true}`, `{"keep_daily": -1}`, `{"keep_daily": 7, "keep_yearly": -1}`, `{"keep_daily": "7"}`, `{"keep_daily": 1.5}`,
 			`{"keep_daily": 100001}`, `{"keep_within": ""}`, `{"keep_within": "0d"}`, `{"keep_within": "soon"}`, `{"keep_within": 7}`, `{"keep_within": "1d --force"}`, `{"keep_last": 3}`, `{"keep_daily": 7, "dry_run": "yes"}`},
 	} {
 		for _, body := range bad {
 			e.post("/api/repositories/7/"+kind, body).is(422)
+		}
+	}
+	for body, at := range map[string]string{
+		`{"depth": "all"}`:                             "body.depth",
+		`{"depth": ""}`:                                "body.depth",
+		`{"depth": 1}`:                                 "body.depth",
+		`{"depth": "all", "max_duration": 60}`:         "body.depth",
+		`{"depth": "archives", "max_duration": 60}`:    "body.max_duration",
+		`{"depth": "data", "max_duration": "1h"}`:      "body.max_duration",
+		`{"depth": "repository", "max_duration": "x"}`: "body.max_duration",
+	} {
+		if got := e.post("/api/repositories/7/check", body).is(422).locations(); len(got) != 1 || got[0] != at {
+			t.Errorf("%s is wrong at %v", body, got)
 		}
 	}
 }

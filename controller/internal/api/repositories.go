@@ -103,6 +103,7 @@ func repositoryBody(v fleet.RepositoryView) rest.Repository {
 		ArchiveNameFormat:  cmp.Or(v.ArchiveNameFormat, job.DefaultArchiveName),
 
 		MatchArchives:      v.MatchArchives,
+		Retention:          retentionBody(v.Retention),
 		AccountDirectories: v.AccountDirs,
 		Imported:           v.Imported,
 		CatalogueAsOf:      rest.At(v.CatalogueAsOf),

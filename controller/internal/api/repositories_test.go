@@ -102,6 +102,7 @@ func TestGoodRepositoryValues(t *testing.T) {
 		"checkpoint_interval": {0, 604800, "168h"},
 		"passphrase_sealed":   {age},
 		"archive_name_format": {"{now}", "x-{job}", "{agent}{repository}{utcnow}"},
+		"retention":           {nil, map[string]any{"keep_daily": 7, "keep_yearly": 0}, map[string]any{"keep_within": "30d"}, map[string]any{"keep_hourly": 100_000, "keep_within": nil}},
 		"name":                {"a", "Büro 1", strings.Repeat("n", 64), "0x1"},
 	}
 	e := setup(t)
@@ -139,9 +140,11 @@ func TestBadRepositoryValues(t *testing.T) {
 		"agent":               {"", " ", 1},
 		"repository_type":     {"ssh", "sftp", "", 1},
 		"match_archives":      {"", "-x", "{now}", "a/b", 1},
-		"retention":           {map[string]int{"keep_daily": 7}},
-		"hooks":               {map[string]any{}, json.RawMessage("null")},
-		"nmae":                {"x"},
+		"retention": {[]int{}, 7, "7d", map[string]any{}, map[string]any{"keep_daily": 0}, map[string]any{"keep_within": nil}, map[string]any{"keep_daily": -1},
+			map[string]any{"keep_daily": "7"}, map[string]any{"keep_daily": 100_001}, map[string]any{"keep_daily": 7, "keep_within": "soon"},
+			map[string]any{"keep_dayly": 7}, map[string]any{"keep_daily": 7, "dry_run": true}},
+		"hooks": {map[string]any{}, json.RawMessage("null")},
+		"nmae":  {"x"},
 	}
 	e := setup(t)
 	for name, values := range bad {

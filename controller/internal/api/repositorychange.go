@@ -95,6 +95,10 @@ func repositoryUpdate(body *object, now fleet.RepositoryView) fleet.RepositoryUp
 	})
 	duration("checkpoint_interval", mostCheckpoint, func(d *job.Repository, v time.Duration) { d.CheckpointInterval = v })
 	duration("lock_wait", mostLockWait, func(d *job.Repository, v time.Duration) { d.LockWait = v })
+	if _, given := body.fields["retention"]; given { // null takes it away
+		keep := readRetention(body)
+		changes = append(changes, func(d *job.Repository) { d.Retention = keep })
+	}
 
 	var maintainer *string
 	if _, given := body.fields["maintainer"]; given { // null takes it away

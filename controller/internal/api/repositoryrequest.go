@@ -38,6 +38,7 @@ func repositoryRequest(body *object, imported bool) fleet.RepositoryRequest {
 		FileLog:           job.FileLog(body.checked("file_log", false, checkFileLog)),
 		ArchiveNameFormat: body.checked("archive_name_format", false, checkArchiveName),
 		MatchArchives:     body.checked("match_archives", false, checkMatch),
+		Retention:         readRetention(body),
 	}
 	d.UploadRateLimit, _ = body.number("upload_ratelimit", 0, mostRateLimit)
 	d.CheckpointInterval, _ = body.duration("checkpoint_interval", 0, mostCheckpoint)
@@ -68,7 +69,7 @@ func sources(body *object, imported bool) []string {
 
 // refuseLater names what a later version will know.
 func refuseLater(body *object) {
-	for _, later := range []string{"retention", "hooks"} {
+	for _, later := range []string{"hooks"} {
 		body.refuse(later)
 	}
 }

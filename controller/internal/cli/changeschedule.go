@@ -22,12 +22,7 @@ func scheduleFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "compact", Usage: "compact after that"},
 		&cli.BoolFlag{Name: "check", Usage: "check after that"},
 	}
-	for _, f := range cmdline.KeepFlags() {
-		if f.Names()[0] != "dry-run" {
-			flags = append(flags, f)
-		}
-	}
-	return append(flags,
+	return append(append(flags, cmdline.KeepFlags()...),
 		&cli.StringFlag{Name: "check-depth", Usage: "how deep a check looks: `DEPTH` is repository, archives or data"},
 		&cli.StringFlag{Name: "check-max-duration", Usage: "check for at most this `TIME`; the next one goes on where it ended"},
 		&cli.StringFlag{Name: "check-every", Usage: "check once in this `TIME`, such as 7d, and not after each backup"},

@@ -41,7 +41,7 @@ func (k *controller) repositoriesImport() *cli.Command {
 
 // definitionFlags are those of a repository's definition.
 func definitionFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{Name: "agent", Usage: "the host (`AGENT`: name or id) that uses it; may be left out if there is only one"},
 		&cli.StringFlag{Name: "encryption", Usage: "borg's `MODE`: repokey-blake2, repokey, keyfile-blake2, keyfile, authenticated-blake2, authenticated or none"},
 		&cli.StringFlag{Name: "passphrase-file", Usage: "`FILE` with the passphrase; - is standard input"},
@@ -59,7 +59,7 @@ func definitionFlags() []cli.Flag {
 		&cli.StringFlag{Name: "file-log", Usage: "which files the log names, `WHICH` is none, changed or all; anything but none costs borg time (default: none)"},
 		&cli.StringFlag{Name: "archive-name-format", Usage: "`FORMAT` of the archives' names (default: " + job.DefaultArchiveName + ")"},
 		&cli.StringFlag{Name: "match-archives", Usage: "borg's `GLOB` for the archives that are this registration's (default: made from the format)"},
-	}
+	}, cmdline.KeepFlags()...) // the retention
 }
 
 func (k *controller) register(c *cli.Context, imported bool) error {
@@ -111,6 +111,11 @@ func repositoryRequest(c *cli.Context, name, path string, imported bool) (rest.R
 	if len(req.SourceDirectories) == 0 && !imported {
 		return req, errors.New("--source is missing: name at least one directory to back up")
 	}
+	keep, err := cmdline.Keep(c)
+	if err != nil {
+		return req, err
+	}
+	req.Retention = retentionOf(keep)
 	for _, span := range []struct {
 		option string
 		into   *int64

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -84,23 +85,25 @@ func (k *controller) maintenanceCommands() []*cli.Command {
 	return []*cli.Command{
 		k.maintenance(job.Check, "look for damage in a repository",
 			"It repairs nothing; damage is a failed job.",
-			[]cli.Flag{&cli.StringFlag{Name: "max-duration", Usage: "look at the data for at most this `TIME`, such as 1h, and not into the archives; the next one goes on from there"}}, readCheck),
+			cmdline.CheckFlags(), readCheck),
 		k.maintenance(job.Compact, "free the space of what was removed from a repository", "What was removed cannot be brought back after it.", nil, nothing),
 		k.maintenance(job.Prune, "remove archives of a repository that no rule keeps",
-			"Only archives of this registration go (archives list --matching shows them). The space is freed by a compact. The host's owner may want more to be kept.\n\n"+
-				"  borgfleet-controller repositories prune web --keep-daily 7 --keep-weekly 4 --dry-run\n\n", cmdline.KeepFlags(), readPrune),
+			"Only archives of this registration go (archives list --matching shows them). Without any --keep-... the retention of the repository counts; else nothing of it does. The space is freed by a compact. The host's owner may want more to be kept.\n\n"+
+				"  borgfleet-controller repositories prune web --keep-daily 7 --keep-weekly 4 --dry-run\n\n", cmdline.PruneFlags(), readPrune),
 		k.maintenance(job.BreakLock, "take the locks of a repository away",
 			"For the lock of a borg that died on a host that is lost; those of the fleet's own hosts go by themselves. It is refused while any job is in hand there.", []cli.Flag{cmdline.YesFlag()}, nothing),
 	}
 }
 
 func readCheck(c *cli.Context) (map[string]any, error) {
+	check, err := cmdline.Check(c)
 	body := map[string]any{}
-	if c.String("max-duration") == "" {
-		return body, nil
+	if check.MaxDuration > 0 {
+		body["max_duration"] = int64(check.MaxDuration / time.Second)
 	}
-	n, err := seconds(c, "max-duration")
-	body["max_duration"] = n
+	if check.Depth != job.CheckAll {
+		body["depth"] = check.Depth
+	}
 	return body, err
 }
 

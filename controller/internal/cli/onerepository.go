@@ -76,6 +76,7 @@ func (k *controller) repositoriesDelete() *cli.Command {
 func (k *controller) repositoriesUpdate() *cli.Command {
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "name", Usage: "call it `NAME`"},
+		&cli.BoolFlag{Name: "no-retention", Usage: "take its retention away: what each prune keeps is said with it"},
 		&cli.StringFlag{Name: "maintainer", Usage: "have `AGENT` prune, compact and check it, with a registration of its own; empty: the host itself"},
 	}
 	for _, f := range definitionFlags() {
@@ -87,7 +88,7 @@ func (k *controller) repositoriesUpdate() *cli.Command {
 	}
 	return &cli.Command{
 		Name: "update", ArgsUsage: "REPOSITORY", Usage: "change a registration, for later jobs",
-		Description: "What is not named stays. Lists (--source, --exclude, --exclude-if-present) are replaced whole. A new passphrase (--passphrase-file) is what the host is to open the repository with from now on: it does so once before the old one is given up. It changes nothing in the repository; borg itself does that, on the host: borgfleet-agent borg REPOSITORY -- key change-passphrase. Path, host and encryption cannot be changed: register the repository anew.",
+		Description: "What is not named stays. Lists (--source, --exclude, --exclude-if-present) are replaced whole, and so is the retention (--keep-...). A new passphrase (--passphrase-file) is what the host is to open the repository with from now on: it does so once before the old one is given up. It changes nothing in the repository; borg itself does that, on the host: borgfleet-agent borg REPOSITORY -- key change-passphrase. Path, host and encryption cannot be changed: register the repository anew.",
 		Flags:       append(append(flags, ofAgent()...), askFlags()...),
 		Action: func(c *cli.Context) error {
 			return k.withRepository(c, func(ctx context.Context, cl *client.Client, r rest.Repository, asJSON bool) error {
@@ -160,7 +161,20 @@ func repositoryChange(c *cli.Context) (map[string]any, error) {
 		}
 		change[strings.ReplaceAll(span, "-", "_")] = n
 	}
-	return change, nil
+	return change, changeRetention(c, change)
+}
+
+func changeRetention(c *cli.Context, change map[string]any) error {
+	keep, err := cmdline.Keep(c)
+	switch retention := retentionOf(keep); {
+	case err != nil:
+		return err
+	case c.Bool("no-retention") && retention != nil:
+		return errors.New("--no-retention takes away what --keep-... says: give one of them")
+	case c.Bool("no-retention") || retention != nil:
+		change["retention"] = retention
+	}
+	return nil
 }
 
 // sealChange seals a new passphrase to the repository's host.

@@ -60,10 +60,12 @@ func (s *Service) maintainedThrough(repo store.Repository) (store.Repository, er
 }
 
 // asMaintainer makes a job of the maintainer's one for the archives of the
-// registration that it is for.
+// registration that it is for. The retention is for the log: a prune says whose
+// rule it goes by.
 func (s *Service) asMaintainer(spec *job.Spec, of store.Repository) {
 	if spec.Repository.ID != of.ID {
 		a, _ := s.store.Agent(of.Agent)
 		spec.Repository.MatchArchives = ownPattern(of.Repository, a)
+		spec.Repository.Retention = of.Retention
 	}
 }

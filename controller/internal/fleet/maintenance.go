@@ -15,7 +15,7 @@ import (
 type MaintenanceRequest struct {
 	Kind           job.Kind
 	Repository     int64
-	Prune          *job.PruneSpec // of a prune
+	Prune          *job.PruneSpec // of a prune; no rule: the repository's retention
 	Check          *job.CheckSpec // of a check; nil: everything
 	IdempotencyKey string
 	By             string
@@ -33,13 +33,21 @@ func (s *Service) Maintain(ctx context.Context, r MaintenanceRequest) (job.Job, 
 			}
 		}
 		return s.order(tx, through.ID, r.Kind, r.By, func(spec *job.Spec) {
-			spec.Prune, spec.Check = r.Prune, r.Check
+			spec.Prune, spec.Check = r.prune(repo), r.Check
 			s.asMaintainer(spec, repo)
 			if r.Kind == job.BreakLock {
 				spec.StartDeadline = spec.CreatedAt.Add(min(job.BreakLockDeadline, s.set.StartDeadline))
 			}
 		})
 	})
+}
+
+// prune is what is asked for, with the rule that counts.
+func (r MaintenanceRequest) prune(repo store.Repository) *job.PruneSpec {
+	if r.Prune == nil || r.Prune.Keep != (job.Keep{}) {
+		return r.Prune
+	}
+	return &job.PruneSpec{Keep: repo.Retention, DryRun: r.Prune.DryRun}
 }
 
 func deref[T any](p *T) T {
@@ -71,7 +79,9 @@ func (s *Service) maintainable(ctx context.Context, r MaintenanceRequest) (repo,
 	}
 	switch r.Kind {
 	case job.Prune:
-		err = refuseWide(repo)
+		if err = refuseWide(repo); err == nil {
+			err = refuseNoRule(*r.prune(repo), repo)
+		}
 	case job.Compact:
 		err = s.refuseCompact(through)
 	}
@@ -91,6 +101,14 @@ func refuseWide(repo store.Repository) error {
 	}
 	return fault.New(fault.Conflict, "pattern_too_wide",
 		"the archives of %q are named %s, which tells them from no others in the same borg repository: set match_archives, to * if there are no others, and prune then", repo.Name, repo.ArchiveNameFormat)
+}
+
+// refuseNoRule: what is to be kept somebody has to say.
+func refuseNoRule(p job.PruneSpec, repo store.Repository) error {
+	if p.Keep != (job.Keep{}) {
+		return nil
+	}
+	return fault.InvalidField("body", "%q has no retention: say what this prune is to keep (keep_daily and the like), or give it one, with PUT /api/repositories/%d or borgfleet-controller repositories update %d --keep-daily 7", repo.Name, repo.ID, repo.ID)
 }
 
 // refuseInHand: a lock that is broken under a borg that is at work lets two of

@@ -166,3 +166,78 @@ func TestMaintenanceOnce(t *testing.T) {
 	_, err = r.s.Maintain(t.Context(), other)
 	refusedAs(t, "another kind", err, "idempotency_key_reused")
 }
+
+// TestPruneByRetention: a prune that says nothing of what to keep goes by the
+// repository's retention, or is refused with what to do; one that does goes by
+// that alone.
+func TestPruneByRetention(t *testing.T) {
+	r := newRig(t)
+	host, keeper := r.agent("host"), r.agent("keeper")
+	owner, kept := r.repository(host, "ssh://h/r"), r.repository(keeper, "ssh://h/r")
+	ask := func(keep job.Keep) (job.Job, error) {
+		return r.s.Maintain(t.Context(), MaintenanceRequest{Kind: job.Prune, Repository: owner.ID, By: "test", Prune: &job.PruneSpec{Keep: keep, DryRun: true}})
+	}
+	set := func(repo store.Repository, keep job.Keep) {
+		t.Helper()
+		_, err := r.s.UpdateRepository(t.Context(), RepositoryUpdate{ID: repo.ID, By: "test", Change: func(d job.Repository) job.Repository {
+			d.Retention = keep
+			return d
+		}})
+		must(t, err)
+	}
+	_, err := ask(job.Keep{})
+	refusedAs(t, "no rule", err, "invalid_request")
+	if f := fault.Of(err); f.Kind != fault.Invalid || !strings.Contains(f.Message, "repositories update") || !strings.Contains(f.Message, "keep_daily") {
+		t.Errorf("it says %q", f.Message)
+	}
+	retention := job.Keep{Daily: 7, Within: "30d"}
+	for _, maintainer := range []string{"", "keeper"} {
+		must(t, r.names(owner, maintainer))
+		set(owner, retention)
+		set(kept, job.Keep{Yearly: 1}) // of the maintainer's own archives
+		for given, want := range map[job.Keep]job.Keep{{}: retention, {Weekly: 4}: {Weekly: 4}} {
+			j, err := ask(given)
+			must(t, err)
+			if j.Spec.Prune.Keep != want || !j.Spec.Prune.DryRun || j.Spec.Repository.Retention != retention {
+				t.Errorf("maintained by %q: %+v of %+v", maintainer, j.Spec.Prune, j.Spec.Repository.Retention)
+			}
+		}
+	}
+	set(owner, job.Keep{})
+	if got := aboutChange(job.Repository{Name: "r", Retention: retention}, job.Repository{Name: "r"}); got != "r: retention" {
+		t.Errorf("the audit log says %q", got)
+	}
+	_, err = ask(job.Keep{})
+	refusedAs(t, "taken away", err, "invalid_request")
+}
+
+// TestRetentionThatASchedulePrunesBy can be changed, and not be taken away.
+func TestRetentionThatASchedulePrunesBy(t *testing.T) {
+	r := newRig(t)
+	repo, other := r.repository(r.agent("host"), "/r"), r.repository(r.agent("b"), "/b")
+	set := func(repo store.Repository, keep job.Keep) error {
+		_, err := r.s.UpdateRepository(t.Context(), RepositoryUpdate{ID: repo.ID, By: "test", Change: func(d job.Repository) job.Repository {
+			d.Retention = keep
+			return d
+		}})
+		return err
+	}
+	for _, of := range []store.Repository{repo, other} {
+		must(t, set(of, job.Keep{Daily: 7}))
+	}
+	def := nightly("night")
+	def.After.Prune = &job.PruneSpec{}
+	s := r.schedule(def, repo)
+	own := nightly("own rule")
+	own.After.Prune = &job.PruneSpec{Keep: job.Keep{Weekly: 1}}
+	r.schedule(own, repo, other)
+	err := set(repo, job.Keep{})
+	refusedAs(t, "pruned by at night", err, "invalid_request")
+	if f := fault.Of(err); len(f.Fields) != 1 || f.Fields[0].Location != "body.retention" || !strings.Contains(f.Message, `"night"`) {
+		t.Errorf("it says %+v", f)
+	}
+	must(t, set(repo, job.Keep{Daily: 3}))
+	must(t, set(other, job.Keep{}))
+	must(t, r.s.DeleteSchedule(t.Context(), s.ID))
+	must(t, set(repo, job.Keep{}))
+}

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"borgfleet/controller/internal/catalogue"
@@ -43,6 +44,9 @@ func (s *Service) UpdateRepository(ctx context.Context, u RepositoryUpdate) (Rep
 		if err := refuseName(tx, next); err != nil {
 			return err
 		}
+		if err := refuseBare(tx, repo, next); err != nil {
+			return err
+		}
 		if head, ok := tx.Catalogue(repo.ID); ok {
 			head.Archives, head.Unmatched = now.archives, now.unmatched
 			if err := s.putCatalogue(tx, head); err != nil {
@@ -61,6 +65,20 @@ func refuseName(tx *store.Tx, repo store.Repository) error {
 	for _, other := range tx.Repositories() {
 		if other.ID != repo.ID && other.Agent == repo.Agent && other.Name == repo.Name {
 			return nameTaken(tx, other)
+		}
+	}
+	return nil
+}
+
+// refuseBare: a retention that a schedule prunes by stays, or each of its prunes
+// would fail at night.
+func refuseBare(tx *store.Tx, before, next store.Repository) error {
+	if before.Retention == (job.Keep{}) || next.Retention != (job.Keep{}) {
+		return nil
+	}
+	for _, s := range tx.Schedules() {
+		if p := s.After.Prune; p != nil && p.Keep == (job.Keep{}) && slices.Contains(s.Repositories, next.ID) {
+			return fault.InvalidField("body.retention", "the schedule %q (%d) prunes by it: give that one a prune_keep_… of its own first, or have it not prune", s.Name, s.ID)
 		}
 	}
 	return nil

@@ -21,6 +21,19 @@ type RepositoryRequest struct {
 	FileLog            string   `json:"file_log,omitempty"`
 	ArchiveNameFormat  string   `json:"archive_name_format,omitempty"`
 	MatchArchives      string   `json:"match_archives,omitempty"`
+
+	Retention *Retention `json:"retention,omitempty"`
+}
+
+// Retention is what a prune of a repository keeps that is not told anything else.
+type Retention struct {
+	Hourly    int64   `json:"keep_hourly"`
+	Daily     int64   `json:"keep_daily"`
+	Weekly    int64   `json:"keep_weekly"`
+	Monthly   int64   `json:"keep_monthly"`
+	Quarterly int64   `json:"keep_quarterly"`
+	Yearly    int64   `json:"keep_yearly"`
+	Within    *string `json:"keep_within"`
 }
 
 // Repository is a registered repository. Whether it has a passphrase is told,
@@ -62,6 +75,7 @@ type Repository struct {
 
 	Recovery        *RepositoryRecovery `json:"recovery"`
 	PassphraseJobID *int64              `json:"passphrase_job_id"` // tries a new passphrase
+	Retention       *Retention          `json:"retention"`         // null: none
 }
 
 // RepositoryRecovery tells of the newest copy of what opens a repository when
