@@ -1,6 +1,8 @@
 package jobproc
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"borgfleet/agent/internal/borg"
 	"borgfleet/scripts/heldborg"
 	"borgfleet/shared/job"
 )
@@ -79,6 +82,140 @@ func TestRestoreKeepsItsRepository(t *testing.T) {
 		t.Errorf("inodes and changes of %v were %d and are %d\n%s", names, was, is, logText(h.log(d)))
 	}
 	h.borg("check", "--verify-data", repo.Path)
+}
+
+// memory are the files in which borg remembers repositories: where the agent has
+// them, or in the account's home.
+func (h *host) memory(base string) (files []string) {
+	h.t.Helper()
+	for _, dir := range []string{".config/borg/security", ".cache/borg"} {
+		must(h.t, filepath.WalkDir(filepath.Join(base, dir), func(path string, e fs.DirEntry, err error) error {
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return nil // a restore needs no cache
+			case err == nil && !e.IsDir():
+				files = append(files, path)
+			}
+			return err
+		}))
+	}
+	return files
+}
+
+// TestRestoreKeepsBorgsMemory: an archive that leads borg to its own directories,
+// and holds older contents of them, changes nothing there. borg would take an old
+// state of the repository for a new one from then on.
+func TestRestoreKeepsBorgsMemory(t *testing.T) {
+	for name, account := range map[string]bool{"the agent's": false, "the account's": true} {
+		t.Run(name, func(t *testing.T) {
+			eachBorg(t, func(h *host) {
+				t := h.t
+				h.restores(nil)
+				h.env = append(h.env, "HOME="+h.path("home"))
+				h.file("src/file", "x")
+				repo := h.inited("a")
+				repo.AccountDirs = account
+				base := h.st.BorgBase()
+				if account {
+					base = h.path("home")
+				}
+				h.archived(repo)
+				must(t, os.Symlink(base, h.path("src/link")))
+				old := h.memory(base)
+				with := repo
+				for _, file := range old {
+					with.Sources = append(with.Sources, strings.Replace(file, base, h.path("src/link"), 1))
+				}
+				archive := h.archived(with)
+				h.archived(repo)
+				was := map[string]string{}
+				for _, file := range h.memory(base) {
+					text, err := os.ReadFile(file)
+					must(t, err)
+					was[file] = string(text)
+				}
+				d, v := h.run(h.restore(repo, archive, "one"))
+				if v.Status != job.CompletedWithWarnings {
+					t.Errorf("%+v", v)
+				}
+				for file, text := range was {
+					if now, err := os.ReadFile(file); err != nil || string(now) != text {
+						t.Errorf("%s was changed (%v)", file, err)
+					}
+				}
+				if len(was) < 5 || t.Failed() {
+					t.Errorf("%d files\n%s", len(was), logText(h.log(d)))
+				}
+				if left := d.Scratches(); len(left) > 0 {
+					t.Errorf("left behind: %v", left)
+				}
+			})
+		})
+	}
+}
+
+// TestRestoreRemembers: borg knows in a restore what it knows otherwise, and what
+// it learns in one it knows afterwards.
+func TestRestoreRemembers(t *testing.T) {
+	eachBorg(t, func(h *host) {
+		t := h.t
+		h.restores(nil)
+		h.files(3)
+		repo := h.inited("a")
+		archive := h.archived(repo)
+		must(t, os.RemoveAll(h.st.BorgBase()))
+		_, v := h.run(h.restore(repo, archive, "one"))
+		if !v.Status.Good() {
+			t.Fatalf("%+v", v)
+		}
+		if files := h.memory(h.st.BorgBase()); len(files) < 3 {
+			t.Errorf("borg remembers %v", files)
+		}
+		before := h.path("before")
+		must(t, os.CopyFS(before, os.DirFS(repo.Path)))
+		h.archived(repo)
+		must(t, os.RemoveAll(repo.Path))
+		must(t, os.Rename(before, repo.Path))
+		_, v = h.run(h.restore(repo, archive, "two"))
+		expect(t, h, v, job.Failed, borg.CodeRepoReplaced, "")
+	})
+}
+
+// TestRestoreLeavesNothingBehind of what was lent to borg, whenever its process dies.
+func TestRestoreLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{PointStarted, PointExecuted, PointExited, PointJudged, PointEnded} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			h.restores(nil)
+			h.files(3)
+			repo := h.inited("a")
+			archive := h.archived(repo)
+			d := h.order(h.restore(repo, archive, "one"))
+			h.finish(d, envDieAt+"="+at)
+			must(t, h.spawn(d).Wait())
+			if left := d.Scratches(); len(left) > 0 {
+				t.Error(left)
+			}
+		})
+	}
+}
+
+// TestRestoreWithAKeyFile: the key is where it is for every other job.
+func TestRestoreWithAKeyFile(t *testing.T) {
+	eachBorg(t, func(h *host) {
+		h.restores(nil)
+		h.files(3)
+		repo := h.usedByHand("a", "keyfile")
+		repo.AccountDirs, repo.Adopted = true, true
+		archive := h.archived(repo)
+		_, v := h.run(h.restore(repo, archive, "one"))
+		if !v.Status.Good() {
+			h.t.Errorf("%+v", v)
+		}
+		h.same(h.path("src"), h.path("out/one"))
+	})
 }
 
 // TestRestoreFromDataElsewhere: a repository whose data is a link to another disk

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/confine"
 	"borgfleet/agent/internal/policy"
 	"borgfleet/shared/job"
@@ -23,11 +24,12 @@ type destination struct {
 	path  string // as it was when it was opened, for people and for measuring
 	loose string // the first directory on the way that others can change; empty: none
 	level confine.Level
+	lent  borg.Host // what borg runs with
 }
 
 // openDestination opens the place of a restore, makes it if it is missing, and
 // makes sure that it can be written and has nothing in it.
-func (p *process) openDestination() (*destination, error) {
+func (p *process) openDestination(lent borg.Host) (*destination, error) {
 	check, err := policy.New(p.conf, p.c.State.Path())
 	if err != nil {
 		return nil, err
@@ -36,7 +38,7 @@ func (p *process) openDestination() (*destination, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &destination{path: filepath.Join(root, below)}
+	d := &destination{path: filepath.Join(root, below), lent: lent}
 	fd, err := openBelow(root, below, d.note)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Not made: it may be a disk that is not mounted.

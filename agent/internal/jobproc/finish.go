@@ -37,6 +37,7 @@ func (p *process) finish(ctx context.Context, v job.Verdict) error {
 		p.log.Warn("close journal", "err", err)
 	}
 	p.dir.RemovePipes()
+	p.dir.RemoveScratches()
 	return nil
 }
 

@@ -78,7 +78,9 @@ func serve(ctx context.Context, c Config, d *jobdir.Dir) error {
 	}
 	defer lock.Close()
 	if d.Ended() {
-		d.RemovePipes() // somebody finished it between two looks, and may have died then
+		// Somebody finished it between two looks, and may have died then.
+		d.RemovePipes()
+		d.RemoveScratches()
 		return nil
 	}
 	p, err := open(c, d)
