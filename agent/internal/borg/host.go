@@ -17,6 +17,8 @@ type Host struct {
 	Path    string // PATH for borg and what it starts; empty: the system's default directories
 	Home    string // HOME; empty: not set
 	Limits  Limits
+
+	LeaveOut []string // what no backup takes, by the names under which borg meets it
 }
 
 // SSH is how borg reaches a server.

@@ -18,6 +18,7 @@ func describe(allow policy.Allow, dir state.Dir) string {
 	if allow.All {
 		row("do everything that borg can, also restore files onto it")
 		describeFloor(allow, row)
+		describeSecrets(allow, row)
 		row("use any repository and any source")
 		b.WriteString("To take that back, edit " + term.Clean(dir.Config()) + ".\n")
 		return b.String()
@@ -43,6 +44,7 @@ func describe(allow policy.Allow, dir state.Dir) string {
 		more = append(more, command+" --maintenance")
 	}
 	describeFloor(allow, row)
+	describeSecrets(allow, row)
 	if len(allow.Destinations) == 0 {
 		row("not restore files")
 	} else {
@@ -56,6 +58,12 @@ func describe(allow policy.Allow, dir state.Dir) string {
 func describeFloor(allow policy.Allow, row func(string)) {
 	if floor := allow.RetentionFloor.Keep(); floor != (job.Keep{}) {
 		row("only prune what is beyond " + floor.String())
+	}
+}
+
+func describeSecrets(allow policy.Allow, row func(string)) {
+	if allow.OwnSecrets {
+		row("back up this agent's own keys and borg's key files (own_secrets)")
 	}
 }
 
@@ -88,6 +96,8 @@ type permissionOf struct {
 	Destinations []string `json:"destinations"` // none: no restores
 	Maintenance  bool     `json:"maintenance"`
 	All          bool     `json:"all"`
+	// OwnSecrets: backups take the agent's own keys as well.
+	OwnSecrets bool `json:"own_secrets"`
 	// RetentionFloor is empty without one.
 	RetentionFloor policy.Floor `json:"retention_floor"`
 	RecoveryKey    string       `json:"recovery_key"` // empty: none was accepted; none: none is wanted
@@ -99,7 +109,7 @@ func permissions(a policy.Allow) permissionOf {
 	return permissionOf{
 		Repositories: append([]string{}, a.Repositories...), Sources: append([]string{}, a.Sources...),
 		Destinations: append([]string{}, a.Destinations...),
-		Maintenance:  a.Maintenance, All: a.All, RetentionFloor: a.RetentionFloor,
+		Maintenance:  a.Maintenance, All: a.All, OwnSecrets: a.OwnSecrets, RetentionFloor: a.RetentionFloor,
 		RecoveryKey: a.RecoveryKey, RecoveryPassphrases: a.RecoveryPassphrases,
 	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/confine"
-	"borgfleet/agent/internal/policy"
 	"borgfleet/shared/job"
 )
 
@@ -30,11 +29,7 @@ type destination struct {
 // openDestination opens the place of a restore, makes it if it is missing, and
 // makes sure that it can be written and has nothing in it.
 func (p *process) openDestination(lent borg.Host) (*destination, error) {
-	check, err := policy.New(p.conf, p.c.State.Path())
-	if err != nil {
-		return nil, err
-	}
-	root, below, err := check.Destination(p.spec)
+	root, below, err := p.policy.Destination(p.spec)
 	if err != nil {
 		return nil, err
 	}

@@ -54,11 +54,11 @@ func (p *process) prepare() error {
 	if err := p.loadHost(); err != nil {
 		return err
 	}
-	check, err := policy.New(p.conf, p.c.State.Path())
-	if err != nil {
+	var err error
+	if p.policy, err = policy.New(p.conf, p.c.State.Path(), p.c.ConfigFile); err != nil {
 		return failf(job.CodePolicy, "agent.yaml: %v", err)
 	}
-	if err := check.Check(p.spec); err != nil {
+	if err := p.policy.Check(p.spec); err != nil {
 		return err
 	}
 	if p.work == nil {
@@ -76,7 +76,7 @@ func (p *process) prepare() error {
 	}
 	// Once more: while a command looked the passphrase up, a symlink may have
 	// come to lead elsewhere.
-	return check.Check(p.spec)
+	return p.policy.Check(p.spec)
 }
 
 // loadHost reads the owner's configuration.

@@ -33,10 +33,11 @@ type process struct {
 	stop context.Context
 
 	// Of prepare:
-	conf policy.Config
-	host borg.Host
-	tool borg.Tool
-	pass secret
+	conf   policy.Config
+	policy *policy.Policy
+	host   borg.Host
+	tool   borg.Tool
+	pass   secret
 
 	healed bool // a damaged cache of borg's was removed; once is enough
 
