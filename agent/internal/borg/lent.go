@@ -65,7 +65,7 @@ func copyMemory(from, to string, names []string) error {
 		return err
 	}
 	for _, r := range repositories {
-		if !isID(r.Name()) {
+		if !IsID(r.Name()) {
 			continue
 		}
 		err := os.Mkdir(filepath.Join(to, r.Name()), 0o700)
