@@ -112,8 +112,10 @@ func (p *process) openPassphrase(ctx context.Context) error {
 	p.pass = secret{}
 	b, said, err := access.Passphrase(ctx, p.c.State, p.id, p.conf, p.spec.Repository)
 	p.pass = secret{b}
-	for _, line := range said {
-		p.say(job.LevelWarning, "The passphrase command says: %s", line)
+	if len(said) > 0 {
+		// The job's log goes to the controller. Only the passphrase could be masked,
+		// and not even that if the command failed.
+		p.say(job.LevelWarning, "The passphrase command wrote %s to stderr; what it wrote is not shown here, since it may hold a secret: run the command by hand, as the agent's account", count(int64(len(said)), "line"))
 	}
 	return err
 }
