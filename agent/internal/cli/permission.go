@@ -56,9 +56,15 @@ func describe(allow policy.Allow, dir state.Dir) string {
 }
 
 func describeFloor(allow policy.Allow, row func(string)) {
-	if floor := allow.RetentionFloor.Keep(); floor != (job.Keep{}) {
-		row("only prune what is beyond " + floor.String())
+	floor := allow.RetentionFloor.Keep()
+	if floor == (job.Keep{}) {
+		return
 	}
+	text := "only prune what is beyond " + floor.String()
+	if floor.Within == "" {
+		text += " (that counts archives, and whoever may order backups can fill the counts with worthless ones: add keep_within to retention_floor in agent.yaml, which keeps every archive for its time)"
+	}
+	row(text)
 }
 
 func describeSecrets(allow policy.Allow, row func(string)) {
