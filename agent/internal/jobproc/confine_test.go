@@ -276,6 +276,32 @@ func TestRestoreThroughASwap(t *testing.T) {
 	}
 }
 
+// TestMadeIsTakenBack, but not what has come into its place.
+func TestMadeIsTakenBack(t *testing.T) {
+	out := must1(filepath.EvalSymlinks(t.TempDir()))
+	for name, change := range map[string]func(deep string) error{
+		"nothing":   func(string) error { return nil },
+		"replaced":  func(deep string) error { return errors.Join(os.Rename(deep, deep+"-"), os.Mkdir(deep, 0o700)) },
+		"a link":    func(deep string) error { return errors.Join(os.Rename(deep, deep+"-"), os.Symlink(out, deep)) },
+		"a file in": func(deep string) error { return os.WriteFile(filepath.Join(deep, "file"), nil, 0o600) },
+	} {
+		var m made
+		fd, err := openBelow(out, name+"/deep", func(int, string) {}, m.note)
+		must(t, err)
+		unix.Close(fd)
+		deep := filepath.Join(out, name, "deep")
+		must(t, change(deep))
+		m.remove()
+		_, err = os.Lstat(deep)
+		if gone := errors.Is(err, fs.ErrNotExist); gone != (name == "nothing") {
+			t.Errorf("%s: gone: %v", name, gone)
+		}
+		if _, err = os.Lstat(filepath.Dir(deep)); errors.Is(err, fs.ErrNotExist) != (name == "nothing") {
+			t.Errorf("%s, above: %v", name, err)
+		}
+	}
+}
+
 // TestDestinationOfOthers: where borg cannot be confined nobody else may be able
 // to lead it elsewhere.
 func TestDestinationOfOthers(t *testing.T) {
@@ -303,7 +329,7 @@ func TestDestinationOfOthers(t *testing.T) {
 	out := t.TempDir()
 	open := func(below string) *destination {
 		d := &destination{path: filepath.Join(out, below)}
-		fd, err := openBelow(out, below, d.note)
+		fd, err := openBelow(out, below, d.note, new(made).note)
 		must(t, err)
 		unix.Close(fd)
 		return d

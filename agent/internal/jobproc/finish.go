@@ -38,6 +38,9 @@ func (p *process) finish(ctx context.Context, v job.Verdict) error {
 	}
 	p.dir.RemovePipes()
 	p.dir.RemoveScratches()
+	if w, ok := p.work.(clearing); ok && !v.Status.Good() {
+		w.clear()
+	}
 	return nil
 }
 

@@ -16,7 +16,8 @@ import (
 // restore is borg extract. It writes on this host, so where it goes is opened
 // before borg is executed, and it is never executed twice.
 type restore struct {
-	to *destination // nil: borg was executed by another process
+	to   *destination // nil: borg was executed by another process
+	made made
 }
 
 func (w *restore) ready(p *process) error {
@@ -26,8 +27,14 @@ func (w *restore) ready(p *process) error {
 	if err != nil {
 		return err
 	}
-	w.to, err = p.openDestination(host)
+	w.to, err = p.openDestination(host, &w.made)
 	return err
+}
+
+// clear takes back what the job has made for a restore that brought nothing.
+func (w *restore) clear() {
+	w.close()
+	w.made.remove()
 }
 
 // lend gives borg directories of its own for this one extract. What is in an
