@@ -14,7 +14,7 @@ import (
 func describe(allow policy.Allow, dir state.Dir) string {
 	var b strings.Builder
 	row := func(text string) { b.WriteString("  - " + text + "\n") }
-	b.WriteString(recoveryText(allow) + "The controller may, on this host:\n")
+	b.WriteString(recoveryText(allow, dir) + "The controller may, on this host:\n")
 	if allow.All {
 		row("do everything that borg can, also restore files onto it")
 		describeFloor(allow, row)
@@ -74,7 +74,7 @@ func describeSecrets(allow policy.Allow, row func(string)) {
 }
 
 // recoveryText says who can open this host's backups when it is gone.
-func recoveryText(allow policy.Allow) string {
+func recoveryText(allow policy.Allow, dir state.Dir) string {
 	key, sealed := allow.SealTo()
 	switch {
 	case sealed && allow.RecoveryPassphrases:
@@ -84,7 +84,7 @@ func recoveryText(allow policy.Allow) string {
 	case allow.RecoveryKey == policy.NoRecoveryKey:
 		return "Nothing is sealed to a recovery key: keep this host's keys and passphrases elsewhere yourself.\n"
 	}
-	return "No recovery key was accepted yet, so nothing is sealed to one (borgfleet-agent allow --recovery-key).\n"
+	return "No recovery key was accepted yet, so nothing is sealed to one (borgfleet-agent allow --recovery-key" + dirOption(dir) + ").\n"
 }
 
 func words(list []string) string {
