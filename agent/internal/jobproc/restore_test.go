@@ -161,6 +161,8 @@ func TestRestoreDestinations(t *testing.T) {
 		{h.root, job.CodePolicy, "own directory"},
 		{repo.Path + "/data", job.CodePolicy, "repository"},
 		{"relative", job.CodePolicy, "absolute"},
+		{h.path("out/" + strings.Repeat("x", 256)), job.CodeDestination, "file name too long"},
+		{h.path("out" + strings.Repeat("/"+strings.Repeat("x", 200), 30)), job.CodePolicy, "4096 are the most"},
 	} {
 		spec := h.restore(repo, archive, "")
 		spec.Restore.Destination = tt.to
