@@ -21,7 +21,8 @@ const mostPassphrase = 32 << 10
 
 // Passphrase opens what the host or, if it has none, the controller keeps for a
 // repository. Without one it is nil: borg says what it misses. said is what a
-// command of the host's had to say beside it. Errors are *borg.Error and say
+// command of the host's had to say beside it, which may hold other secrets than
+// this one: it is for people on the host. Errors are *borg.Error and say
 // what to do.
 func Passphrase(ctx context.Context, st state.Dir, id state.Identity, conf policy.Config, repo job.Repository) (pass []byte, said []string, err error) {
 	if repo.Encryption == "none" {

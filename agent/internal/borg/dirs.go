@@ -74,15 +74,16 @@ func RepositoryID(path string) (string, error) {
 	lines := bufio.NewScanner(strings.NewReader(text))
 	for lines.Scan() {
 		name, value, ok := strings.Cut(lines.Text(), "=")
-		if id := strings.TrimSpace(value); ok && strings.TrimSpace(name) == "id" && isID(id) {
+		if id := strings.TrimSpace(value); ok && strings.TrimSpace(name) == "id" && IsID(id) {
 			return id, nil
 		}
 	}
 	return "", errNoRepository
 }
 
-// isID keeps what was read from being a path of its own.
-func isID(s string) bool {
+// IsID keeps what was read, or what the controller says, from being a path of its
+// own.
+func IsID(s string) bool {
 	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
 }
 

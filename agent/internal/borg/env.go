@@ -51,6 +51,9 @@ func environment(h Host, repo job.Repository, firstUse bool) ([]string, error) {
 	if h.BaseDir != "" {
 		env = append(env, "BORG_BASE_DIR="+h.BaseDir)
 	}
+	if h.KeysDir != "" {
+		env = append(env, "BORG_KEYS_DIR="+h.KeysDir)
+	}
 	if needsPassphrase(repo.Encryption) {
 		env = append(env, fmt.Sprintf("%s%d", passphraseFDVar, PassphraseFD))
 	}

@@ -12,10 +12,13 @@ type Host struct {
 	// account's own borg directories, which hold the keys and caches of a
 	// repository that was adopted.
 	BaseDir string
+	KeysDir string // becomes BORG_KEYS_DIR; empty: with the others
 	SSH     SSH
 	Path    string // PATH for borg and what it starts; empty: the system's default directories
 	Home    string // HOME; empty: not set
 	Limits  Limits
+
+	LeaveOut []string // what no backup takes, by the names under which borg meets it
 }
 
 // SSH is how borg reaches a server.

@@ -48,6 +48,14 @@ func Create(h Host, spec job.Spec, archive string) (Invocation, error) {
 	if err != nil {
 		return Invocation{}, err
 	}
+	// First, though no order can include anything: it only excludes. Whole names
+	// are looked up, not compared one by one, so they cost nothing for each file.
+	for _, path := range h.LeaveOut {
+		if err := checkPattern("pf:" + path); err != nil {
+			return Invocation{}, err
+		}
+		inv.Args = append(inv.Args, "--exclude=pf:"+path)
+	}
 	inv.Args = append(inv.Args, options...)
 	inv.Args = append(inv.Args, "--", target)
 	for _, s := range repo.Sources {

@@ -29,6 +29,7 @@ func (a *agent) allow() *cli.Command {
 			&cli.BoolFlag{Name: "maintenance", EnvVars: []string{"BORGFLEET_ALLOW_MAINTENANCE"}, Usage: "prune, compact and break locks"},
 			&cli.StringFlag{Name: "recovery-key", EnvVars: []string{"BORGFLEET_ALLOW_RECOVERY_KEY"}, Usage: "seal what opens this host's backups when it is gone to this recovery key (`RECIPIENT`, age1...), and to no other; none: to no key at all"},
 			&cli.BoolFlag{Name: "recovery-passphrases", EnvVars: []string{"BORGFLEET_ALLOW_RECOVERY_PASSPHRASES"}, Usage: "seal the passphrases that live on this host (passphrase_file, passphrase_command) to the recovery key, too"},
+			&cli.BoolFlag{Name: "own-secrets", EnvVars: []string{"BORGFLEET_ALLOW_OWN_SECRETS"}, Usage: "back up the agent's own keys, the passphrase files that agent.yaml names and borg's key files as well; whoever can order backups can read them then"},
 			&cli.BoolFlag{Name: "all", EnvVars: []string{"BORGFLEET_ALLOW_ALL"}, Usage: "everything, restores onto this host included"},
 			stateDirFlag(),
 			configFlag(),
@@ -131,6 +132,7 @@ func extend(allow *policy.Allow, c *cli.Context, prefix string) error {
 		}
 	}
 	allow.RecoveryPassphrases = allow.RecoveryPassphrases || c.Bool(prefix+"recovery-passphrases")
+	allow.OwnSecrets = allow.OwnSecrets || c.Bool(prefix+"own-secrets")
 	allow.Maintenance = allow.Maintenance || c.Bool(prefix+"maintenance")
 	allow.All = allow.All || c.Bool(prefix+"all")
 	return nil

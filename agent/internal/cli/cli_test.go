@@ -9,6 +9,8 @@ import (
 
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/agent/internal/local"
+	"borgfleet/agent/internal/policy"
+	"borgfleet/agent/internal/state"
 	"borgfleet/shared/job"
 )
 
@@ -178,5 +180,21 @@ func TestEnrollMoved(t *testing.T) {
 	must(t, err)
 	if got.MachineID == "another" || got.MachineID == "" || got.StateID != id.StateID || got.AgentID != id.AgentID {
 		t.Errorf("identity %+v", got)
+	}
+}
+
+// TestCommandsNameTheState: a command that is shown works where the agent is not in
+// the usual place.
+func TestCommandsNameTheState(t *testing.T) {
+	const key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+	if got := recoveryState(local.Status{StateDir: "/srv/agent", FleetRecoveryKey: key}); !strings.HasSuffix(got, "allow --recovery-key "+key+" --state-dir /srv/agent") {
+		t.Error(got)
+	}
+	dir, err := state.At("/srv/agent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := describe(policy.Allow{}, dir); !strings.Contains(got, "allow --recovery-key --state-dir /srv/agent)") || strings.Count(got, "allow --") != strings.Count(got, "--state-dir") {
+		t.Error(got)
 	}
 }

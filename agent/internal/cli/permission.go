@@ -14,10 +14,11 @@ import (
 func describe(allow policy.Allow, dir state.Dir) string {
 	var b strings.Builder
 	row := func(text string) { b.WriteString("  - " + text + "\n") }
-	b.WriteString(recoveryText(allow) + "The controller may, on this host:\n")
+	b.WriteString(recoveryText(allow, dir) + "The controller may, on this host:\n")
 	if allow.All {
 		row("do everything that borg can, also restore files onto it")
 		describeFloor(allow, row)
+		describeSecrets(allow, row)
 		row("use any repository and any source")
 		b.WriteString("To take that back, edit " + term.Clean(dir.Config()) + ".\n")
 		return b.String()
@@ -43,6 +44,7 @@ func describe(allow policy.Allow, dir state.Dir) string {
 		more = append(more, command+" --maintenance")
 	}
 	describeFloor(allow, row)
+	describeSecrets(allow, row)
 	if len(allow.Destinations) == 0 {
 		row("not restore files")
 	} else {
@@ -54,13 +56,25 @@ func describe(allow policy.Allow, dir state.Dir) string {
 }
 
 func describeFloor(allow policy.Allow, row func(string)) {
-	if floor := allow.RetentionFloor.Keep(); floor != (job.Keep{}) {
-		row("only prune what is beyond " + floor.String())
+	floor := allow.RetentionFloor.Keep()
+	if floor == (job.Keep{}) {
+		return
+	}
+	text := "only prune what is beyond " + floor.String()
+	if floor.Within == "" {
+		text += " (that counts archives, and whoever may order backups can fill the counts with worthless ones: add keep_within to retention_floor in agent.yaml, which keeps every archive for its time)"
+	}
+	row(text)
+}
+
+func describeSecrets(allow policy.Allow, row func(string)) {
+	if allow.OwnSecrets {
+		row("back up this agent's own keys and borg's key files (own_secrets)")
 	}
 }
 
 // recoveryText says who can open this host's backups when it is gone.
-func recoveryText(allow policy.Allow) string {
+func recoveryText(allow policy.Allow, dir state.Dir) string {
 	key, sealed := allow.SealTo()
 	switch {
 	case sealed && allow.RecoveryPassphrases:
@@ -70,7 +84,7 @@ func recoveryText(allow policy.Allow) string {
 	case allow.RecoveryKey == policy.NoRecoveryKey:
 		return "Nothing is sealed to a recovery key: keep this host's keys and passphrases elsewhere yourself.\n"
 	}
-	return "No recovery key was accepted yet, so nothing is sealed to one (borgfleet-agent allow --recovery-key).\n"
+	return "No recovery key was accepted yet, so nothing is sealed to one (borgfleet-agent allow --recovery-key" + dirOption(dir) + ").\n"
 }
 
 func words(list []string) string {
@@ -88,6 +102,8 @@ type permissionOf struct {
 	Destinations []string `json:"destinations"` // none: no restores
 	Maintenance  bool     `json:"maintenance"`
 	All          bool     `json:"all"`
+	// OwnSecrets: backups take the agent's own keys as well.
+	OwnSecrets bool `json:"own_secrets"`
 	// RetentionFloor is empty without one.
 	RetentionFloor policy.Floor `json:"retention_floor"`
 	RecoveryKey    string       `json:"recovery_key"` // empty: none was accepted; none: none is wanted
@@ -99,7 +115,7 @@ func permissions(a policy.Allow) permissionOf {
 	return permissionOf{
 		Repositories: append([]string{}, a.Repositories...), Sources: append([]string{}, a.Sources...),
 		Destinations: append([]string{}, a.Destinations...),
-		Maintenance:  a.Maintenance, All: a.All, RetentionFloor: a.RetentionFloor,
+		Maintenance:  a.Maintenance, All: a.All, OwnSecrets: a.OwnSecrets, RetentionFloor: a.RetentionFloor,
 		RecoveryKey: a.RecoveryKey, RecoveryPassphrases: a.RecoveryPassphrases,
 	}
 }

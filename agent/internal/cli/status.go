@@ -8,6 +8,7 @@ import (
 
 	"borgfleet/agent/internal/local"
 	"borgfleet/agent/internal/policy"
+	"borgfleet/agent/internal/state"
 	"borgfleet/shared/seal"
 	"borgfleet/shared/term"
 	"borgfleet/shared/term/cmdline"
@@ -104,6 +105,10 @@ func (a *agent) tellStatus(st local.Status) error {
 // recoveryState says to which recovery key this host seals, and whether the
 // controller would have another.
 func recoveryState(st local.Status) string {
+	dir, err := state.At(st.StateDir)
+	if err != nil {
+		return "is not known: " + err.Error()
+	}
 	text := "none was accepted"
 	switch st.RecoveryKey {
 	case "":
@@ -116,7 +121,7 @@ func recoveryState(st local.Status) string {
 		return text
 	}
 	return text + "; the controller names another, " + seal.Fingerprint(st.FleetRecoveryKey) +
-		", which does not count here. If the fleet's administrator says that it is right:\nborgfleet-agent allow --recovery-key " + st.FleetRecoveryKey
+		", which does not count here. If the fleet's administrator says that it is right:\nborgfleet-agent allow --recovery-key " + st.FleetRecoveryKey + dirOption(dir)
 }
 
 func borgText(b local.Borg) string {

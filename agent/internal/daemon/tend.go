@@ -58,6 +58,7 @@ func (d *Daemon) tend(ctx context.Context, t *tended) {
 	d.wg.Go(func() {
 		if t.dir.Ended() {
 			t.dir.RemovePipes() // its job process may have died before it did so
+			t.dir.RemoveScratches()
 			d.touch(t.dir.Key())
 			return
 		}

@@ -84,7 +84,7 @@ func (h *host) checksOf(ctx context.Context, def job.Repository) []checkup.Check
 
 // permitted asks the policy as a backup would.
 func (r *repository) permitted(context.Context) checkup.Finding {
-	p, err := policy.New(r.conf, r.o.State.Path())
+	p, err := policy.New(r.conf, r.o.State.Path(), r.o.ConfigFile)
 	if err != nil {
 		return checkup.Bad("correct agent.yaml", "%v", err)
 	}
@@ -92,7 +92,7 @@ func (r *repository) permitted(context.Context) checkup.Finding {
 	if no, ok := errors.AsType[*policy.Refusal](err); ok {
 		todo := "register it anew on the controller"
 		if no.Command != "" {
-			todo = r.command(strings.TrimPrefix(no.Command, "borgfleet-agent "))
+			todo = no.Command
 		}
 		return checkup.Bad(todo, "this host refuses backups to it (%s): %s", no.Rule, no.Message)
 	}

@@ -12,6 +12,7 @@
 //	journal/     the log, append-only
 //	*.fifo       borg's stderr and stdout
 //	*.spool      what was taken out of them and is not journalled yet
+//	scratch-*/   borg's own directories while a restore runs
 //	exit         how borg ended; read while there is no verdict that says it
 //	verdict      the last word, written once
 //

@@ -119,7 +119,7 @@ func FuzzArgv(f *testing.F) {
 	seed(func(p *fleetv1.JobSpec) { p.Kind = "break-lock" })
 	conf := policy.Default()
 	conf.Allow.All = true
-	check, err := policy.New(conf, "/var/lib/agent")
+	check, err := policy.New(conf, "/var/lib/agent", "")
 	if err != nil {
 		f.Fatal(err)
 	}

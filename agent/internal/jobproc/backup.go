@@ -3,6 +3,8 @@ package jobproc
 import (
 	"context"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"borgfleet/agent/internal/borg"
@@ -22,7 +24,22 @@ func (backup) archive(p *process) (string, error) {
 }
 
 func (backup) invocation(p *process, archive string) (borg.Invocation, error) {
-	return borg.Create(p.host, p.spec, archive)
+	h := p.host
+	var err error
+	if h.LeaveOut, err = p.policy.LeftOut(p.spec.Repository.Sources); err != nil {
+		return borg.Invocation{}, failf(job.CodePolicy, "%v", err)
+	}
+	if there := existing(h.LeaveOut); len(there) > 0 {
+		p.say(job.LevelInfo, "Left out are this agent's own secrets, which no backup takes unless its owner sets own_secrets in agent.yaml: %s", strings.Join(there, ", "))
+	}
+	return borg.Create(h, p.spec, archive)
+}
+
+func existing(paths []string) []string {
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+		_, err := os.Lstat(path)
+		return err != nil
+	})
 }
 
 func (backup) title(p *process, archive string) string {

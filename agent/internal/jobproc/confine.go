@@ -6,7 +6,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/confine"
 	"borgfleet/shared/job"
 )
@@ -17,11 +16,7 @@ import (
 // A crafted archive can lead borg out of an unconfined destination all the same:
 // the log says that it is not confined.
 func (p *process) confine(d *destination) error {
-	bounds, err := p.bounds(d)
-	if err != nil {
-		return failf(borg.CodeIO, "%v", err)
-	}
-	level, why := bounds.Reach()
+	level, why := p.bounds(d).Reach()
 	d.level = level
 	if level == confine.All {
 		return nil
@@ -38,24 +33,17 @@ func (p *process) confine(d *destination) error {
 	return nil
 }
 
-// bounds are what a restore's borg has to write: the destination, its own
-// directories, and the lock in the repository.
-func (p *process) bounds(d *destination) (confine.Bounds, error) {
-	var keep []string
-	also := []string{p.host.CacheDir(), p.host.ConfigDir()}
-	for _, dir := range also {
-		// As borg itself would make them.
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return confine.Bounds{}, err
-		}
-	}
+// bounds are what a restore's borg has to write: the destination, the directories
+// that are lent to it, and the lock in the repository.
+func (p *process) bounds(d *destination) confine.Bounds {
+	b := confine.Bounds{Into: d.dir, Path: d.path, Also: []string{d.lent.BaseDir}}
 	if repo, local := job.NormalPath(p.spec.Repository.Path); local {
 		if info, err := os.Stat(repo); err == nil && info.IsDir() { // else borg says what is wrong
-			also = append(also, repo)
-			keep = kept(repo)
+			b.Also = append(b.Also, repo)
+			b.Keep = kept(repo)
 		}
 	}
-	return confine.Bounds{Into: d.dir, Path: d.path, Also: also, Keep: keep}, nil
+	return b
 }
 
 // kept is what a restore has no need to write in a local repository: its lock is

@@ -1,6 +1,8 @@
 package jobproc
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"borgfleet/agent/internal/borg"
 	"borgfleet/scripts/heldborg"
 	"borgfleet/shared/job"
 )
@@ -81,6 +84,140 @@ func TestRestoreKeepsItsRepository(t *testing.T) {
 	h.borg("check", "--verify-data", repo.Path)
 }
 
+// memory are the files in which borg remembers repositories: where the agent has
+// them, or in the account's home.
+func (h *host) memory(base string) (files []string) {
+	h.t.Helper()
+	for _, dir := range []string{".config/borg/security", ".cache/borg"} {
+		must(h.t, filepath.WalkDir(filepath.Join(base, dir), func(path string, e fs.DirEntry, err error) error {
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return nil // a restore needs no cache
+			case err == nil && !e.IsDir():
+				files = append(files, path)
+			}
+			return err
+		}))
+	}
+	return files
+}
+
+// TestRestoreKeepsBorgsMemory: an archive that leads borg to its own directories,
+// and holds older contents of them, changes nothing there. borg would take an old
+// state of the repository for a new one from then on.
+func TestRestoreKeepsBorgsMemory(t *testing.T) {
+	for name, account := range map[string]bool{"the agent's": false, "the account's": true} {
+		t.Run(name, func(t *testing.T) {
+			eachBorg(t, func(h *host) {
+				t := h.t
+				h.restores(nil)
+				h.env = append(h.env, "HOME="+h.path("home"))
+				h.file("src/file", "x")
+				repo := h.inited("a")
+				repo.AccountDirs = account
+				base := h.st.BorgBase()
+				if account {
+					base = h.path("home")
+				}
+				h.archived(repo)
+				must(t, os.Symlink(base, h.path("src/link")))
+				old := h.memory(base)
+				with := repo
+				for _, file := range old {
+					with.Sources = append(with.Sources, strings.Replace(file, base, h.path("src/link"), 1))
+				}
+				archive := h.archived(with)
+				h.archived(repo)
+				was := map[string]string{}
+				for _, file := range h.memory(base) {
+					text, err := os.ReadFile(file)
+					must(t, err)
+					was[file] = string(text)
+				}
+				d, v := h.run(h.restore(repo, archive, "one"))
+				if v.Status != job.CompletedWithWarnings {
+					t.Errorf("%+v", v)
+				}
+				for file, text := range was {
+					if now, err := os.ReadFile(file); err != nil || string(now) != text {
+						t.Errorf("%s was changed (%v)", file, err)
+					}
+				}
+				if len(was) < 5 || t.Failed() {
+					t.Errorf("%d files\n%s", len(was), logText(h.log(d)))
+				}
+				if left := d.Scratches(); len(left) > 0 {
+					t.Errorf("left behind: %v", left)
+				}
+			})
+		})
+	}
+}
+
+// TestRestoreRemembers: borg knows in a restore what it knows otherwise, and what
+// it learns in one it knows afterwards.
+func TestRestoreRemembers(t *testing.T) {
+	eachBorg(t, func(h *host) {
+		t := h.t
+		h.restores(nil)
+		h.files(3)
+		repo := h.inited("a")
+		archive := h.archived(repo)
+		must(t, os.RemoveAll(h.st.BorgBase()))
+		_, v := h.run(h.restore(repo, archive, "one"))
+		if !v.Status.Good() {
+			t.Fatalf("%+v", v)
+		}
+		if files := h.memory(h.st.BorgBase()); len(files) < 3 {
+			t.Errorf("borg remembers %v", files)
+		}
+		before := h.path("before")
+		must(t, os.CopyFS(before, os.DirFS(repo.Path)))
+		h.archived(repo)
+		must(t, os.RemoveAll(repo.Path))
+		must(t, os.Rename(before, repo.Path))
+		_, v = h.run(h.restore(repo, archive, "two"))
+		expect(t, h, v, job.Failed, borg.CodeRepoReplaced, "")
+	})
+}
+
+// TestRestoreLeavesNothingBehind of what was lent to borg, whenever its process dies.
+func TestRestoreLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{PointStarted, PointExecuted, PointExited, PointJudged, PointEnded} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			h.restores(nil)
+			h.files(3)
+			repo := h.inited("a")
+			archive := h.archived(repo)
+			d := h.order(h.restore(repo, archive, "one"))
+			h.finish(d, envDieAt+"="+at)
+			must(t, h.spawn(d).Wait())
+			if left := d.Scratches(); len(left) > 0 {
+				t.Error(left)
+			}
+		})
+	}
+}
+
+// TestRestoreWithAKeyFile: the key is where it is for every other job.
+func TestRestoreWithAKeyFile(t *testing.T) {
+	eachBorg(t, func(h *host) {
+		h.restores(nil)
+		h.files(3)
+		repo := h.usedByHand("a", "keyfile")
+		repo.AccountDirs, repo.Adopted = true, true
+		archive := h.archived(repo)
+		_, v := h.run(h.restore(repo, archive, "one"))
+		if !v.Status.Good() {
+			h.t.Errorf("%+v", v)
+		}
+		h.same(h.path("src"), h.path("out/one"))
+	})
+}
+
 // TestRestoreFromDataElsewhere: a repository whose data is a link to another disk
 // is restored from as any other, and as confined.
 func TestRestoreFromDataElsewhere(t *testing.T) {
@@ -139,6 +276,32 @@ func TestRestoreThroughASwap(t *testing.T) {
 	}
 }
 
+// TestMadeIsTakenBack, but not what has come into its place.
+func TestMadeIsTakenBack(t *testing.T) {
+	out := must1(filepath.EvalSymlinks(t.TempDir()))
+	for name, change := range map[string]func(deep string) error{
+		"nothing":   func(string) error { return nil },
+		"replaced":  func(deep string) error { return errors.Join(os.Rename(deep, deep+"-"), os.Mkdir(deep, 0o700)) },
+		"a link":    func(deep string) error { return errors.Join(os.Rename(deep, deep+"-"), os.Symlink(out, deep)) },
+		"a file in": func(deep string) error { return os.WriteFile(filepath.Join(deep, "file"), nil, 0o600) },
+	} {
+		var m made
+		fd, err := openBelow(out, name+"/deep", func(int, string) {}, m.note)
+		must(t, err)
+		unix.Close(fd)
+		deep := filepath.Join(out, name, "deep")
+		must(t, change(deep))
+		m.remove()
+		_, err = os.Lstat(deep)
+		if gone := errors.Is(err, fs.ErrNotExist); gone != (name == "nothing") {
+			t.Errorf("%s: gone: %v", name, gone)
+		}
+		if _, err = os.Lstat(filepath.Dir(deep)); errors.Is(err, fs.ErrNotExist) != (name == "nothing") {
+			t.Errorf("%s, above: %v", name, err)
+		}
+	}
+}
+
 // TestDestinationOfOthers: where borg cannot be confined nobody else may be able
 // to lead it elsewhere.
 func TestDestinationOfOthers(t *testing.T) {
@@ -166,7 +329,7 @@ func TestDestinationOfOthers(t *testing.T) {
 	out := t.TempDir()
 	open := func(below string) *destination {
 		d := &destination{path: filepath.Join(out, below)}
-		fd, err := openBelow(out, below, d.note)
+		fd, err := openBelow(out, below, d.note, new(made).note)
 		must(t, err)
 		unix.Close(fd)
 		return d

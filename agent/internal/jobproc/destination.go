@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/confine"
-	"borgfleet/agent/internal/policy"
 	"borgfleet/shared/job"
 )
 
@@ -23,21 +23,19 @@ type destination struct {
 	path  string // as it was when it was opened, for people and for measuring
 	loose string // the first directory on the way that others can change; empty: none
 	level confine.Level
+	lent  borg.Host // what borg runs with
 }
 
 // openDestination opens the place of a restore, makes it if it is missing, and
-// makes sure that it can be written and has nothing in it.
-func (p *process) openDestination() (*destination, error) {
-	check, err := policy.New(p.conf, p.c.State.Path())
+// makes sure that it can be written and has nothing in it. m is told what was made,
+// also if that fails.
+func (p *process) openDestination(lent borg.Host, m *made) (*destination, error) {
+	root, below, err := p.policy.Destination(p.spec)
 	if err != nil {
 		return nil, err
 	}
-	root, below, err := check.Destination(p.spec)
-	if err != nil {
-		return nil, err
-	}
-	d := &destination{path: filepath.Join(root, below)}
-	fd, err := openBelow(root, below, d.note)
+	d := &destination{path: filepath.Join(root, below), lent: lent}
+	fd, err := openBelow(root, below, d.note, m.note)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Not made: it may be a disk that is not mounted.
 		return nil, failf(job.CodeDestination, "the destination %s cannot be used: the directory %s, which agent.yaml allows, is not there: make it, or mount its disk", p.spec.Restore.Destination, root)
@@ -74,19 +72,20 @@ func (p *process) reopenDestination() (*destination, error) {
 // openBelow follows no symlink: there is none in either path but what was put
 // there since the policy looked. What is missing below root is made; root is
 // the owner's to make, and if it is missing a disk may not be mounted.
-// found is told of each directory from root on.
-func openBelow(root, below string, found func(fd int, path string)) (int, error) {
+// found is told of each directory from root on, and made of those that were.
+func openBelow(root, below string, found, made func(fd int, path string)) (int, error) {
 	fd, err := openDir(unix.AT_FDCWD, "/")
 	if err != nil {
 		return -1, err
 	}
 	at := "/"
-	walk := func(path string, each func(), missing func(at int, name string) error) error {
+	walk := func(path string, each func(isNew bool), missing func(at int, name string) (bool, error)) error {
 		for name := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 			if name == "" {
 				continue
 			}
-			if err := missing(fd, name); err != nil {
+			isNew, err := missing(fd, name)
+			if err != nil {
 				return fmt.Errorf("make %s: %w", name, err)
 			}
 			next, err := openDir(fd, name)
@@ -95,14 +94,19 @@ func openBelow(root, below string, found func(fd int, path string)) (int, error)
 			}
 			unix.Close(fd)
 			fd, at = next, filepath.Join(at, name)
-			each()
+			each(isNew)
 		}
 		return nil
 	}
-	err = walk(root, func() {}, func(int, string) error { return nil })
+	err = walk(root, func(bool) {}, func(int, string) (bool, error) { return false, nil })
 	if err == nil {
 		found(fd, at)
-		err = walk(below, func() { found(fd, at) }, makeDir)
+		err = walk(below, func(isNew bool) {
+			if isNew {
+				made(fd, at)
+			}
+			found(fd, at)
+		}, makeDir)
 	}
 	if err != nil {
 		unix.Close(fd)
@@ -115,12 +119,12 @@ func openDir(at int, name string) (int, error) {
 	return unix.Openat(at, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 }
 
-func makeDir(at int, name string) error {
-	err := unix.Mkdirat(at, name, 0o700)
+func makeDir(at int, name string) (isNew bool, err error) {
+	err = unix.Mkdirat(at, name, 0o700)
 	if errors.Is(err, unix.EEXIST) {
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 func (d *destination) usable(asked string) error {

@@ -37,6 +37,10 @@ func (p *process) finish(ctx context.Context, v job.Verdict) error {
 		p.log.Warn("close journal", "err", err)
 	}
 	p.dir.RemovePipes()
+	p.dir.RemoveScratches()
+	if w, ok := p.work.(clearing); ok && !v.Status.Good() {
+		w.clear()
+	}
 	return nil
 }
 

@@ -192,6 +192,31 @@ func TestCompactWaitsForTheLock(t *testing.T) {
 	}
 }
 
+// TestWorthlessArchives: who may order backups and prunes can fill what a floor
+// counts. What it keeps by age stays.
+func TestWorthlessArchives(t *testing.T) {
+	eachBorg(t, func(h *host) {
+		h.file("src/file", "worth it")
+		repo := h.inited("a")
+		good := h.archived(repo)
+		h.file("src/file", "")
+		h.archived(repo)
+		floor := policy.Floor{Daily: 1, Within: "30d"}
+		h.configure(func(c *policy.Config) { c.Allow.Maintenance, c.Allow.RetentionFloor = true, floor })
+		_, v := h.prune(repo, job.Keep{Daily: 1}, false)
+		expect(h.t, h, v, job.Failed, job.CodePolicy, "keep_within is missing")
+		if _, v = h.prune(repo, floor.Keep(), false); v.Status != job.Completed || !slices.Contains(h.archives(repo), good) {
+			h.t.Errorf("%+v, archives %v, without %s", v, h.archives(repo), good)
+		}
+		floor.Within = ""
+		must(h.t, os.Remove(h.st.Config())) // no command takes a key out of it
+		h.configure(func(c *policy.Config) { c.Allow.Maintenance, c.Allow.RetentionFloor = true, floor })
+		if _, v = h.prune(repo, floor.Keep(), false); v.Status != job.Completed || slices.Contains(h.archives(repo), good) {
+			h.t.Errorf("%+v, archives %v: a count holds, and the documents say that it does not", v, h.archives(repo))
+		}
+	})
+}
+
 // TestPruneKeepsFloor: the owner's word counts on the host, whatever is ordered,
 // and whoever said so: the log tells.
 func TestPruneKeepsFloor(t *testing.T) {

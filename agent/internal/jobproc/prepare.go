@@ -54,11 +54,11 @@ func (p *process) prepare() error {
 	if err := p.loadHost(); err != nil {
 		return err
 	}
-	check, err := policy.New(p.conf, p.c.State.Path())
-	if err != nil {
+	var err error
+	if p.policy, err = policy.New(p.conf, p.c.State.Path(), p.c.ConfigFile); err != nil {
 		return failf(job.CodePolicy, "agent.yaml: %v", err)
 	}
-	if err := check.Check(p.spec); err != nil {
+	if err := p.policy.Check(p.spec); err != nil {
 		return err
 	}
 	if p.work == nil {
@@ -76,7 +76,7 @@ func (p *process) prepare() error {
 	}
 	// Once more: while a command looked the passphrase up, a symlink may have
 	// come to lead elsewhere.
-	return check.Check(p.spec)
+	return p.policy.Check(p.spec)
 }
 
 // loadHost reads the owner's configuration.
@@ -112,8 +112,10 @@ func (p *process) openPassphrase(ctx context.Context) error {
 	p.pass = secret{}
 	b, said, err := access.Passphrase(ctx, p.c.State, p.id, p.conf, p.spec.Repository)
 	p.pass = secret{b}
-	for _, line := range said {
-		p.say(job.LevelWarning, "The passphrase command says: %s", line)
+	if len(said) > 0 {
+		// The job's log goes to the controller. Only the passphrase could be masked,
+		// and not even that if the command failed.
+		p.say(job.LevelWarning, "The passphrase command wrote %s to stderr; what it wrote is not shown here, since it may hold a secret: run the command by hand, as the agent's account", count(int64(len(said)), "line"))
 	}
 	return err
 }

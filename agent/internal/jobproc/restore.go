@@ -16,17 +16,46 @@ import (
 // restore is borg extract. It writes on this host, so where it goes is opened
 // before borg is executed, and it is never executed twice.
 type restore struct {
-	to *destination // nil: borg was executed by another process
+	to   *destination // nil: borg was executed by another process
+	made made
 }
 
 func (w *restore) ready(p *process) error {
 	w.close() // of an attempt that waited for the repository's lock in vain
-	to, err := p.openDestination()
+	p.dir.RemoveScratches()
+	host, err := p.lend()
 	if err != nil {
 		return err
 	}
-	w.to = to
-	return nil
+	w.to, err = p.openDestination(host, &w.made)
+	return err
+}
+
+// clear takes back what the job has made for a restore that brought nothing.
+func (w *restore) clear() {
+	w.close()
+	w.made.remove()
+}
+
+// lend gives borg directories of its own for this one extract. What is in an
+// archive can lead borg to any directory that it may write, and put older
+// contents there: where borg keeps its memory, it would take an old state of the
+// repository for a new one from then on.
+func (p *process) lend() (borg.Host, error) {
+	dir, err := p.dir.MakeScratch()
+	if err != nil {
+		return borg.Host{}, failf(borg.CodeIO, "%v", err)
+	}
+	return borg.Lend(p.host, dir)
+}
+
+// learn keeps what borg remembers of a repository that it met for the first time.
+func (p *process) learn() {
+	for _, dir := range p.dir.Scratches() {
+		if err := borg.Learn(p.host, dir); err != nil {
+			p.log.Warn("learn", "err", err)
+		}
+	}
 }
 
 func (w *restore) close() {
@@ -40,12 +69,8 @@ func (w *restore) close() {
 func (w *restore) archive(p *process) (string, error) { return p.spec.Restore.Archive, nil }
 
 func (w *restore) invocation(p *process, _ string) (borg.Invocation, error) {
-	inv, err := borg.Extract(p.host, p.spec)
-	if err != nil {
-		return inv, err
-	}
-	bounds, err := p.bounds(w.to)
-	inv.By = confine.Confined{Bounds: bounds, Level: w.to.level}
+	inv, err := borg.Extract(w.to.lent, p.spec)
+	inv.By = confine.Confined{Bounds: p.bounds(w.to), Level: w.to.level}
 	return inv, err
 }
 
@@ -96,6 +121,7 @@ func (w *restore) lookBack(p *process, _ jobdir.Started, o borg.Outcome) job.Ver
 
 // told adds to a verdict what is to be seen on the disk.
 func (w *restore) told(p *process, v job.Verdict, t *borg.Tracker) job.Verdict {
+	p.learn()
 	there := w.measure(p).lessCut(p.spec.Restore.Destination, t)
 	v.ArchiveName = p.spec.Restore.Archive
 	if !there.unknown {

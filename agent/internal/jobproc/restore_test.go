@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -160,6 +161,8 @@ func TestRestoreDestinations(t *testing.T) {
 		{h.root, job.CodePolicy, "own directory"},
 		{repo.Path + "/data", job.CodePolicy, "repository"},
 		{"relative", job.CodePolicy, "absolute"},
+		{h.path("out/" + strings.Repeat("x", 256)), job.CodeDestination, "file name too long"},
+		{h.path("out" + strings.Repeat("/"+strings.Repeat("x", 200), 30)), job.CodePolicy, "4096 are the most"},
 	} {
 		spec := h.restore(repo, archive, "")
 		spec.Restore.Destination = tt.to
@@ -177,6 +180,39 @@ func TestRestoreDestinations(t *testing.T) {
 	if info, _ := os.Stat(h.path("out/empty")); info.Mode().Perm() != 0o750 {
 		t.Error("the mode of a directory that was there has changed")
 	}
+}
+
+// TestRestoreTakesItsDirectoriesBack: a restore that brought nothing leaves nothing,
+// and never takes away what was there.
+func TestRestoreTakesItsDirectoriesBack(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.restores(nil)
+	h.files(3)
+	repo := h.inited("a")
+	archive := h.archived(repo)
+	must(t, os.MkdirAll(h.path("out/there/empty"), 0o755))
+	for _, name := range []string{"new/deep/er", "there/new", "there/empty", ""} {
+		_, v := h.run(h.restore(repo, archive, name, "not/there"))
+		expect(t, h, v, job.Failed, map[bool]string{true: job.CodeNotEmpty, false: job.CodePathsNotFound}[name == ""], "")
+	}
+	_, v := h.run(h.restore(repo, "no-such-archive", "there/missing"))
+	expect(t, h, v, job.Failed, borg.CodeArchiveNotFound, "")
+	// One that another restore has begun to fill.
+	h.file("out/begun/file", "x")
+	_, v = h.run(h.restore(repo, archive, "begun/new/deep", "not/there"))
+	expect(t, h, v, job.Failed, job.CodePathsNotFound, "")
+	left := []string{}
+	must(t, filepath.WalkDir(h.path("out"), func(path string, _ os.DirEntry, err error) error {
+		left = append(left, strings.TrimPrefix(path, h.root+"/"))
+		return err
+	}))
+	if want := []string{"out", "out/begun", "out/begun/file", "out/there", "out/there/empty"}; !slices.Equal(left, want) {
+		t.Errorf("there are %v, not %v", left, want)
+	}
+	_, v = h.run(h.restore(repo, archive, "some/new", in(h.path("src")), "not/there"))
+	expect(t, h, v, job.CompletedWithWarnings, "", "")
+	h.same(h.path("src"), h.path("out/some/new"))
 }
 
 func TestRestoreCancelled(t *testing.T) {

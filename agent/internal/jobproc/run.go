@@ -33,10 +33,11 @@ type process struct {
 	stop context.Context
 
 	// Of prepare:
-	conf policy.Config
-	host borg.Host
-	tool borg.Tool
-	pass secret
+	conf   policy.Config
+	policy *policy.Policy
+	host   borg.Host
+	tool   borg.Tool
+	pass   secret
 
 	healed bool // a damaged cache of borg's was removed; once is enough
 
@@ -78,7 +79,9 @@ func serve(ctx context.Context, c Config, d *jobdir.Dir) error {
 	}
 	defer lock.Close()
 	if d.Ended() {
-		d.RemovePipes() // somebody finished it between two looks, and may have died then
+		// Somebody finished it between two looks, and may have died then.
+		d.RemovePipes()
+		d.RemoveScratches()
 		return nil
 	}
 	p, err := open(c, d)

@@ -34,6 +34,10 @@ type streamed interface {
 	answer(p *process) io.Writer
 }
 
+// clearing is work that makes something on this host before borg is executed, and
+// has to take it back if it came to nothing.
+type clearing interface{ clear() }
+
 // remembered is work of which no repository could tell what came of it: the
 // host itself is asked, at once and without borg.
 type remembered interface {

@@ -143,6 +143,9 @@ func (s *Server) restore(w http.ResponseWriter, r *http.Request) error {
 	if err := s.refuseDraining(); err != nil {
 		return err
 	}
+	if wrong := job.PathTooLong(in.Destination); wrong != "" {
+		return &Error{Invalid, "the destination cannot be: " + wrong}
+	}
 	what := job.RestoreSpec{Archive: in.Archive, Destination: in.Destination}
 	for _, p := range in.Paths {
 		what.Paths = append(what.Paths, string(p))

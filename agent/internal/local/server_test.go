@@ -189,6 +189,11 @@ func TestDrain(t *testing.T) {
 	ended := made(t, dir, keyB, 2, job.PhaseAccepted)
 	play(t, ended).end(job.Completed, "")
 	h := serve(t, dir, nil)
+	for _, to := range []string{"/" + strings.Repeat("x", 256), strings.Repeat("/x", 2048)} {
+		if _, err := h.client.Restore(t.Context(), Restore{Repository: "web", Archive: "a", Destination: to}); CodeOf(err) != Invalid || !strings.Contains(err.Error(), "more than") {
+			t.Errorf("restore to a place that cannot be: %v", err)
+		}
+	}
 	d, err := h.client.Drain(t.Context(), true)
 	must(t, err)
 	if !d.Draining || d.Connected || len(d.Running) != 1 || d.Running[0].Key != keyA || len(d.Unreported) != 1 || d.Unreported[0].Key != keyB {

@@ -16,7 +16,9 @@ type Allow struct {
 	Maintenance  bool     `yaml:"maintenance"`  // prune, compact, break-lock too
 	// RetentionFloor is what no prune may keep less than; none: no limit.
 	RetentionFloor Floor `yaml:"retention_floor"`
-	All            bool  `yaml:"all"` // everything, for those who trust their controller with this host
+	// OwnSecrets: backups take the agent's own keys and borg's key files as well.
+	OwnSecrets bool `yaml:"own_secrets"`
+	All        bool `yaml:"all"` // everything, for those who trust their controller with this host
 	// RecoveryKey is the recovery key that this host seals to, its public half:
 	// the one that the fleet had when the host was enrolled, until the owner
 	// accepts another. "none": nothing is sealed to any; empty: as yet.

@@ -170,7 +170,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := New(c, "/var/lib/agent"); err != nil {
+		if _, err := New(c, "/var/lib/agent", ""); err != nil {
 			t.Errorf("accepted by Parse and not by New: %v", err)
 		}
 		// What is saved is read as the same, also over the text it came from.

@@ -123,7 +123,7 @@ func (p *Policy) allowedRoot(spec job.Spec) (root, real string, no *Refusal) {
 	return "", "", &Refusal{
 		Rule:    RuleDestinations,
 		Message: fmt.Sprintf("the destination %s %s", name(spec.Restore.Destination, real), why),
-		Command: "borgfleet-agent allow --destination " + term.Shell(real),
+		Command: p.command("--destination " + term.Shell(real)),
 	}
 }
 

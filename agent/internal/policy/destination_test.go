@@ -76,7 +76,7 @@ func TestDestinations(t *testing.T) {
 		for _, allow := range []Allow{owners, {All: true}} {
 			c := Default()
 			c.Allow, c.BorgBaseDir = allow, at("base")
-			p, err := New(c, at("state"))
+			p, err := New(c, at("state"), "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -170,7 +170,7 @@ func TestBorgsOwnDirectories(t *testing.T) {
 	c := Default()
 	c.Allow.All = true
 	c.Repositories = []Repository{{Location: "/srv/repo", BorgBaseDir: own}}
-	p, err := New(c, t.TempDir())
+	p, err := New(c, t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"borgfleet/agent/internal/state"
 	"borgfleet/shared/job"
 	"borgfleet/shared/term"
 )
@@ -15,7 +16,7 @@ func newTestPolicy(t *testing.T, stateDir string, allow Allow) *Policy {
 	t.Helper()
 	c := Default()
 	c.Allow = allow
-	p, err := New(c, stateDir)
+	p, err := New(c, stateDir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,8 @@ func TestKinds(t *testing.T) {
 }
 
 func TestCommandsThatAllow(t *testing.T) {
-	p := newTestPolicy(t, "/var/lib/agent", Allow{Repositories: []string{"/srv/backups/web"}, Sources: []string{"/etc"}})
+	allow := Allow{Repositories: []string{"/srv/backups/web"}, Sources: []string{"/etc"}}
+	p := newTestPolicy(t, state.DefaultDir, allow)
 	for _, tt := range []struct {
 		spec job.Spec
 		want string
@@ -94,13 +96,22 @@ func TestCommandsThatAllow(t *testing.T) {
 		if got := refusal(t, p.Check(tt.spec)).Command; got != tt.want {
 			t.Errorf("%s %s: %s, want %s", tt.spec.Kind, tt.spec.Repository.Path, got, tt.want)
 		}
+		elsewhere := newTestPolicy(t, "/srv/an agent", allow)
+		if got := refusal(t, elsewhere.Check(tt.spec)).Command; got != tt.want+" --state-dir '/srv/an agent'" {
+			t.Errorf("of an agent elsewhere: %s", got)
+		}
+		p.file = "/etc/agent.yaml"
+		if got := refusal(t, p.Check(tt.spec)).Command; got != tt.want+" --config /etc/agent.yaml" {
+			t.Errorf("with a file of its own: %s", got)
+		}
+		p.file = "/var/lib/borgfleet-agent/agent.yaml"
 	}
 }
 
 // What the command says must be what helps.
 func TestSuggestedPatternAllows(t *testing.T) {
 	for _, path := range []string{"/srv/a", `/srv/[x]*?\y`, "host:repo", "bk@Host:~/r", "ssh://h:2222/./a b", "ssh://[::1]:22/r", "[fe80:0:0:0:0:0:0:1]:/r", "/"} {
-		p := newTestPolicy(t, "/var/lib/agent", Allow{})
+		p := newTestPolicy(t, state.DefaultDir, Allow{})
 		r := refusal(t, p.Check(order(job.Backup, path)))
 		if r.Rule != RuleRepositories {
 			t.Fatalf("%s: refused by %q", path, r.Rule)
@@ -237,7 +248,7 @@ func TestSymlinksDoNotLeadOutside(t *testing.T) {
 		}
 	}
 	r := refusal(t, p.Check(order(job.Init, dir+"/backups/out/repo")))
-	if !strings.Contains(r.Message, dir+"/etc/repo") || !strings.HasSuffix(r.Command, dir+"/etc/repo") {
+	if !strings.Contains(r.Message, dir+"/etc/repo") || !strings.Contains(r.Command, "--repository "+dir+"/etc/repo --state-dir") {
 		t.Errorf("%v does not show where the path leads", r)
 	}
 }
@@ -375,7 +386,7 @@ func FuzzCheck(f *testing.F) {
 	}
 	c := Default()
 	c.Allow.Repositories = []string{"/srv/backups/**"}
-	p, err := New(c, "/var/lib/agent")
+	p, err := New(c, "/var/lib/agent", "")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -10,6 +10,7 @@ const (
 	RuleMaintenance  Rule = "allow.maintenance"
 	RuleDestinations Rule = "allow.destinations"
 	RuleRetention    Rule = "allow.retention_floor" // allow.all or not
+	RuleSecrets      Rule = "allow.own_secrets"     // allow.all or not
 	RuleRepository   Rule = "repository"            // no restore may write into one, allow.all or not
 	RuleKind         Rule = "allow.all"             // what has no rule of its own
 	RuleForm         Rule = "form"                  // no order may hold this, allow.all or not

@@ -38,7 +38,7 @@ func resolve(path string) (string, error) {
 		}
 		next := filepath.Join(done, name)
 		info, err := os.Lstat(next)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || tooLongName(err, next) {
 			done = next // and so for what follows it
 			continue
 		}
@@ -65,6 +65,12 @@ func resolve(path string) (string, error) {
 		todo = append(strings.Split(target, "/"), todo...)
 	}
 	return done, nil
+}
+
+// tooLongName: nothing can have this name in its folder. A path that is too long
+// as a whole is another matter: step by step it can be gone.
+func tooLongName(err error, path string) bool {
+	return errors.Is(err, syscall.ENAMETOOLONG) && len(path) < unix.PathMax
 }
 
 // noLinkOfProc refuses links on procfs: what they read as is not where they lead.

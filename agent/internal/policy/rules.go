@@ -46,7 +46,7 @@ func (p *Policy) kind(spec job.Spec) *Refusal {
 		return &Refusal{
 			Rule:    RuleMaintenance,
 			Message: fmt.Sprintf("%s changes what is already backed up", spec.Kind),
-			Command: "borgfleet-agent allow --maintenance",
+			Command: p.command("--maintenance"),
 		}
 	case job.Restore:
 		return nil // see destination
@@ -54,7 +54,7 @@ func (p *Policy) kind(spec job.Spec) *Refusal {
 		return &Refusal{
 			Rule:    RuleKind,
 			Message: fmt.Sprintf("nothing is said of jobs of the kind %s", spec.Kind),
-			Command: "borgfleet-agent allow --all",
+			Command: p.command("--all"),
 		}
 	}
 }
@@ -79,7 +79,7 @@ func (p *Policy) repository(spec job.Spec) *Refusal {
 	return &Refusal{
 		Rule:    RuleRepositories,
 		Message: fmt.Sprintf("the repository %s is not among those that the owner named", name(normal, real)),
-		Command: "borgfleet-agent allow --repository " + term.Shell(quote(real)),
+		Command: p.command("--repository " + term.Shell(quote(real))),
 	}
 }
 
@@ -106,7 +106,7 @@ func (p *Policy) sources(spec job.Spec) *Refusal {
 			return &Refusal{
 				Rule:    RuleSources,
 				Message: fmt.Sprintf("the source %s is not below a directory that the owner named", name(filepath.Clean(source), real)),
-				Command: "borgfleet-agent allow --source " + term.Shell(real),
+				Command: p.command("--source " + term.Shell(real)),
 			}
 		}
 	}

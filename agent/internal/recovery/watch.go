@@ -30,7 +30,7 @@ func (w Watch) Due(repo job.Repository) (mark string, due bool) {
 	if n, ok := (Memory{w.State.Recovery()}).Noted(repo.ID); ok && n.Same(wanted) {
 		return "", false
 	}
-	check, err := policy.New(conf, w.State.Path())
+	check, err := policy.New(conf, w.State.Path(), w.ConfigFile)
 	if err != nil || check.Check(job.Spec{Kind: job.List, Repository: repo}) != nil {
 		return "", false
 	}

@@ -37,6 +37,9 @@ type Facts struct {
 // errUnnamed: borg's id of a repository on a server is told by borg alone.
 var errUnnamed = errors.New("borg's id of the repository is not known yet")
 
+// errNoID: the controller's word for it would be a part of a path.
+var errNoID = errors.New("what is said to be borg's id of the repository is none")
+
 // Look reads the facts. busy says that some borg is at work on the repository
 // or with its cache, so that they may be another's in a moment.
 func Look(h borg.Host, repository, borgID string) (f Facts, busy bool, err error) {
@@ -51,8 +54,11 @@ func Look(h borg.Host, repository, borgID string) (f Facts, busy bool, err error
 		}
 		busy = there(normal, "lock.exclusive")
 	}
-	if f.BorgID == "" {
+	switch {
+	case f.BorgID == "":
 		return f, false, fmt.Errorf("look at %s: %w", normal, errUnnamed)
+	case !borg.IsID(f.BorgID):
+		return f, false, fmt.Errorf("look at %s: %w", normal, errNoID)
 	}
 	manifest, err := os.ReadFile(filepath.Join(h.SecurityDir(), f.BorgID, "manifest-timestamp"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -34,7 +34,7 @@ func (w Watch) Look(repo job.Repository) (c Change, mark string) {
 	if err != nil {
 		return None, ""
 	}
-	check, err := policy.New(conf, w.State.Path())
+	check, err := policy.New(conf, w.State.Path(), w.ConfigFile)
 	if err != nil || check.Check(job.Spec{Kind: job.List, Repository: repo}) != nil {
 		return None, ""
 	}

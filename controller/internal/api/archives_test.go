@@ -106,6 +106,8 @@ func TestStartRestore(t *testing.T) {
 	for _, bad := range []string{
 		`{"archive": "a", "destination": "/x"}`, `{"repository": "/r", "destination": "/x"}`, `{"repository": "/r", "archive": "a"}`,
 		`{"repository": "/r", "archive": "a", "destination": "x"}`, `{"repository": "/r", "archive": "a", "destination": "/x/../y"}`,
+		`{"repository": "/r", "archive": "a", "destination": "/` + strings.Repeat("x", 256) + `"}`,
+		`{"repository": "/r", "archive": "a", "destination": "` + strings.Repeat("/x", 2048) + `"}`,
 		`{"repository": "/r", "archive": "-a", "destination": "/x"}`, `{"repository": "/r", "archive": "a", "destination": "/x", "paths": ["../y"]}`,
 		`{"repository": "/r", "archive": "a", "destination": "/x", "paths": [""]}`, `{"repository": "/r", "archive": "a", "destination": "/x", "paths": "y"}`,
 		`{"repository": "/r", "archive": "a", "destination": "/x", "paths_base64": ["%"]}`, `{"repository": "/r", "archive": "a", "destination": "/x", "path": "y"}`,

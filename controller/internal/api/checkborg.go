@@ -4,6 +4,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"borgfleet/shared/job"
 )
 
 // checkLocation takes what borg 1.x would take for the same place whoever asks:
@@ -77,7 +79,7 @@ func checkSource(s string) string {
 	if path.Clean(s) != s {
 		return "it must be written without //, /./, /../ and without / at its end"
 	}
-	return ""
+	return job.PathTooLong(s)
 }
 
 // checkPattern takes borg's --exclude patterns. borg ends with an error at a

@@ -95,12 +95,23 @@ func judgeAuthority(end, now time.Time) checkup.Finding {
 	return checkup.Good("its keys are closed to others; until %s", term.Time(end))
 }
 
+// notYet is said of what a controller makes at its first start.
+const notYet = "no controller has come to the end of its first start here, which makes it"
+
+// halfMade: what is missing then was not taken away.
+func (p *patient) halfMade() bool {
+	_, err := os.Lstat(filepath.Join(p.o.DataDir, "store"))
+	return p.away != nil && errors.Is(err, fs.ErrNotExist)
+}
+
 // initialPassword asks whether what was made up at the first start still opens
 // the door. The file is read, and shown to nobody.
 func (p *patient) initialPassword(ctx context.Context) checkup.Finding {
 	file := filepath.Join(p.o.DataDir, auth.InitialPasswordFile)
 	data, err := secretfile.Read(file)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && p.halfMade():
+		return checkup.Skip(notYet)
 	case errors.Is(err, fs.ErrNotExist):
 		return checkup.Good("its file is gone")
 	case errors.Is(err, fs.ErrPermission):
@@ -124,8 +135,10 @@ func (p *patient) initialPassword(ctx context.Context) checkup.Finding {
 func (p *patient) recoveryKey(context.Context) checkup.Finding {
 	file := filepath.Join(p.o.DataDir, recovery.FirstKeyFile)
 	switch _, err := os.Lstat(file); {
+	case errors.Is(err, fs.ErrNotExist) && p.halfMade():
+		return checkup.Skip(notYet)
 	case errors.Is(err, fs.ErrNotExist):
-		return checkup.Good("its private half is not here")
+		return checkup.Good("its private half does not lie in the data directory")
 	case err != nil:
 		return checkup.Skip("%v", err)
 	}

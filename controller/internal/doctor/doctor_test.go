@@ -215,6 +215,7 @@ func TestDataDirectory(t *testing.T) {
 
 	file := filepath.Join(dir, "initial-admin-password")
 	want(t, "password gone", one("initial_password", up), checkup.OK, "gone", "")
+	want(t, "no password yet", one("initial_password", away), checkup.Skipped, "first start", "")
 	must(t, os.WriteFile(file, []byte("made-up\n"), 0o600))
 	want(t, "password unchanged", one("initial_password", up), checkup.Warn, "still has", "users set admin --ask-password --data-dir "+dir+" && rm "+file)
 	want(t, "not known", one("initial_password", away), checkup.Warn, "still there", "users set admin")
@@ -222,7 +223,10 @@ func TestDataDirectory(t *testing.T) {
 	want(t, "password changed", one("initial_password", up), checkup.Warn, "left over", "rm "+file)
 
 	private := filepath.Join(dir, "initial-recovery-key")
-	want(t, "recovery key gone", one("recovery_key", up), checkup.OK, "not here", "")
+	want(t, "recovery key gone", one("recovery_key", up), checkup.OK, "does not lie in the data directory", "")
+	want(t, "no first start", one("recovery_key", away), checkup.Skipped, "first start", "")
+	must(t, os.Mkdir(filepath.Join(dir, "store"), 0o700))
+	want(t, "not running", one("recovery_key", away), checkup.OK, "does not lie", "")
 	must(t, os.WriteFile(private, []byte("AGE-SECRET-KEY-1QQQ\n"), 0o600))
 	want(t, "recovery key left", one("recovery_key", away), checkup.Warn, "still in "+private, "rm "+private)
 
