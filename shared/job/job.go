@@ -7,7 +7,7 @@ type Job struct {
 	ID              int64
 	Key             Key
 	Agent           string // agent id
-	Announced       bool   // its agent made it: all that is known of it is that one's word
+	Announced       bool   // its agent made it, and no schedule explains it: all that is known of it is that one's word
 	Spec            Spec
 	Status          Status
 	Sent            bool // the order was made part of the agent's desired state

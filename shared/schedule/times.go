@@ -32,6 +32,11 @@ type Fire struct {
 	Due  time.Time // with the repository's splay
 }
 
+// Names says whether fire is a time that the expression names, without splay.
+func (t Times) Names(fire time.Time) bool {
+	return t.expression.Next(fire.Add(-time.Nanosecond), t.zone).Equal(fire)
+}
+
 // Next is the first after t; its times are zero if there is none.
 func (t Times) Next(after time.Time) Fire {
 	at := t.expression.Next(after.Add(-t.splay), t.zone)

@@ -271,8 +271,9 @@ func (s *Service) adopt(tx *store.Tx, se *session, key job.Key, p *fleetv1.JobSp
 	if err != nil {
 		return job.Job{}, err
 	}
+	spec, due := s.explained(tx, agent, key, spec)
 	j := job.New(id, key, agent, spec)
-	j.Announced = true
+	j.Announced = !due
 	if err := tx.PutJob(j); err != nil {
 		return j, err
 	}

@@ -205,6 +205,7 @@ func TestStepsOfAMaintainer(t *testing.T) {
 	host.connect("s1")
 	keeper.connect("s2")
 	def := nightly("a")
+	def.Cron, def.Zone = "* * * * *", "UTC"
 	def.After = job.After{Prune: &job.PruneSpec{Keep: job.Keep{Daily: 7}}, Check: &job.CheckSpec{Depth: job.CheckRepository}}
 	v := r.schedule(def, owner)
 	fire := r.clock().Add(-time.Hour).Truncate(time.Minute)
@@ -392,5 +393,53 @@ func TestHeldSchedules(t *testing.T) {
 	must(t, err)
 	if len(all) != 2 || len(all[0].Schedule.Repositories) != 0 || all[1].Key != held.Key || all[1].ID == old.ID || !slices.Equal(all[1].Schedule.Repositories, []int64{repo.ID}) {
 		t.Errorf("%+v", all)
+	}
+}
+
+// TestAThiefsBackups: what a host makes up is followed by nothing on the maintainer,
+// and what a schedule explains by what that says; and only such jobs are waited for
+// by others.
+func TestAThiefsBackups(t *testing.T) {
+	r := newRig(t)
+	thief, keeper := r.agent("thief"), r.agent("keeper")
+	own, kept := r.repository(thief, "ssh://h/r"), r.repository(keeper, "ssh://h/r")
+	must(t, r.names(own, "keeper"))
+	own, _ = r.st.Repository(own.ID)
+	thief.connect("s1")
+	keeper.connect("s2")
+	def := nightly("a")
+	def.Zone, def.CatchUp = "UTC", 24*time.Hour
+	def.After = job.After{Prune: &job.PruneSpec{Keep: job.Keep{Daily: 7}}}
+	v := r.schedule(def, own)
+	day := r.clock().UTC().Truncate(24 * time.Hour)
+	r.set(day.Add(12 * time.Hour))
+	due := day.Add(2 * time.Hour)
+	v.After = job.After{Prune: &job.PruneSpec{Keep: job.Keep{Hourly: 1}}, Compact: true, Check: &job.CheckSpec{}}
+	for what, fire := range map[string]time.Time{
+		"when nothing is due": due.Add(time.Minute), "to come": due.Add(24 * time.Hour), "of long ago": due.Add(-96 * time.Hour),
+	} {
+		j := thief.fires(v, own, fire, register(1, job.PhaseStarted, job.Completed))
+		id, made, err := r.st.JobByKey(job.StepKey(j.Key, job.Prune))
+		must(t, err)
+		if step := r.job(id); !j.Announced || !made || step.Agent != thief.id || step.Verdict == nil || step.Verdict.ErrorCode != "backup_unexplained" {
+			t.Errorf("%s: %+v, followed by %+v", what, j, step)
+		}
+	}
+	if jobs := r.st.Active(keeper.id); len(jobs) != 0 {
+		t.Errorf("the maintainer is to do %+v", jobs)
+	}
+	running := thief.fires(v, own, due, register(1, job.PhaseStarted, ""))
+	if got := r.start(kept.Path, "keeper"); running.Announced || r.waiting(got.ID) != fmt.Sprintf("repository busy (job %d)", running.ID) {
+		t.Errorf("%+v is waited for as %q", running, r.waiting(got.ID))
+	}
+	thief.send(&fleetv1.JobReport{Key: running.Key[:], Register: register(2, job.PhaseStarted, job.Completed)})
+	r.await("the prune", func() bool {
+		_, made, err := r.st.JobByKey(job.StepKey(running.Key, job.Prune))
+		return err == nil && made
+	})
+	id, _, err := r.st.JobByKey(job.StepKey(running.Key, job.Prune))
+	must(t, err)
+	if prune := r.job(id); prune.Agent != keeper.id || prune.Spec.Prune.Keep != (job.Keep{Daily: 7}) || len(r.job(running.ID).Spec.After.Steps()) != 1 {
+		t.Errorf("what the thief says is kept: %+v", prune.Spec.Prune)
 	}
 }

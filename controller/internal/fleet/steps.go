@@ -87,6 +87,9 @@ func (s *Service) orderStep(tx *store.Tx, backup job.Job, kind job.Kind) error {
 		return nil // its registration is deleted
 	}
 	through, refused := s.stepThrough(repo, kind)
+	if backup.Announced {
+		refused = errUnexplained
+	}
 	if refused != nil {
 		through = repo
 	}

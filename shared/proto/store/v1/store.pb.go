@@ -41,7 +41,7 @@ type Job struct {
 	VerdictIsOurs   bool                   `protobuf:"varint,11,opt,name=verdict_is_ours,json=verdictIsOurs,proto3" json:"verdict_is_ours,omitempty"` // the controller's guess or decision, not the agent's word
 	LogNext         uint64                 `protobuf:"varint,12,opt,name=log_next,json=logNext,proto3" json:"log_next,omitempty"`                     // first journal number that is not stored
 	StartedAt       *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	Announced       bool                   `protobuf:"varint,14,opt,name=announced,proto3" json:"announced,omitempty"` // its agent made it
+	Announced       bool                   `protobuf:"varint,14,opt,name=announced,proto3" json:"announced,omitempty"` // its agent made it, and no schedule explains it
 	Steps           []*Step                `protobuf:"bytes,60,rep,name=steps,proto3" json:"steps,omitempty"`          // that followed it, of a backup
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
