@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+
+	"golang.org/x/sys/unix"
 )
 
 // Level is how far a program can be confined.
@@ -30,7 +32,7 @@ type Bounds struct {
 func (b Bounds) Reach() (level Level, why error) {
 	for _, level := range []Level{All, Writes} {
 		err := onThread(func() error {
-			into, err := b.apply(level)
+			into, err := b.apply(level, b.landlock)
 			if into != nil {
 				into.Close()
 			}
@@ -51,9 +53,11 @@ type Confined struct {
 }
 
 // Start starts cmd in the bounds' directory, confined or not at all.
-func (c Confined) Start(cmd *exec.Cmd) error {
+func (c Confined) Start(cmd *exec.Cmd) error { return c.start(cmd, c.landlock) }
+
+func (c Confined) start(cmd *exec.Cmd, landlock func() error) error {
 	return onThread(func() error {
-		into, err := c.apply(c.Level)
+		into, err := c.apply(c.Level, landlock)
 		if err != nil {
 			return fmt.Errorf("confine it: %w", err)
 		}
@@ -62,8 +66,15 @@ func (c Confined) Start(cmd *exec.Cmd) error {
 		} else {
 			into = c.Into
 		}
-		// The child has the descriptor until it executes the program.
-		cmd.Dir = fmt.Sprintf("/proc/self/fd/%d", into.Fd())
+		// The child begins where its thread is. There may be no /proc to name the
+		// directory by.
+		if err := unix.Unshare(unix.CLONE_FS); err != nil {
+			return fmt.Errorf("leave this process's directory: %w", err)
+		}
+		if err := unix.Fchdir(int(into.Fd())); err != nil {
+			return fmt.Errorf("enter %s: %w", c.Path, err)
+		}
+		cmd.Dir = ""
 		return cmd.Start()
 	})
 }
@@ -81,18 +92,20 @@ func onThread(f func() error) error {
 
 // apply confines the calling thread. into is the directory as the thread has to
 // enter it; nil: as it is. After an error the thread is of no use.
-func (b Bounds) apply(level Level) (into *os.File, err error) {
+func (b Bounds) apply(level Level, landlock func() error) (into *os.File, err error) {
 	switch level {
 	case All:
 		if into, err = b.readOnly(); err != nil {
 			return nil, err
 		}
 		// Mounts first, for Landlock forbids to change them. It adds that
-		// device files cannot be written, and what is mounted meanwhile. Without
-		// it there is what All promises.
-		_ = b.landlock()
+		// device files cannot be written, and what is mounted meanwhile, and it
+		// keeps the program from going through other processes to where they are.
+		if landlock() != nil {
+			err = hideProcesses()
+		}
 	case Writes:
-		err = b.landlock()
+		err = landlock()
 	}
 	return into, err
 }

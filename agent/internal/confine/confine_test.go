@@ -1,6 +1,8 @@
 package confine
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,10 +38,15 @@ func (p *place) bounds() Bounds {
 // sh runs a line of shell, confined.
 func (p *place) sh(level Level, line string) (string, error) {
 	p.t.Helper()
+	return p.shWith(level, line, p.bounds().landlock)
+}
+
+func (p *place) shWith(level Level, line string, landlock func() error) (string, error) {
+	p.t.Helper()
 	var out strings.Builder
 	cmd := exec.Command("/bin/sh", "-c", line)
 	cmd.Stdout, cmd.Stderr = &out, &out
-	must(p.t, Confined{p.bounds(), level}.Start(cmd))
+	must(p.t, Confined{p.bounds(), level}.start(cmd, landlock))
 	err := cmd.Wait()
 	return out.String(), err
 }
@@ -89,6 +96,37 @@ func TestOutside(t *testing.T) {
 				t.Errorf("level %d: %s changed\n%s to\n%s", level, line, before, after)
 			}
 		}
+	}
+}
+
+// TestThroughProcesses: another process's root is no way out, with Landlock and on
+// a kernel without it.
+func TestThroughProcesses(t *testing.T) {
+	p := newPlace(t)
+	p.reached(All)
+	other := exec.Command("/bin/sleep", "1000")
+	must(t, other.Start())
+	t.Cleanup(func() {
+		_ = other.Process.Kill()
+		_ = other.Wait()
+	})
+	before := p.outside()
+	outside := fmt.Sprintf("/proc/%d/root%s/outside", other.Process.Pid, p.root)
+	for name, landlock := range map[string]func() error{
+		"with Landlock":    p.bounds().landlock,
+		"without Landlock": func() error { return errors.New("this kernel has none") },
+	} {
+		for _, line := range []string{"echo x >%s/file", "chmod 777 %s/dir", "mkdir %s/new"} {
+			if out, err := p.shWith(All, fmt.Sprintf(line, outside), landlock); err == nil {
+				t.Errorf("%s: %s went well: %s", name, line, out)
+			}
+		}
+		if out, err := p.shWith(All, "echo x >file; pwd; cat ../outside/file", landlock); err != nil || out != p.into.Name()+"\nas it was" {
+			t.Errorf("%s: %v, %q", name, err, out)
+		}
+	}
+	if after := p.outside(); after != before {
+		t.Errorf("changed\n%s to\n%s", before, after)
 	}
 }
 

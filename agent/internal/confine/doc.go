@@ -10,7 +10,9 @@
 //   - a mount namespace in which all is read-only but those directories. Nothing
 //     outside can be changed, times, rights and owners included. It takes root.
 //   - Landlock, for every account. It knows writing, making and removing, but
-//     not chmod, chown, utimes and setxattr.
+//     not chmod, chown, utimes and setxattr. It also keeps a program from following
+//     /proc/PID/root into another process's namespace; where there is none, the
+//     namespace has no procfs.
 //
 // Both hold for a thread and what it starts. So each program is started by a
 // thread that is thrown away afterwards; the process itself stays as it was.
