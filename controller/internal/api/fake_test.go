@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"iter"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -23,6 +25,7 @@ type fakeFleet struct {
 	err          error  // if set, every call that can fail does
 	failLogAfter uint64 // if set, reading the log from there fails
 	boom         bool   // Job panics
+	paged        bool   // Jobs goes by Limit and Cursor
 	feed         []fleet.EventBatch
 	busy         bool // the feed has no end
 
@@ -148,7 +151,25 @@ func (f *fakeFleet) Jobs(_ context.Context, q fleet.JobQuery) (fleet.JobPage, er
 	for _, v := range f.jobs {
 		page.Jobs = append(page.Jobs, v)
 	}
+	if f.paged {
+		page = f.page(page, q)
+	}
 	return page, f.err
+}
+
+// page is the part of all jobs, newest first, that a query is for.
+func (f *fakeFleet) page(all fleet.JobPage, q fleet.JobQuery) fleet.JobPage {
+	slices.SortFunc(all.Jobs, func(a, b fleet.JobView) int { return int(b.ID - a.ID) })
+	from := 0
+	if q.Cursor != "" {
+		from, _ = strconv.Atoi(q.Cursor)
+	}
+	to := min(from+q.Limit, len(all.Jobs))
+	out := fleet.JobPage{Jobs: all.Jobs[from:to]}
+	if to < len(all.Jobs) {
+		out.NextCursor = strconv.Itoa(to)
+	}
+	return out
 }
 
 func (f *fakeFleet) Log(_ context.Context, id int64, offset uint64, limit int) (fleet.LogPage, error) {

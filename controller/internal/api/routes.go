@@ -45,6 +45,7 @@ func (s *server) routes() []route {
 	return []route{
 		{method: post, path: "/api/backup/start", role: Operator, scoped: true, handle: s.startBackup},
 		{method: get, path: "/api/backup/jobs", role: Viewer, scoped: true, handle: s.listJobs, query: jobParameters()},
+		{method: get, path: "/api/jobs/export", role: Viewer, scoped: true, handle: s.exportJobs, query: exportParameters()},
 		{method: get, path: "/api/backup/status/{job_id}", role: Viewer, scoped: true, handle: s.jobStatus},
 		{method: post, path: "/api/backup/cancel/{job_id}", role: Operator, scoped: true, handle: s.cancelJob},
 		{method: get, path: "/api/backup/logs/{job_id}/stream", role: Viewer, scoped: true, handle: s.streamLog, query: []string{"offset", "limit"}},

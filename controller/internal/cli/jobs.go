@@ -22,7 +22,7 @@ const (
 )
 
 func (k *controller) jobs() *cli.Command {
-	return group("jobs", "what was done, and what is going on", k.jobsList(), k.jobsShow(), k.jobsStart(), k.jobsFollow(), k.jobsLogs(), k.jobsCancel())
+	return group("jobs", "what was done, and what is going on", k.jobsList(), k.jobsExport(), k.jobsShow(), k.jobsStart(), k.jobsFollow(), k.jobsLogs(), k.jobsCancel())
 }
 
 func (k *controller) jobsList() *cli.Command {
@@ -31,21 +31,27 @@ func (k *controller) jobsList() *cli.Command {
 		Usage: "list jobs, newest first",
 		Description: "TIME is a date or a moment such as 2024-03-01T10:00:00Z, or how long ago: 26h, 7d. It is compared with when a job was made.\n\n" +
 			"  borgfleet-controller jobs list --status failed --since 7d --kind prune",
-		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "agent", Usage: "only of this `AGENT`, by name or id"},
-			&cli.StringFlag{Name: "repository", Usage: "only of this `REPOSITORY`, by path, name or id"},
-			&cli.StringSliceFlag{Name: "status", Usage: "only with this `STATUS`: pending, running, completed, completed_with_warnings, failed or cancelled"},
-			&cli.StringSliceFlag{Name: "kind", Usage: "only of this `KIND`: backup, init, prune, compact, check, list, restore, break-lock, or all (default: backup)"},
-			&cli.StringFlag{Name: "label", Usage: "only of agents with the label `KEY=VALUE`"},
-			&cli.BoolFlag{Name: "scheduled", Usage: "only those that a schedule started"},
-			&cli.BoolFlag{Name: "manual", Usage: "only those that no schedule started"},
-			&cli.Int64Flag{Name: "schedule", Usage: "only of the schedule with this `NUMBER`"},
-			&cli.StringFlag{Name: "since", Usage: "only from `TIME` on"},
-			&cli.StringFlag{Name: "until", Usage: "only before `TIME`"},
+		Flags: append(append(filterFlags(),
 			&cli.IntFlag{Name: "limit", Value: usualJobs, Usage: "show at most `N`"},
 			&cli.StringFlag{Name: "cursor", Usage: "go on after the `CURSOR` of a list before, with the same filters"},
-		}, listFlags()...),
+		), listFlags()...),
 		Action: k.repeated((*controller).listJobs),
+	}
+}
+
+// filterFlags select jobs.
+func filterFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "agent", Usage: "only of this `AGENT`, by name or id"},
+		&cli.StringFlag{Name: "repository", Usage: "only of this `REPOSITORY`, by path, name or id"},
+		&cli.StringSliceFlag{Name: "status", Usage: "only with this `STATUS`: pending, running, completed, completed_with_warnings, failed or cancelled"},
+		&cli.StringSliceFlag{Name: "kind", Usage: "only of this `KIND`: backup, init, prune, compact, check, list, restore, break-lock, or all (default: backup)"},
+		&cli.StringFlag{Name: "label", Usage: "only of agents with the label `KEY=VALUE`"},
+		&cli.BoolFlag{Name: "scheduled", Usage: "only those that a schedule started"},
+		&cli.BoolFlag{Name: "manual", Usage: "only those that no schedule started"},
+		&cli.Int64Flag{Name: "schedule", Usage: "only of the schedule with this `NUMBER`"},
+		&cli.StringFlag{Name: "since", Usage: "only from `TIME` on"},
+		&cli.StringFlag{Name: "until", Usage: "only before `TIME`"},
 	}
 }
 
@@ -97,7 +103,7 @@ func (k *controller) jobFilter(c *cli.Context) (client.JobFilter, error) {
 		}
 		f.Kinds = append(f.Kinds, kinds(kind)...)
 	}
-	if c.Int("limit") < 1 {
+	if c.IsSet("limit") && c.Int("limit") < 1 {
 		return f, fmt.Errorf("--limit is at least 1, not %d", c.Int("limit"))
 	}
 	var err error
