@@ -35,6 +35,9 @@ type fakeFleet struct {
 	folder   fleet.Folder
 
 	schedules fakeSchedules
+	hosts     []fleet.HostView
+	hostQuery fleet.HostQuery
+	summary   fleet.Summary
 
 	update        fleet.RepositoryUpdate // asked for last, as the rest
 	archivesQuery fleet.ArchiveQuery

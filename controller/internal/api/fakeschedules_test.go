@@ -57,6 +57,19 @@ func (f *fakeFleet) ChangeSchedule(_ context.Context, id int64, change func(sche
 	return *v, nil
 }
 
+func (f *fakeFleet) Hosts(_ context.Context, q fleet.HostQuery) ([]fleet.HostView, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hostQuery = q
+	return f.hosts, f.err
+}
+
+func (f *fakeFleet) Summary(context.Context) (fleet.Summary, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.summary, f.err
+}
+
 func (f *fakeFleet) DeleteSchedule(_ context.Context, id int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

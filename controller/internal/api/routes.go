@@ -108,6 +108,8 @@ func (s *server) routes() []route {
 		{method: get, path: "/api/schedule/{id}/next", role: Viewer, handle: s.nextRuns, query: []string{"n"}},
 
 		{method: get, path: "/api/audit", role: Admin, handle: s.listAudit, query: auditParameters()},
+		{method: get, path: "/api/fleet/summary", role: Viewer, handle: s.fleetSummary},
+		{method: get, path: "/api/fleet/hosts", role: Viewer, handle: s.fleetHosts, query: []string{"stale", "max_age", "agent", "label"}},
 		{method: get, path: "/api/fleet/recovery-key", role: Viewer, handle: s.recoveryKey},
 		{method: put, path: "/api/fleet/recovery-key", role: Admin, handle: s.replaceRecoveryKey},
 

@@ -26,7 +26,7 @@ func rules() map[string]api.Role {
 		"login": api.Public, "service": api.Public, "openAPI": api.Public, "docs": api.Public, "docsFile": api.Public,
 		"healthz": api.Public, "readyz": api.Public,
 
-		"listJobs": api.Viewer, "exportJobs": api.Viewer, "jobStatus": api.Viewer, "streamLog": api.Viewer, "downloadLog": api.Viewer, "downloadToken": api.Viewer,
+		"listJobs": api.Viewer, "fleetSummary": api.Viewer, "fleetHosts": api.Viewer, "exportJobs": api.Viewer, "jobStatus": api.Viewer, "streamLog": api.Viewer, "downloadLog": api.Viewer, "downloadToken": api.Viewer,
 		"listAgents": api.Viewer, "oneAgent": api.Viewer, "events": api.Viewer,
 		"listRepositories": api.Viewer, "oneRepository": api.Viewer, "runningJobs": api.Viewer, "listArchives": api.Viewer,
 		"me": api.Viewer, "logout": api.Viewer, "changePassword": api.Viewer, // one's own

@@ -95,7 +95,8 @@ type Service struct {
 	gates     map[string]*gate // by procedure; never changed
 	measures  *measures
 
-	timetables *timetables
+	timetables   *timetables
+	expectations *expectations
 
 	folders   *folders
 	listsWake chan struct{} // a list may be ready for the catalogue
@@ -124,7 +125,8 @@ func New(o Options) *Service {
 		gates:     newGates(),
 		measures:  newMeasures(),
 
-		timetables: newTimetables(),
+		timetables:   newTimetables(),
+		expectations: newExpectations(),
 
 		folders:   newFolders(),
 		listsWake: make(chan struct{}, 1),

@@ -1,6 +1,10 @@
 package history
 
-import "borgfleet/shared/job"
+import (
+	"math/bits"
+
+	"borgfleet/shared/job"
+)
 
 // A row's kind, status and trigger are one bit each in one word, so that a set
 // of any of them is matched with one AND. The bits are in memory only; on disk
@@ -94,6 +98,11 @@ func triggerOf(code uint8) job.TriggeredBy {
 
 func attrOf(kind, status, trigger uint8) uint32 {
 	return 1<<(kindShift+kind) | 1<<(statusShift+status) | 1<<(triggerShift+trigger)
+}
+
+// statusIn is the code of the status in a word of bits.
+func statusIn(attr uint32) uint8 {
+	return uint8(bits.TrailingZeros32(attr&statusBits) - statusShift)
 }
 
 func kindMask(ks []job.Kind) uint32 {

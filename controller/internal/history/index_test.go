@@ -41,7 +41,7 @@ func (m model) last(repository int64) (l Last) {
 		if r.Kind != job.Backup || r.Repository != repository {
 			continue
 		}
-		mark := Mark{ID: r.ID, CreatedAt: r.CreatedAt, EndedAt: r.EndedAt}
+		mark := Mark{ID: r.ID, CreatedAt: r.CreatedAt, EndedAt: r.EndedAt, Status: r.Status, Original: r.Original}
 		if l.Job.ID == 0 {
 			l.Job = mark
 		}

@@ -3,6 +3,8 @@ package history
 import (
 	"sync"
 	"time"
+
+	"borgfleet/shared/job"
 )
 
 // Mark is one job in short.
@@ -10,6 +12,8 @@ type Mark struct {
 	ID        int64 // 0: there is none
 	CreatedAt time.Time
 	EndedAt   time.Time // whole seconds
+	Status    job.Status
+	Original  int64 // bytes read
 }
 
 // Last is the newest backup of a repository, and the newest one that left an
@@ -20,12 +24,20 @@ type Last struct {
 }
 
 type mark struct {
-	pos   Position
-	ended uint32
+	pos      Position
+	ended    uint32
+	status   uint8
+	original int64
 }
 
 func (m mark) public() Mark {
-	return Mark{ID: m.pos.id, CreatedAt: fromNanos(m.pos.created), EndedAt: fromSeconds(m.ended)}
+	if m.pos.IsZero() {
+		return Mark{}
+	}
+	return Mark{
+		ID: m.pos.id, CreatedAt: fromNanos(m.pos.created), EndedAt: fromSeconds(m.ended), Original: m.original,
+		Status: statusOf(m.status),
+	}
 }
 
 type last struct{ job, good mark }
@@ -70,7 +82,7 @@ func (ix *Index) Last(repository int64) Last {
 func (l *lasts) put(repository uint32, p packed, ix *Index) {
 	old := l.of(repository)
 	now := old
-	m := mark{pos: p.pos, ended: p.ended}
+	m := mark{pos: p.pos, ended: p.ended, status: p.status, original: p.original}
 	if old.job.pos.IsZero() || old.job.pos.compare(p.pos) <= 0 {
 		now.job = m
 	}

@@ -72,7 +72,10 @@ func (ix *Index) newest(repository uint32, f Filter) mark {
 	m.equal(repositoryColumn, repository)
 	var found mark
 	ix.scan(&m, Position{}, func(c *chunk, i int) bool {
-		found = mark{pos: c.position(i), ended: atomic.LoadUint32(&c.ended[i])}
+		found = mark{
+			pos: c.position(i), ended: atomic.LoadUint32(&c.ended[i]),
+			status: statusIn(atomic.LoadUint32(&c.attr[i])), original: atomic.LoadInt64(&c.original[i]),
+		}
 		return false
 	})
 	return found

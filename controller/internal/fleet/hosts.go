@@ -1,0 +1,170 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"borgfleet/controller/internal/fault"
+	"borgfleet/controller/internal/history"
+	"borgfleet/controller/internal/store"
+	"borgfleet/shared/schedule"
+)
+
+// HostQuery selects repositories.
+type HostQuery struct {
+	Agent     string        // id or name
+	Label     string        // key=value
+	MaxAge    time.Duration // a newest good backup that is older is stale, whatever schedules say; 0: they decide
+	StaleOnly bool
+}
+
+// HostView is how well one repository of a host is backed up.
+type HostView struct {
+	Repository    int64
+	Name          string
+	Path          string
+	AgentID       string
+	AgentName     string
+	AgentOnline   bool
+	LastContactAt time.Time
+	Scheduled     bool         // some schedule backs it up
+	Last          history.Mark // the newest backup
+	Good          history.Mark // the newest that left an archive to rely on
+	ExpectedAt    time.Time    // when the newest backup that there should be was due; zero: none is expected yet
+	NextRun       time.Time
+	Stale         bool
+	Why           string // it is stale
+}
+
+// Hosts says how well everything is backed up, by agent and name.
+func (s *Service) Hosts(ctx context.Context, q HostQuery) ([]HostView, error) {
+	agents, err := s.askedAgents(q)
+	if err != nil {
+		return nil, err
+	}
+	by := s.schedulesByRepository()
+	out := []HostView{}
+	for _, repo := range s.repositoriesIn(ctx) {
+		a, known := s.store.Agent(repo.Agent)
+		if !known || a.Revoked || agents != nil && !slices.Contains(agents, a.ID) {
+			continue
+		}
+		if v := s.hostView(repo, a, by[repo.ID], q.MaxAge); v.Stale || !q.StaleOnly {
+			out = append(out, v)
+		}
+	}
+	slices.SortFunc(out, func(a, b HostView) int {
+		return compareTexts(a.AgentName, b.AgentName, a.Name, b.Name)
+	})
+	return out, nil
+}
+
+func compareTexts(pairs ...string) int {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		switch {
+		case pairs[i] < pairs[i+1]:
+			return -1
+		case pairs[i] > pairs[i+1]:
+			return 1
+		}
+	}
+	return 0
+}
+
+// askedAgents are those that a query is about; nil: all.
+func (s *Service) askedAgents(q HostQuery) ([]string, error) {
+	var agents []string
+	if q.Agent != "" {
+		a, err := s.findAgent(q.Agent)
+		if err != nil {
+			return nil, fault.InvalidField("query.agent", "no agent %q is enrolled", q.Agent)
+		}
+		agents = []string{a.ID}
+	}
+	if q.Label == "" {
+		return agents, nil
+	}
+	labelled, err := s.labelled(q.Label, agents)
+	if labelled == nil {
+		labelled = []string{}
+	}
+	return labelled, err
+}
+
+func (s *Service) schedulesByRepository() map[int64][]store.Schedule {
+	by := map[int64][]store.Schedule{}
+	for _, one := range s.store.Schedules() {
+		for _, id := range one.Repositories {
+			if one.Enabled {
+				by[id] = append(by[id], one)
+			}
+		}
+	}
+	return by
+}
+
+func (s *Service) hostView(repo store.Repository, a store.Agent, by []store.Schedule, maxAge time.Duration) HostView {
+	last := s.store.LastJobs(repo.ID)
+	v := HostView{
+		Repository: repo.ID, Name: repo.Name, Path: repo.Path, AgentID: a.ID, AgentName: a.Name,
+		AgentOnline: s.online(a.ID), LastContactAt: s.lastContact(a), Scheduled: len(by) > 0, Last: last.Job, Good: last.Good,
+	}
+	now := s.now()
+	for _, one := range by {
+		t := s.expectations.of(one, repo.ID, a, now)
+		if !t.next.IsZero() && (v.NextRun.IsZero() || t.next.Before(v.NextRun)) {
+			v.NextRun = t.next
+		}
+		if due := t.dueBy(now, patience(last.Good)); due.After(v.ExpectedAt) {
+			v.ExpectedAt = due
+		}
+	}
+	v.judge(repo, now, maxAge)
+	return v
+}
+
+// patience is how long after it was due a backup may be on its way: queues and
+// retries take some time, and big backups take long.
+func patience(good history.Mark) time.Duration {
+	p := leastPatience
+	if took := good.EndedAt.Sub(good.CreatedAt); good.ID != 0 && took > 0 {
+		p += 2 * took
+	}
+	return p
+}
+
+const leastPatience = 2 * time.Hour
+
+// judge goes by the newest good archive: a backup that fails each night is no
+// backup.
+func (v *HostView) judge(repo store.Repository, now time.Time, maxAge time.Duration) {
+	switch {
+	case repo.Status == store.RepositoryFailed:
+		v.Stale, v.Why = true, "the repository could not be set up"
+	case maxAge > 0 && v.Good.ID == 0 && now.Sub(repo.CreatedAt) > maxAge, v.Good.ID == 0 && !v.ExpectedAt.IsZero():
+		v.Stale, v.Why = true, "there is no good backup"
+	case maxAge > 0 && now.Sub(v.Good.CreatedAt) > maxAge && v.Good.ID != 0:
+		v.Stale, v.Why = true, fmt.Sprintf("no good backup since %s", moment(v.Good.CreatedAt))
+	case maxAge == 0 && v.Good.CreatedAt.Before(v.ExpectedAt):
+		v.Stale, v.Why = true, fmt.Sprintf("no good backup since %s; one was due at %s", moment(v.Good.CreatedAt), moment(v.ExpectedAt))
+	}
+}
+
+// expectation is when a schedule was due for a repository, and will be.
+type expectation struct {
+	of           string // what it is made of: another one is made anew
+	before, last schedule.Fire
+	next         time.Time
+}
+
+// dueBy is when the newest backup was due that should be there by now.
+func (e expectation) dueBy(now time.Time, patience time.Duration) time.Time {
+	for _, f := range []schedule.Fire{e.last, e.before} {
+		if !f.IsZero() && !now.Before(f.Due.Add(patience)) {
+			return f.Due
+		}
+	}
+	return time.Time{}
+}
