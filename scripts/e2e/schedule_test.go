@@ -154,6 +154,27 @@ func TestRunNow(t *testing.T) {
 		t.Errorf("a check was made already, and the second run says %s", *j.Maintenance)
 	}
 	wantProblem(t, "nothing is left to cancel", m.API.Post("/api/backup/cancel/"+itoa(historyOf(t, m.Env, "backup")[0].ID), nil, nil), 400)
+	csv, err := m.Controller.CLI("jobs", "export", "--kind", "all", "--status", "completed")
+	fatal(t, err)
+	if !strings.HasPrefix(csv, "id,kind,agent,") || strings.Count(csv, ",backup,host,") != 2 || strings.Count(csv, ",compact,host,") != 2 {
+		t.Errorf("%s", csv)
+	}
+	figures, err := m.Controller.CLI("fleet", "summary", "-o", "json")
+	fatal(t, err)
+	var sum struct {
+		Agents, Repositories map[string]int
+		Backups              []struct{ Hours, Completed int }
+	}
+	decode(t, []byte(figures), &sum)
+	if sum.Agents["online"] != 1 || sum.Repositories["total"] != 1 || sum.Repositories["stale"] != 0 || sum.Backups[0].Hours != 24 || sum.Backups[0].Completed != 2 {
+		t.Errorf("%s", figures)
+	}
+	if _, err := m.Controller.CLI("fleet", "stale", "--max-age", "1h"); err != nil {
+		t.Errorf("it is backed up: %v", err)
+	}
+	if out, err := m.Controller.CLI("fleet", "stale", "--max-age", "1s"); err == nil || !strings.Contains(out, "no good backup since") {
+		t.Errorf("it is older than a second: %v, %s", err, out)
+	}
 	out, err := m.Controller.CLI("schedules", "list")
 	fatal(t, err)
 	for _, want := range []string{"weekly", "@weekly", "r on host", "compact, check", "paused", "completed"} {
