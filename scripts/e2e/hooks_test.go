@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -251,6 +252,44 @@ func TestKillInHook(t *testing.T) {
 				t.Errorf("%+v %v\n%s", j, err, h.log(id))
 			}
 			h.expectRan(want.ran...)
+		})
+	}
+}
+
+// TestHooksOfTheUnit: with the unit's capabilities a hook keeps its account; with
+// those of the drop-in it may change it, and is ended all the same.
+func TestHooksOfTheUnit(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root has capabilities to give up")
+	}
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		t.Skip(err)
+	}
+	alone, with := readUnit(t, agentUnit).bounding(), readUnit(t, agentUnit, hooksDropIn).bounding()
+	for name, tc := range map[string]struct {
+		bounding, says string
+		goesOn         bool
+	}{
+		"the unit":         {alone, "exit status", false},
+		"with the drop-in": {with, "did not end within 2s", false},
+		"without CAP_KILL": {strings.Replace(with, ",+kill", "", 1), "did not end within 2s", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHooking(t, testenv.Agent{
+				Allow: []string{"--allow-hook", "*"}, Wrap: []string{"setpriv", "--no-new-privs", "--bounding-set", tc.bounding},
+			})
+			fatal(t, h.Hosts["host"].Configure("hooks: {directory: "+h.dir+", time_limit: 2s}\n"))
+			h.hook("b2", "setpriv --reuid 65534 --regid 65534 --clear-groups sh -c 'sleep 60; sleep 60'")
+			j := backup(t, h.Env, h.reg("r"))
+			if j.ErrorCode != "hook_failed" || !strings.Contains(j.ErrorMessage, tc.says) {
+				t.Errorf("%+v", j)
+			}
+			if log := h.log(j.ID); strings.Contains(log, "What the hook b2 has started goes on, and the agent's account may not end it: processes [") != tc.goesOn {
+				t.Error(log)
+			}
+			h.expectRan("b1 before", "b2 before", "fail on_failure failed", "undo always failed")
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -34,4 +35,23 @@ func TestHooksAt(t *testing.T) {
 	if names := h.Names(); !slices.Equal(names, []string{"a", "b", "c", "d", "e"}) {
 		t.Error(names)
 	}
+}
+
+// FuzzHookName: what passes for a hook's name is one component of a path, and
+// nothing that a shell or a program takes for more.
+func FuzzHookName(f *testing.F) {
+	for _, s := range []string{"pg-dump", "../sh", "-x", "a/b", "a\x00", ".", "é", "a b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if CheckHookName(name) != nil {
+			return
+		}
+		if path := filepath.Join("/hooks", name); filepath.Dir(path) != "/hooks" || filepath.Base(path) != name || name == ".." {
+			t.Errorf("%q leads to %s", name, path)
+		}
+		if strings.ContainsAny(name, " \t\n\x00/\\'\"$`;&|<>*?[]{}()~#!=") || name[0] == '-' || len(name) > 64 {
+			t.Errorf("%q is a name", name)
+		}
+	})
 }

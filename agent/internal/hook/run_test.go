@@ -202,9 +202,9 @@ func TestOtherChildrenStay(t *testing.T) {
 	_ = other.Wait()
 }
 
-// TestKilled: the end of the process that runs a hook is the hook's, and what it
+// TestRemains: the end of the process that runs a hook is the hook's, and what it
 // had started is found by what it was given.
-func TestKilled(t *testing.T) {
+func TestRemains(t *testing.T) {
 	d := newDir(t)
 	hooktest.Write(t, d.Path, "h", "#!/bin/sh\nsetsid sh -c 'trap \"\" TERM; echo $$; sleep 1000; sleep 1000' & sleep 0.2; echo $$; sleep 1000; echo on")
 	cmd := exec.Command(os.Args[0])
