@@ -102,6 +102,14 @@ func (h *hooking) log(id int64) string {
 	return all.String()
 }
 
+// awaitLine waits for a line of a job that has not ended.
+func (h *hooking) awaitLine(id int64, line string) {
+	h.t.Helper()
+	if err := h.Await("the log says it", func() (bool, error) { return strings.Contains(h.log(id), line), nil }); err != nil {
+		h.t.Fatalf("%v: %s\n%s", err, line, h.log(id))
+	}
+}
+
 // TestHooks: from the definition in REST to what runs on the host, and back.
 func TestHooks(t *testing.T) {
 	t.Parallel()
@@ -192,9 +200,7 @@ func TestHookSaysNotNow(t *testing.T) {
 	if j := backup(t, h.Env, register(t, h.Env, repository{Name: "other", Sources: []string{tree(t, 1)}})); j.Status != "completed" {
 		t.Errorf("%+v", j)
 	}
-	if log := h.log(id); !strings.Contains(log, "The hook b1 says not now: the disk is not plugged in") {
-		t.Error(log)
-	}
+	h.awaitLine(id, "The hook b1 says not now: the disk is not plugged in")
 	fatal(t, h.API.Post("/api/backup/cancel/"+itoa(id), nil, nil))
 	if j, err = h.Finish(id); err != nil || j.Status != "cancelled" {
 		t.Errorf("%+v %v", j, err)

@@ -139,7 +139,7 @@ func TestHooksInOrder(t *testing.T) {
 func TestHookEnvironment(t *testing.T) {
 	t.Parallel()
 	h := newHooked(t)
-	h.hook("tell", "env >$DIR/env.$BORGFLEET_HOOK_TIME; find /proc/$$/fd -type l -printf '%l\\n' >$DIR/fds.$BORGFLEET_HOOK_TIME; printf 'a\\033[31mb\\tc\\n"+passphrase+"\\n'")
+	h.hook("tell", "env >$DIR/env.$BORGFLEET_HOOK_TIME; grep SigIgn /proc/$$/status >$DIR/signals; find /proc/$$/fd -type l -printf '%l\\n' >$DIR/fds.$BORGFLEET_HOOK_TIME; printf 'a\\033[31mb\\tc\\n"+passphrase+"\\n'")
 	h.repo.Name = "r\x1b[2J"
 	h.repo.Hooks = job.Hooks{Before: []string{"tell"}, Always: []string{"tell"}}
 	h.env = append(h.env, "SECRET=x", "BORG_PASSPHRASE="+passphrase)
@@ -187,6 +187,9 @@ func TestHookEnvironment(t *testing.T) {
 		if n := strings.Count(string(b), "pipe:"); n != 2 {
 			t.Errorf("%s has %d pipes:\n%s", at, n, b)
 		}
+	}
+	if b, err := os.ReadFile(h.path("signals")); err != nil || strings.Trim(string(b), "SigIgn:\t0\n") != "" {
+		t.Errorf("a hook ignores signals: %s %v", b, err)
 	}
 	var said []string
 	for _, r := range h.log(d) {
