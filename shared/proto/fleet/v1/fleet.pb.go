@@ -740,6 +740,7 @@ type HelloRequest struct {
 	BootId            string                 `protobuf:"bytes,20,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`                                  // of the host's running kernel; empty: not known
 	DaemonId          string                 `protobuf:"bytes,21,opt,name=daemon_id,json=daemonId,proto3" json:"daemon_id,omitempty"`                            // random, made at the daemon's start: tells one that reconnects from a second one. Empty: an older agent
 	RecoveryRecipient string                 `protobuf:"bytes,11,opt,name=recovery_recipient,json=recoveryRecipient,proto3" json:"recovery_recipient,omitempty"` // that this host seals to; empty: none was accepted
+	Hooks             bool                   `protobuf:"varint,32,opt,name=hooks,proto3" json:"hooks,omitempty"`                                                 // this agent runs the hooks that a definition names; false: an older agent
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -863,6 +864,13 @@ func (x *HelloRequest) GetRecoveryRecipient() string {
 		return x.RecoveryRecipient
 	}
 	return ""
+}
+
+func (x *HelloRequest) GetHooks() bool {
+	if x != nil {
+		return x.Hooks
+	}
+	return false
 }
 
 type JobState struct {
@@ -3667,7 +3675,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"BorgBinary\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
-	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xb5\x03\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xcb\x03\n" +
 	"\fHelloRequest\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\x05R\bprotocol\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x19\n" +
@@ -3682,7 +3690,8 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	" \x01(\tR\fageRecipient\x12\x17\n" +
 	"\aboot_id\x18\x14 \x01(\tR\x06bootId\x12\x1b\n" +
 	"\tdaemon_id\x18\x15 \x01(\tR\bdaemonId\x12-\n" +
-	"\x12recovery_recipient\x18\v \x01(\tR\x11recoveryRecipient\"p\n" +
+	"\x12recovery_recipient\x18\v \x01(\tR\x11recoveryRecipient\x12\x14\n" +
+	"\x05hooks\x18  \x01(\bR\x05hooks\"p\n" +
 	"\bJobState\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x03R\x02id\x12.\n" +
