@@ -46,6 +46,11 @@ browser: ## look at /api/docs with headless Chromium (installs it if it is missi
 	scripts/install-chromium.sh
 	BORGFLEET_NEED_BROWSER=1 go test -count=1 -run TestAPIDocs ./scripts/e2e
 
+.PHONY: examples
+examples: borg ## try the examples of hooks with PostgreSQL, MariaDB and btrfs (installs what is missing; needs root)
+	scripts/install-examples.sh
+	BORGFLEET_EXAMPLES=1 go test -count=1 -run '^TestExample' -timeout 15m -v ./scripts/e2e
+
 .PHONY: bench
 bench: borg build ## measure what DESIGN promises; figures belong into BENCHMARKS.md
 	go run ./scripts/bench -bin $(BIN)

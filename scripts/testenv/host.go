@@ -41,7 +41,7 @@ func (h *Host) enrol() error {
 		return err
 	}
 	if h.Config != "" {
-		if err := h.configure(h.Config); err != nil {
+		if err := h.Configure(h.Config); err != nil {
 			return err
 		}
 	}
@@ -53,11 +53,11 @@ func (h *Host) enrol() error {
 		return err
 	}
 	h.Proxy.To(h.env.Controller.agents)
-	return h.configure("controller_url: https://" + h.Proxy.Addr() + "\n")
+	return h.Configure("controller_url: https://" + h.Proxy.Addr() + "\n")
 }
 
-// configure puts config in the place of the key that it names.
-func (h *Host) configure(config string) error {
+// Configure puts config in the place of the key that it names.
+func (h *Host) Configure(config string) error {
 	file := filepath.Join(h.StateDir, "agent.yaml")
 	data, err := os.ReadFile(file)
 	if err != nil {

@@ -56,6 +56,7 @@ type Repository struct {
 	MatchArchives      string // borg's glob for the archives of this registration; empty: made from ArchiveNameFormat
 	Maintainer         string // agent id of who prunes, compacts and checks it instead of this agent; empty: nobody
 	Retention          Keep   // of a prune that is not told what to keep; zero: nothing is said of it
+	Hooks              Hooks
 }
 
 // DefaultArchiveName is unique by construction: agent names are unique in the

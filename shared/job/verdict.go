@@ -30,6 +30,8 @@ const (
 	CodeNotToldArchives   = "archives_not_told"     // a compact without the controller's word on which archives there must be
 	CodeMaintainedElse    = "maintained_elsewhere"  // another agent prunes, compacts and checks the repository
 	CodeListIncomplete    = "list_incomplete"       // entries were lost or had no room, so the list would be half a list
+	CodeHookFailed        = "hook_failed"           // a hook did; of a good end: one that ran after it
+	CodeHookUnusable      = "hook_unusable"         // a hook that is named is missing, or others could change it
 	CodeInternal          = "internal"
 	CodeCancelled         = "cancelled"
 )

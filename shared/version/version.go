@@ -9,6 +9,8 @@ package version
 //	   2026-11-25  GoingAway, draining: who does not know them loses nothing but
 //	               an orderly return and a reason for waiting
 //	   2026-11-26  the recovery key: who does not know it seals nothing to it
+//	   2026-11-26  hooks: an agent says that it knows them, and backups with hooks
+//	               wait for one that does
 const Protocol = 1
 
 // Store is the version of the controller's data directory. A controller

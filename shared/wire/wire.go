@@ -182,6 +182,7 @@ func FromRepository(r job.Repository) *fleetv1.Repository {
 		AccountDirectories: r.AccountDirs,
 		MatchArchives:      text(r.MatchArchives),
 		Maintainer:         text(r.Maintainer),
+		Hooks:              fromHooks(r.Hooks),
 	}
 	if r.Retention != (job.Keep{}) {
 		p.Retention = fromPrune(&job.PruneSpec{Keep: r.Retention})
@@ -217,6 +218,7 @@ func ToRepository(p *fleetv1.Repository) job.Repository {
 		AccountDirs:        p.AccountDirectories,
 		MatchArchives:      p.MatchArchives,
 		Maintainer:         p.Maintainer,
+		Hooks:              toHooks(p.Hooks),
 	}
 	if p.Retention != nil {
 		r.Retention = toPrune(p.Retention).Keep

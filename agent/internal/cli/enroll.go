@@ -38,6 +38,7 @@ func (a *agent) enroll() *cli.Command {
 			&cli.StringSliceFlag{Name: "allow-source", Usage: "let the controller back up only what lies at or below `PATH`; without it any source"},
 			&cli.StringSliceFlag{Name: "allow-destination", Usage: "let the controller restore to new directories at or below `PATH`; without it nowhere"},
 			&cli.BoolFlag{Name: "allow-maintenance", Usage: "let the controller prune, compact and break locks too"},
+			&cli.StringSliceFlag{Name: "allow-hook", Usage: "let the controller name the hook `NAME` of this host's hooks directory in a repository's definition; * and ? match"},
 			&cli.StringFlag{Name: "allow-recovery-key", Usage: "seal what opens this host's backups when it is gone to this recovery key (`RECIPIENT`, age1...); without it to the one that the controller names now; none: to no key at all"},
 			&cli.BoolFlag{Name: "allow-recovery-passphrases", Usage: "seal the passphrases that live on this host to the recovery key, too"},
 			&cli.BoolFlag{Name: "allow-all", Usage: "let the controller do everything, restores onto this host included: only for those who trust it as they trust root here"},
@@ -83,7 +84,7 @@ func (a *agent) runEnroll(c *cli.Context) error {
 
 // runMoved gives the state directory to this machine.
 func (a *agent) runMoved(c *cli.Context, dir state.Dir, asJSON bool) error {
-	for _, name := range []string{"token", "token-file", "name", "allow-repository", "allow-source", "allow-destination", "allow-maintenance", "allow-recovery-key", "allow-recovery-passphrases", "allow-all"} {
+	for _, name := range []string{"token", "token-file", "name", "allow-repository", "allow-source", "allow-destination", "allow-maintenance", "allow-hook", "allow-recovery-key", "allow-recovery-passphrases", "allow-all"} {
 		if c.IsSet(name) {
 			return cmdline.Usagef("--moved changes nothing but the machine: leave out --%s", name)
 		}

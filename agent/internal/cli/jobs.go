@@ -142,6 +142,8 @@ func stateOf(j local.Job) string {
 		return "waiting: " + j.WaitingFor
 	case j.Phase == "verifying":
 		return "the outcome is being looked up"
+	case job.IsHookPhase(j.Phase):
+		return j.Status + ": " + j.Phase
 	case j.Phase != "" && job.Kind(j.Kind).Maintains():
 		return fmt.Sprintf("%s: %s %.0f %%", j.Status, j.Phase, j.PhasePercent)
 	}

@@ -20,6 +20,7 @@ func describe(allow policy.Allow, dir state.Dir) string {
 		describeFloor(allow, row)
 		describeSecrets(allow, row)
 		row("use any repository and any source")
+		row("run any hook of this host's hooks directory before and after backups")
 		b.WriteString("To take that back, edit " + term.Clean(dir.Config()) + ".\n")
 		return b.String()
 	}
@@ -45,6 +46,12 @@ func describe(allow policy.Allow, dir state.Dir) string {
 	}
 	describeFloor(allow, row)
 	describeSecrets(allow, row)
+	if len(allow.Hooks) == 0 {
+		row("not run hooks")
+	} else {
+		row("run the hooks " + words(allow.Hooks) + " before and after backups")
+	}
+	more = append(more, command+" --hook NAME")
 	if len(allow.Destinations) == 0 {
 		row("not restore files")
 	} else {
@@ -101,6 +108,7 @@ type permissionOf struct {
 	Sources      []string `json:"sources"`      // none: any
 	Destinations []string `json:"destinations"` // none: no restores
 	Maintenance  bool     `json:"maintenance"`
+	Hooks        []string `json:"hooks"` // none: no hook
 	All          bool     `json:"all"`
 	// OwnSecrets: backups take the agent's own keys as well.
 	OwnSecrets bool `json:"own_secrets"`
@@ -115,6 +123,7 @@ func permissions(a policy.Allow) permissionOf {
 	return permissionOf{
 		Repositories: append([]string{}, a.Repositories...), Sources: append([]string{}, a.Sources...),
 		Destinations: append([]string{}, a.Destinations...),
+		Hooks:        append([]string{}, a.Hooks...),
 		Maintenance:  a.Maintenance, All: a.All, OwnSecrets: a.OwnSecrets, RetentionFloor: a.RetentionFloor,
 		RecoveryKey: a.RecoveryKey, RecoveryPassphrases: a.RecoveryPassphrases,
 	}

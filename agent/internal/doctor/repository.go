@@ -75,11 +75,15 @@ func (h *host) checksOf(ctx context.Context, def job.Repository) []checkup.Check
 	passphrase.Limit = secretTime + endTime
 	opens := with(check("repository_opens", "Opens"), r.opens)
 	opens.Limit = secretTime + openTime + 2*endTime
-	return []checkup.Check{
+	checks := []checkup.Check{
 		with(check("repository_allowed", "Allowed"), r.permitted),
 		with(check("repository_sources", "Sources"), r.sources),
 		led, passphrase, opens,
 	}
+	if len(def.Hooks.Names()) > 0 {
+		checks = append(checks, with(check("repository_hooks", "Hooks"), r.hooks))
+	}
+	return checks
 }
 
 // permitted asks the policy as a backup would.

@@ -36,6 +36,8 @@ const (
 	fileSynced   = "synced" // in dirJournal
 	fileLog      = "jobproc.log"
 	fileExpected = "expected"
+	fileHooks    = "hooks"
+	fileJudged   = "judged"
 )
 
 // tmpPrefix marks directories that are still being made.

@@ -1,6 +1,7 @@
 package jobproc
 
 import (
+	"errors"
 	"time"
 
 	"borgfleet/agent/internal/borg"
@@ -8,8 +9,11 @@ import (
 	"borgfleet/shared/job"
 )
 
-// reasonLocked is what a job shows that waits for a repository's lock.
-const reasonLocked = "repository locked"
+// What a job shows that was given back.
+const (
+	reasonLocked = "repository locked"
+	reasonNotNow = "not now (hook)"
+)
 
 // begin executes borg for a job that has no start mark. A job whose borg did
 // nothing but wait for the repository's lock goes back to waiting, and one whose
@@ -33,7 +37,7 @@ func (p *process) begin() (job.Verdict, error) {
 			return v, err
 		}
 		if then == later {
-			p.awaitLock(n)
+			p.awaitTurn(n)
 		}
 	}
 }
@@ -43,7 +47,7 @@ type sequel int
 
 const (
 	over   sequel = iota // there is a verdict
-	later                // it waited for the lock in vain: another one, later
+	later                // it waited for the lock in vain, or a hook said not now: another one, later
 	atOnce               // its cache was damaged and is removed: another one
 )
 
@@ -58,8 +62,11 @@ func (p *process) mayNotBegin() (job.Verdict, bool) {
 		return job.Verdict{}, false
 	}
 	message := "could not start before its deadline " + p.spec.StartDeadline.UTC().Format(time.RFC3339)
-	if p.reg.Value().Reason == reasonLocked {
+	switch p.reg.Value().Reason {
+	case reasonLocked:
 		message += ": the repository stayed locked"
+	case reasonNotNow:
+		message += ": a hook said not now to the last"
 	}
 	return job.Verdict{Status: job.Failed, ErrorCode: job.CodeDeadline, ErrorMessage: message}, true
 }
@@ -74,6 +81,9 @@ func (p *process) attempt(n int) (v job.Verdict, then sequel, err error) {
 		v, _ := p.mayNotBegin()
 		return v, over, nil
 	}
+	if no, ok := errors.AsType[*notNow](err); ok {
+		return v, later, p.putOff(no)
+	}
 	if err != nil {
 		return failed(err), over, nil
 	}
@@ -87,6 +97,9 @@ func (p *process) attempt(n int) (v job.Verdict, then sequel, err error) {
 // plan is everything before the start mark.
 func (p *process) plan() (archive string, inv borg.Invocation, err error) {
 	if err := p.prepare(); err != nil {
+		return "", inv, err
+	}
+	if err := p.runBefore(); err != nil {
 		return "", inv, err
 	}
 	if err := p.work.ready(p); err != nil {
@@ -140,6 +153,9 @@ func (p *process) giveBack(r *run) error {
 		return err
 	}
 	p.c.at(PointGivenBack)
+	if err := p.closeAttempt(outcome{waiting: "the repository is locked by somebody else: " + r.failureText()}); err != nil {
+		return err
+	}
 	p.showWaiting(reasonLocked)
 	return nil
 }
@@ -150,13 +166,16 @@ func (p *process) showWaiting(reason string) {
 	})
 }
 
-// awaitLock waits between two attempts, not beyond the deadline.
-func (p *process) awaitLock(n int) {
-	wait := p.c.LockedWait.after(n)
+// awaitTurn waits between two attempts, not beyond the deadline.
+func (p *process) awaitTurn(n int) {
+	wait, what := p.c.LockedWait.after(n), "Waiting for the repository's lock; next attempt"
+	if p.reg.Value().Reason == reasonNotNow {
+		wait, what = p.c.NotNowWait.after(n), "The hook is asked again"
+	}
 	if left := p.spec.StartDeadline.Sub(clock.Now()); left < wait {
 		wait = max(left, 0)
 	}
-	p.say(job.LevelInfo, "Waiting for the repository's lock; next attempt in %s", wait.Round(time.Second/10))
+	p.say(job.LevelInfo, "%s in %s", what, wait.Round(time.Second/10))
 	sleep(p.stop, wait)
 }
 

@@ -53,10 +53,16 @@ func Main(args []string, stderr io.Writer) int {
 	}
 	beSmall()
 	// Only the host's shutdown ends a job process.
-	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+	disregard(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	return Run(ctx, c)
+}
+
+// disregard takes signals and does nothing. Ignored, they would be so in hooks,
+// too: a shell cannot even trap them then, and yes | head would not end.
+func disregard(signals ...os.Signal) {
+	signal.Notify(make(chan os.Signal, 1), signals...)
 }
 
 // beSmall keeps the job process unnoticed beside borg.

@@ -55,7 +55,7 @@ func (p *process) archivesThere() (map[string]bool, error) {
 		}
 		p.say(job.LevelWarning, "The repository is locked by somebody else: %v", err)
 		p.showWaiting(reasonLocked)
-		p.awaitLock(n)
+		p.awaitTurn(n)
 	}
 }
 

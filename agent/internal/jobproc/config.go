@@ -29,6 +29,9 @@ type Config struct {
 	VerifyWait   Backoff // between attempts to look an interrupted job up
 	RetryWait    Backoff // while the disk refuses the verdict
 
+	NotNowWait Backoff       // until a hook that said not now is asked again
+	HookGrace  time.Duration // between SIGTERM and SIGKILL for a hook; 0: hook.DefaultGrace
+
 	// Hook is called at named points, for tests that die there.
 	Hook func(point string)
 }
@@ -43,6 +46,8 @@ const (
 	PointEnded     = "ended"      // the verdict is there
 	PointGivenUp   = "given-up"   // repository locked, the start mark is there
 	PointGivenBack = "given-back" // and is gone
+	PointHook      = "hook:"      // and a hook's name: it is noted, and not executed
+	PointHooked    = "hooked:"    // and its name: it has ended, and that is not noted
 )
 
 func (c Config) withDefaults() Config {
@@ -58,6 +63,7 @@ func (c Config) withDefaults() Config {
 	c.LockedWait = c.LockedWait.or(Backoff{2 * time.Second, 15 * time.Second})
 	c.VerifyWait = c.VerifyWait.or(Backoff{time.Second, time.Minute})
 	c.RetryWait = c.RetryWait.or(Backoff{100 * time.Millisecond, 5 * time.Second})
+	c.NotNowWait = c.NotNowWait.or(Backoff{30 * time.Second, 10 * time.Minute})
 	return c
 }
 

@@ -375,8 +375,14 @@ func lockedRepo(t *testing.T) (h *host, repo job.Repository, free func()) {
 	h = newHost(t)
 	repo = h.inited("a")
 	h.files(3)
+	return h, repo, lock(t, repo)
+}
+
+// lock is somebody at work in the repository, on another host.
+func lock(t *testing.T, repo job.Repository) (free func()) {
+	t.Helper()
 	lock := repo.Path + "/lock.exclusive"
 	must(t, os.Mkdir(lock, 0o700))
 	must(t, os.WriteFile(lock+"/elsewhere@1.1-1", nil, 0o600))
-	return h, repo, func() { must(t, os.RemoveAll(lock)) }
+	return func() { must(t, os.RemoveAll(lock)) }
 }

@@ -102,6 +102,7 @@ func (p *process) showStarted(r *run, running bool) {
 		g.ArchiveName = r.started.ArchiveName
 		g.BorgVersion = r.started.BorgVersion
 		g.BorgRunning = running
+		g.BorgPhase, g.BorgPhasePercent = "", 0 // a hook's, or of an earlier process
 		if r.meter != nil {
 			g.Progress = r.meter.Last()
 		}

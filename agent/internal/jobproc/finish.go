@@ -9,15 +9,20 @@ import (
 	"borgfleet/shared/job"
 )
 
-// finish leaves the verdict on the disk. While the disk refuses it the process
-// stays, with the lock held: nobody else knows how the job ended.
-func (p *process) finish(ctx context.Context, v job.Verdict) error {
+// complete adds what the repository tells right after borg's end, before hooks
+// take their time.
+func (p *process) complete(v *job.Verdict) {
 	if v.EndedAt.IsZero() {
 		v.EndedAt = clock.Now()
 	}
 	v.ErrorMessage = p.pass.mask(v.ErrorMessage)
-	p.testify(&v)
-	p.sealForRecovery(&v)
+	p.testify(v)
+	p.sealForRecovery(v)
+}
+
+// finish leaves the verdict on the disk. While the disk refuses it the process
+// stays, with the lock held: nobody else knows how the job ended.
+func (p *process) finish(ctx context.Context, v job.Verdict) error {
 	p.sayEnd(v)
 	p.c.at(PointJudged)
 	for n := 1; ; n++ {

@@ -124,9 +124,10 @@ func jobProcess(args []string) int {
 	c.MachineID = func() (string, error) { return cmp.Or(os.Getenv(envHost), testMachine), nil }
 	c.LockedWait = Backoff{50 * time.Millisecond, 200 * time.Millisecond}
 	c.VerifyWait = Backoff{50 * time.Millisecond, 200 * time.Millisecond}
+	c.NotNowWait, c.HookGrace = Backoff{50 * time.Millisecond, 200 * time.Millisecond}, 500*time.Millisecond
 	c.RetryWait = Backoff{10 * time.Millisecond, 50 * time.Millisecond}
 	c.Limits = jobdir.Limits{MinFree: -1}
-	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
+	disregard(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	shutDown = func() {

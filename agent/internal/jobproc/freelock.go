@@ -28,7 +28,7 @@ func (p *process) freeLock() {
 	p.reg.Change(func(g *job.Register) {
 		g.Phase, g.Reason, g.BorgRunning = job.PhaseVerifying, "verifying", false
 	})
-	ctx, end := p.patience()
+	ctx, end := p.patience(errNoAnswer)
 	defer end()
 	ctx, cancel := context.WithTimeout(ctx, p.c.Grace)
 	defer cancel()

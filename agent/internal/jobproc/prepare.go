@@ -51,14 +51,7 @@ func (p *process) prepare() error {
 	if err := p.c.State.CheckMachine(p.id, p.c.MachineID); err != nil {
 		return err
 	}
-	if err := p.loadHost(); err != nil {
-		return err
-	}
-	var err error
-	if p.policy, err = policy.New(p.conf, p.c.State.Path(), p.c.ConfigFile); err != nil {
-		return failf(job.CodePolicy, "agent.yaml: %v", err)
-	}
-	if err := p.policy.Check(p.spec); err != nil {
+	if err := p.allowed(); err != nil {
 		return err
 	}
 	if p.work == nil {
@@ -68,6 +61,9 @@ func (p *process) prepare() error {
 		return failf(job.CodeMaintainedElse, "another agent (%s) prunes, compacts and checks this repository: order it with the controller, borgfleet-controller repositories %s %s",
 			by, p.spec.Kind, p.spec.Repository.Name)
 	}
+	if err := p.openHooks(); err != nil {
+		return err
+	}
 	if err := p.findBorg(p.life); err != nil {
 		return err
 	}
@@ -76,6 +72,18 @@ func (p *process) prepare() error {
 	}
 	// Once more: while a command looked the passphrase up, a symlink may have
 	// come to lead elsewhere.
+	return p.policy.Check(p.spec)
+}
+
+// allowed asks the host's policy as it is now.
+func (p *process) allowed() error {
+	if err := p.loadHost(); err != nil {
+		return err
+	}
+	var err error
+	if p.policy, err = policy.New(p.conf, p.c.State.Path(), p.c.ConfigFile); err != nil {
+		return failf(job.CodePolicy, "agent.yaml: %v", err)
+	}
 	return p.policy.Check(p.spec)
 }
 

@@ -21,17 +21,7 @@ const maskTime = 5 * time.Second
 // resume goes on with a job whose borg was, or was about to be, executed by
 // another process. borg is never executed again.
 func (p *process) resume(s jobdir.Started) (job.Verdict, error) {
-	// Only for looking things up; what is missing is missed there.
-	if err := p.loadHost(); err != nil {
-		p.log.Warn("read configuration", "err", err)
-	}
-	// Before the first line of an adopted borg is journalled, to be masked.
-	// A command that hangs must not keep borg's pipes waiting.
-	ctx, cancel := context.WithTimeout(p.life, maskTime)
-	defer cancel()
-	if err := p.openPassphrase(ctx); err != nil {
-		p.log.Warn("lines of borg's are not masked", "err", err)
-	}
+	p.remind()
 	if s.BootID != p.bootID {
 		p.say(job.LevelWarning, "The host was restarted while the job ran; what borg said last may be missing here")
 		return p.verify(s, borg.Outcome{Kind: p.spec.Kind, Cancelled: p.cancelled()}, false)
@@ -58,6 +48,21 @@ func (p *process) resume(s jobdir.Started) (job.Verdict, error) {
 	return p.verify(s, o, r.terminated)
 }
 
+// remind finds out again what an earlier process knew of the host.
+func (p *process) remind() {
+	// Only for looking things up and for hooks; what is missing is missed there.
+	if err := p.loadHost(); err != nil {
+		p.log.Warn("read configuration", "err", err)
+	}
+	// Before the first line of an adopted borg is journalled, to be masked.
+	// A command that hangs must not keep borg's pipes waiting.
+	ctx, cancel := context.WithTimeout(p.life, maskTime)
+	defer cancel()
+	if err := p.openPassphrase(ctx); err != nil {
+		p.log.Warn("lines of borg's are not masked", "err", err)
+	}
+}
+
 // settleAdopted judges a run whose exit status an earlier process left behind.
 func (p *process) settleAdopted(r *run) (job.Verdict, error) {
 	v, then, err := p.settle(r)
@@ -65,7 +70,7 @@ func (p *process) settleAdopted(r *run) (job.Verdict, error) {
 		return v, err
 	}
 	if then == later {
-		p.awaitLock(1)
+		p.awaitTurn(1)
 	}
 	return p.begin()
 }

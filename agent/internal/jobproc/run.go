@@ -46,6 +46,7 @@ type process struct {
 	looked bool // before is known
 	calm   bool // nobody else has changed the repository since this agent's last look
 
+	hooks  jobdir.Hooks   // of this attempt
 	sealed *recovery.Note // what of the repository went into the verdict for the recovery key; nil: nothing
 }
 
@@ -134,13 +135,41 @@ func open(c Config, d *jobdir.Dir) (*process, error) {
 	}, nil
 }
 
-// carryOut decides by what is on disk. Its error means: no verdict yet.
+// carryOut gives the verdict on what became of the job, its hooks included. Its
+// error means: none yet.
 func (p *process) carryOut() (job.Verdict, error) {
+	p.takeUpHooks()
+	v, err := p.dir.Judged()
+	if err != nil {
+		p.log.Error("what became of borg is found out anew", "err", err)
+	}
+	if v != nil {
+		p.remind()
+		return p.closeHooks(*v)
+	}
+	judged, err := p.goOn()
+	if err != nil {
+		return judged, err
+	}
+	p.complete(&judged)
+	if p.hooks.Open {
+		if err := p.dir.SetJudged(judged); err != nil {
+			p.log.Warn("a successor would have to find out anew what became of borg", "err", err)
+		}
+	}
+	return p.closeHooks(judged)
+}
+
+// goOn decides by what is on disk.
+func (p *process) goOn() (job.Verdict, error) {
 	started, err := p.dir.Started()
 	switch {
 	case started == nil && err != nil:
 		return job.Verdict{}, err
 	case started == nil:
+		if v, err := p.closeBroken(); v != nil || err != nil {
+			return orZero(v), err
+		}
 		return p.begin()
 	case err != nil:
 		// Damaged, but there: borg may have been executed. The register knows
@@ -150,6 +179,13 @@ func (p *process) carryOut() (job.Verdict, error) {
 		started.ArchiveName, started.StartedAt = r.ArchiveName, r.StartedAt
 	}
 	return p.resume(*started)
+}
+
+func orZero(v *job.Verdict) job.Verdict {
+	if v == nil {
+		return job.Verdict{}
+	}
+	return *v
 }
 
 // say writes a line of the agent's own into the journal.

@@ -84,11 +84,11 @@ var errNoAnswer = errors.New("the repository did not answer")
 // patience ends with the host, and a grace period after a wish to cancel: long
 // enough for a repository that answers at all, and a server that hangs does not
 // hold the wish until ssh gives up.
-func (p *process) patience() (ctx context.Context, end func()) {
+func (p *process) patience(late error) (ctx context.Context, end func()) {
 	ctx, cancel := context.WithCancelCause(p.life)
 	detach := context.AfterFunc(p.stop, func() {
 		if sleep(ctx, p.c.Grace) {
-			cancel(errNoAnswer)
+			cancel(late)
 		}
 	})
 	return ctx, func() {
@@ -101,7 +101,7 @@ func (p *process) lookUp(s jobdir.Started, o borg.Outcome) (found, error) {
 	if p.work == nil {
 		return found{}, nil
 	}
-	ctx, end := p.patience()
+	ctx, end := p.patience(errNoAnswer)
 	defer end()
 	f, err := p.askFor(ctx, s, o)
 	if err != nil && ctx.Err() != nil {

@@ -287,7 +287,7 @@ func (l *Link) hello(ctx context.Context, client fleetv1connect.FleetServiceClie
 		StateId: l.o.Identity.StateID, Now: timestamppb.New(l.o.Now()),
 		Hostname: host, Borg: l.o.Borg(ctx), Draining: l.o.Jobs.Draining(),
 		Name: l.o.Identity.Name, AgeRecipient: l.o.Recipient,
-		BootId: boot, DaemonId: l.daemonID,
+		BootId: boot, DaemonId: l.daemonID, Hooks: true,
 	}
 	req.RecoveryRecipient, _ = l.o.Jobs.RecoveryKey()
 	l.o.Jobs.TakeChanged() // the Hello says all of it

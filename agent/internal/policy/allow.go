@@ -14,6 +14,7 @@ type Allow struct {
 	Sources      []string `yaml:"sources"`      // what lies at or below one of these; none: any source
 	Destinations []string `yaml:"destinations"` // restores go to or below one of these; none: no restores
 	Maintenance  bool     `yaml:"maintenance"`  // prune, compact, break-lock too
+	Hooks        []string `yaml:"hooks"`        // names, or patterns with * and ?, of hooks that a repository may name; none: no hook
 	// RetentionFloor is what no prune may keep less than; none: no limit.
 	RetentionFloor Floor `yaml:"retention_floor"`
 	// OwnSecrets: backups take the agent's own keys and borg's key files as well.
@@ -63,6 +64,17 @@ func (a *Allow) AddDestination(path string) error {
 	return nil
 }
 
+// AddHook allows one more hook, or those that a pattern matches.
+func (a *Allow) AddHook(pattern string) error {
+	if err := checkHook(pattern); err != nil {
+		return err
+	}
+	if !slices.Contains(a.Hooks, pattern) {
+		a.Hooks = append(a.Hooks, pattern)
+	}
+	return nil
+}
+
 func (a *Allow) check() error {
 	for _, r := range a.Repositories {
 		if _, err := ParsePattern(r); err != nil {
@@ -77,6 +89,11 @@ func (a *Allow) check() error {
 	for _, d := range a.Destinations {
 		if err := checkSource(d); err != nil {
 			return fmt.Errorf("allow.destinations: %w", err)
+		}
+	}
+	for _, h := range a.Hooks {
+		if err := checkHook(h); err != nil {
+			return fmt.Errorf("allow.hooks: %w", err)
 		}
 	}
 	if a.RecoveryKey != "" {

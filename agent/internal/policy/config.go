@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -22,6 +23,7 @@ type Config struct {
 	BorgBaseDir   string `yaml:"borg_base_dir"` // empty: below the state directory
 	MaxParallel   int    `yaml:"max_parallel"`  // the host's own limit; the controller's may be lower
 	Limits        Limits `yaml:"limits"`
+	Hooks         Hooks  `yaml:"hooks"`
 	// Repositories is how this host opens repositories: what stands here wins
 	// over what the controller has.
 	Repositories []Repository `yaml:"repositories"`
@@ -51,7 +53,7 @@ func (l Limits) Borg() borg.Limits {
 
 // Default is the configuration of a host whose agent.yaml says nothing.
 func Default() Config {
-	return Config{Borg: "borg", MaxParallel: 1}
+	return Config{Borg: "borg", MaxParallel: 1, Hooks: Hooks{Directory: DefaultHooks, TimeLimit: time.Hour}}
 }
 
 // Load reads agent.yaml. A key that is not known is an error, not ignored: a
@@ -103,6 +105,9 @@ func (c *Config) check() error {
 	}
 	if err := c.Limits.Borg().Check(); err != nil {
 		return fmt.Errorf("limits.%w", err)
+	}
+	if err := c.Hooks.check(); err != nil {
+		return fmt.Errorf("hooks.%w", err)
 	}
 	if len(c.SSH.Command) > 0 && c.SSH.Command[0] == "" {
 		return errors.New("ssh.command: its first word is empty")

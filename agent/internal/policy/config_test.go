@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 const sample = `# how this host is backed up
@@ -18,6 +19,7 @@ ssh:
 borg_base_dir: /var/lib/borg
 max_parallel: 2
 limits: {nice: 10, ionice: idle, upload_ratelimit: 2000}
+hooks: {directory: /opt/hooks, time_limit: 90m}
 allow:
   repositories:
     - /srv/backups/**
@@ -25,6 +27,7 @@ allow:
   sources: [/etc, /home]
   destinations: [/srv/restore]
   maintenance: true
+  hooks: [pg-dump, "mount-*"]
   all: false
 `
 
@@ -40,11 +43,13 @@ func TestParse(t *testing.T) {
 		BorgBaseDir:   "/var/lib/borg",
 		MaxParallel:   2,
 		Limits:        Limits{Nice: 10, IONice: "idle", UploadRateLimit: 2000},
+		Hooks:         Hooks{Directory: "/opt/hooks", TimeLimit: 90 * time.Minute},
 		Allow: Allow{
 			Repositories: []string{"/srv/backups/**", "ssh://bk@backup.example.org/./web-*"},
 			Sources:      []string{"/etc", "/home"},
 			Destinations: []string{"/srv/restore"},
 			Maintenance:  true,
+			Hooks:        []string{"pg-dump", "mount-*"},
 		},
 	}
 	if !reflect.DeepEqual(got, want) {

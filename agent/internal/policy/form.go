@@ -36,7 +36,7 @@ func (p *Policy) form(spec job.Spec) *Refusal {
 			return &Refusal{Rule: RuleForm, Message: fmt.Sprintf("the source %s is not an absolute path", shown(s))}
 		}
 	}
-	return nil
+	return badHooks(r.Hooks)
 }
 
 // shown is a value in a message: it may be long, and of any bytes.

@@ -91,7 +91,7 @@ func (p *Policy) command(options string) string {
 // arrives: symlinks and agent.yaml change while a job waits.
 func (p *Policy) Check(spec job.Spec) error {
 	always := []rule{p.form, p.archive, p.prune, p.state, p.place, p.secrets}
-	owners := []rule{p.kind, p.repository, p.sources, p.destination}
+	owners := []rule{p.kind, p.repository, p.sources, p.hooks, p.destination}
 	if p.allow.All {
 		owners = nil
 	}

@@ -9,6 +9,7 @@ const (
 	RuleSources      Rule = "allow.sources"
 	RuleMaintenance  Rule = "allow.maintenance"
 	RuleDestinations Rule = "allow.destinations"
+	RuleHooks        Rule = "allow.hooks"
 	RuleRetention    Rule = "allow.retention_floor" // allow.all or not
 	RuleSecrets      Rule = "allow.own_secrets"     // allow.all or not
 	RuleRepository   Rule = "repository"            // no restore may write into one, allow.all or not

@@ -48,6 +48,8 @@ func plainType(t string) string {
 		return "a text"
 	case "[]string":
 		return "a list of texts"
+	case "time.Duration":
+		return "a span of time such as 90m"
 	}
 	return "a section of keys"
 }

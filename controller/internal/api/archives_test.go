@@ -126,7 +126,7 @@ func TestChangeRepository(t *testing.T) {
 	if u.ID != 7 || u.Passphrase != "a new one" || !reflect.DeepEqual(d, want) {
 		t.Errorf("asked for %+v, made %+v", u, d)
 	}
-	for _, bad := range []string{`{"path": "/other"}`, `{"agent": "other"}`, `{"encryption": "none"}`, `{"source_directories": []}`, `{"retention": {}}`, `{"hooks": {}}`, `{"nmae": "x"}`, `{"name": ""}`, `{"repository_type": "ssh"}`} {
+	for _, bad := range []string{`{"path": "/other"}`, `{"agent": "other"}`, `{"encryption": "none"}`, `{"source_directories": []}`, `{"retention": {}}`, `{"hooks": []}`, `{"nmae": "x"}`, `{"name": ""}`, `{"repository_type": "ssh"}`} {
 		e.do("PUT", "/api/repositories/7", bad).is(422)
 	}
 	for body, want := range map[string]string{`{"maintainer": "keeper"}`: "keeper", `{"maintainer": null}`: "", `{"maintainer": ""}`: "", `{}`: "as before"} {

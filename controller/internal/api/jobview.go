@@ -74,7 +74,7 @@ func phase(j job.Job) *string {
 
 // phasePercent is how far that has come: of the phase, not of the job.
 func phasePercent(j job.Job) *float64 {
-	if j.Status != job.Running || j.Register.Phase == job.PhaseVerifying || j.Register.BorgPhase == "" {
+	if j.Status != job.Running || j.Register.Phase == job.PhaseVerifying || j.Register.BorgPhase == "" || job.IsHookPhase(j.Register.BorgPhase) {
 		return nil
 	}
 	p := percent(j.Register.BorgPhasePercent)

@@ -58,14 +58,6 @@ func (o *object) must(name string) (json.RawMessage, bool) {
 	return raw, ok
 }
 
-// refuse rejects a field that a later version will know.
-func (o *object) refuse(name string) {
-	if _, ok := o.fields[name]; ok {
-		o.bad.add(o.loc(name), "it is not supported by this version")
-	}
-	delete(o.fields, name)
-}
-
 // noOthers rejects every field that nobody asked for.
 func (o *object) noOthers() {
 	for _, name := range sortedKeys(o.fields) {

@@ -104,6 +104,7 @@ func repositoryBody(v fleet.RepositoryView) rest.Repository {
 
 		MatchArchives:      v.MatchArchives,
 		Retention:          retentionBody(v.Retention),
+		Hooks:              hooksBody(v.Hooks),
 		AccountDirectories: v.AccountDirs,
 		Imported:           v.Imported,
 		CatalogueAsOf:      rest.At(v.CatalogueAsOf),

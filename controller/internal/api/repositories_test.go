@@ -104,6 +104,8 @@ func TestGoodRepositoryValues(t *testing.T) {
 		"archive_name_format": {"{now}", "x-{job}", "{agent}{repository}{utcnow}"},
 		"retention":           {nil, map[string]any{"keep_daily": 7, "keep_yearly": 0}, map[string]any{"keep_within": "30d"}, map[string]any{"keep_hourly": 100_000, "keep_within": nil}},
 		"name":                {"a", "Büro 1", strings.Repeat("n", 64), "0x1"},
+		"hooks": {nil, map[string]any{}, map[string]any{"before": nil}, hooks("before", "a", "b.sh"), hooks("always", "x_1-2", strings.Repeat("x", 64)),
+			map[string]any{"before": []string{"a"}, "after": []string{"a"}, "on_failure": []string{"a"}, "on_warning": []string{"a"}, "always": []string{"a"}}},
 	}
 	e := setup(t)
 	for name, values := range good {
@@ -114,6 +116,8 @@ func TestGoodRepositoryValues(t *testing.T) {
 		}
 	}
 }
+
+func hooks(at string, names ...string) map[string]any { return map[string]any{at: names} }
 
 func TestBadRepositoryValues(t *testing.T) {
 	bad := map[string][]any{
@@ -143,8 +147,11 @@ func TestBadRepositoryValues(t *testing.T) {
 		"retention": {[]int{}, 7, "7d", map[string]any{}, map[string]any{"keep_daily": 0}, map[string]any{"keep_within": nil}, map[string]any{"keep_daily": -1},
 			map[string]any{"keep_daily": "7"}, map[string]any{"keep_daily": 100_001}, map[string]any{"keep_daily": 7, "keep_within": "soon"},
 			map[string]any{"keep_dayly": 7}, map[string]any{"keep_daily": 7, "dry_run": true}},
-		"hooks": {map[string]any{}, json.RawMessage("null")},
-		"nmae":  {"x"},
+		"hooks": {"x", []string{"x"}, 1, map[string]any{"before": "x"}, map[string]any{"befor": []string{"x"}}, map[string]any{"before": []any{1}},
+			hooks("before", ""), hooks("after", "../x"), hooks("always", "/bin/sh"), hooks("on_failure", "-x"), hooks("on_warning", "a b"),
+			hooks("before", ".x"), hooks("before", "x\n"), hooks("before", "x\x00"), hooks("before", "x", "x"), hooks("before", strings.Repeat("x", 65)),
+			hooks("before", strings.Split("a b c d e f g h i j k l m n o p q", " ")...), json.RawMessage(`{"after": ["a"], "after": ["b"]}`)},
+		"nmae": {"x"},
 	}
 	e := setup(t)
 	for name, values := range bad {

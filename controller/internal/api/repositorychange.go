@@ -81,6 +81,10 @@ func repositoryUpdate(body *object, now fleet.RepositoryView) fleet.RepositoryUp
 	text("file_log", checkFileLog, func(d *job.Repository, v string) { d.FileLog = job.FileLog(v) })
 	text("archive_name_format", checkArchiveName, func(d *job.Repository, v string) { d.ArchiveNameFormat = v })
 	text("match_archives", checkMatch, func(d *job.Repository, v string) { d.MatchArchives = v })
+	change("hooks", func() func(*job.Repository) {
+		v := body.hooks("hooks")
+		return func(d *job.Repository) { d.Hooks = v }
+	})
 	change("source_directories", func() func(*job.Repository) {
 		v := body.mustTexts("source_directories", mostSources, checkSource)
 		return func(d *job.Repository) { d.Sources = v }
@@ -111,7 +115,6 @@ func repositoryUpdate(body *object, now fleet.RepositoryView) fleet.RepositoryUp
 	readPassphrase(body, &secret)
 	readType(body, now.Path)
 	refuseChange(body, now)
-	refuseLater(body)
 	body.noOthers()
 	return fleet.RepositoryUpdate{
 		Maintainer: maintainer,

@@ -39,6 +39,7 @@ func repositoryRequest(body *object, imported bool) fleet.RepositoryRequest {
 		ArchiveNameFormat: body.checked("archive_name_format", false, checkArchiveName),
 		MatchArchives:     body.checked("match_archives", false, checkMatch),
 		Retention:         readRetention(body),
+		Hooks:             body.hooks("hooks"),
 	}
 	d.UploadRateLimit, _ = body.number("upload_ratelimit", 0, mostRateLimit)
 	d.CheckpointInterval, _ = body.duration("checkpoint_interval", 0, mostCheckpoint)
@@ -53,7 +54,6 @@ func repositoryRequest(body *object, imported bool) fleet.RepositoryRequest {
 		// borg would leave half a repository behind before it asks.
 		body.bad.add("body.passphrase", "encryption %s needs one: give passphrase, or passphrase_sealed", d.Encryption)
 	}
-	refuseLater(body)
 	body.noOthers()
 	return req
 }
@@ -65,13 +65,6 @@ func sources(body *object, imported bool) []string {
 		return body.texts("source_directories", mostSources, checkSource)
 	}
 	return body.mustTexts("source_directories", mostSources, checkSource)
-}
-
-// refuseLater names what a later version will know.
-func refuseLater(body *object) {
-	for _, later := range []string{"hooks"} {
-		body.refuse(later)
-	}
 }
 
 // readType checks what other programs want to have said: whether the path is of

@@ -59,7 +59,7 @@ func definitionFlags() []cli.Flag {
 		&cli.StringFlag{Name: "file-log", Usage: "which files the log names, `WHICH` is none, changed or all; anything but none costs borg time (default: none)"},
 		&cli.StringFlag{Name: "archive-name-format", Usage: "`FORMAT` of the archives' names (default: " + job.DefaultArchiveName + ")"},
 		&cli.StringFlag{Name: "match-archives", Usage: "borg's `GLOB` for the archives that are this registration's (default: made from the format)"},
-	}, cmdline.KeepFlags()...) // the retention
+	}, append(cmdline.KeepFlags(), hookFlags()...)...) // the retention, the hooks
 }
 
 func (k *controller) register(c *cli.Context, imported bool) error {
@@ -103,7 +103,7 @@ func repositoryRequest(c *cli.Context, name, path string, imported bool) (rest.R
 		SourceDirectories: c.StringSlice("source"), ExcludePatterns: c.StringSlice("exclude"),
 		OneFileSystem: c.Bool("one-file-system"), ExcludeCaches: c.Bool("exclude-caches"), ExcludeIfPresent: c.StringSlice("exclude-if-present"),
 		UploadRatelimit: c.Int64("upload-ratelimit"), FileLog: c.String("file-log"), ArchiveNameFormat: c.String("archive-name-format"),
-		MatchArchives: c.String("match-archives"),
+		MatchArchives: c.String("match-archives"), Hooks: hooksOf(c, rest.Hooks{}),
 	}
 	if req.Encryption == "" && !imported {
 		return req, errors.New("--encryption is missing: repokey-blake2 is a good choice (none keeps everything readable for whoever has the storage)")

@@ -250,6 +250,8 @@ func stateOf(j rest.JobCore) string {
 		return "waiting: " + *j.WaitingFor
 	case text(j.Phase) == "verifying":
 		return "the outcome is being looked up"
+	case job.IsHookPhase(text(j.Phase)):
+		return j.Status + ": " + *j.Phase
 	case j.PhasePercent != nil && job.Kind(j.Kind).Maintains():
 		return fmt.Sprintf("%s: %s %.0f %%", j.Status, *j.Phase, *j.PhasePercent)
 	}

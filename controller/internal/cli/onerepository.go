@@ -88,11 +88,11 @@ func (k *controller) repositoriesUpdate() *cli.Command {
 	}
 	return &cli.Command{
 		Name: "update", ArgsUsage: "REPOSITORY", Usage: "change a registration, for later jobs",
-		Description: "What is not named stays. Lists (--source, --exclude, --exclude-if-present) are replaced whole, and so is the retention (--keep-...). A new passphrase (--passphrase-file) is what the host is to open the repository with from now on: it does so once before the old one is given up. It changes nothing in the repository; borg itself does that, on the host: borgfleet-agent borg REPOSITORY -- key change-passphrase. Path, host and encryption cannot be changed: register the repository anew.",
+		Description: "What is not named stays. Lists (--source, --exclude, --exclude-if-present, --hook-before and the like) are replaced whole, and so is the retention (--keep-...); --hook-before '' takes those hooks away. A new passphrase (--passphrase-file) is what the host is to open the repository with from now on: it does so once before the old one is given up. It changes nothing in the repository; borg itself does that, on the host: borgfleet-agent borg REPOSITORY -- key change-passphrase. Path, host and encryption cannot be changed: register the repository anew.",
 		Flags:       append(append(flags, ofAgent()...), askFlags()...),
 		Action: func(c *cli.Context) error {
 			return k.withRepository(c, func(ctx context.Context, cl *client.Client, r rest.Repository, asJSON bool) error {
-				change, err := repositoryChange(c)
+				change, err := repositoryChange(c, r)
 				if err != nil {
 					return cmdline.Usagef("%w", err)
 				}
@@ -135,7 +135,7 @@ func (k *controller) repositoriesRetry() *cli.Command {
 }
 
 // repositoryChange holds what the command line names.
-func repositoryChange(c *cli.Context) (map[string]any, error) {
+func repositoryChange(c *cli.Context, now rest.Repository) (map[string]any, error) {
 	change := map[string]any{}
 	set := func(option, field string, value any) {
 		if c.IsSet(option) {
@@ -148,6 +148,9 @@ func repositoryChange(c *cli.Context) (map[string]any, error) {
 	set("source", "source_directories", c.StringSlice("source"))
 	set("exclude", "exclude_patterns", c.StringSlice("exclude"))
 	set("exclude-if-present", "exclude_if_present", c.StringSlice("exclude-if-present"))
+	if hooks := hooksOf(c, now.Hooks); hooks != nil {
+		change["hooks"] = hooks
+	}
 	set("one-file-system", "one_file_system", c.Bool("one-file-system"))
 	set("exclude-caches", "exclude_caches", c.Bool("exclude-caches"))
 	set("upload-ratelimit", "upload_ratelimit", c.Int64("upload-ratelimit"))

@@ -68,6 +68,7 @@ func (k *controller) tellRepository(r rest.Repository) error {
 	f.Add("Encryption", text(r.Encryption))
 	f.Add("Sources", strings.Join(r.SourceDirectories, "\n"))
 	f.Add("Retention", retentionText(r.Retention))
+	f.Add("Hooks", hooksText(r.Hooks))
 	if r.AlreadyExisted {
 		note := "a borg repository was there already; it is used as it is"
 		if r.AccountDirectories {

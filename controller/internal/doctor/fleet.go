@@ -134,6 +134,8 @@ func wayOut(j rest.Job, why string) string {
 		return "borgfleet-controller agents limit " + agent + " N   (if the host can bear more at once)\n" + cancel
 	case strings.HasPrefix(why, "repository busy"):
 		return "borgfleet-controller jobs list --status running --repository " + term.Shell(j.Repository) + "\n" + cancel
+	case strings.HasPrefix(why, "not now"):
+		return "see what the hook says: borgfleet-controller jobs logs " + plainID(j.ID) + "\n" + cancel
 	case strings.HasPrefix(why, "repository locked"):
 		return "on that host, if no borg works there: borgfleet-agent borg " + term.Shell(j.Repository) + " -- break-lock\n" + cancel
 	}

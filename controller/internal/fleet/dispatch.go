@@ -16,6 +16,7 @@ const (
 	waitDraining = "host draining"
 	waitRevoked  = "agent revoked"
 	waitAccepted = "starting on the host"
+	waitHooks    = "agent too old for hooks: upgrade it"
 	waitVanished = "archives vanished: acknowledge them, or bring them back"
 	waitListed   = "catalogue not up to date"
 	waitBusy     = "repository busy"
@@ -30,7 +31,8 @@ type world struct {
 	paused     bool
 	revoked    bool
 	draining   bool
-	busy       int // jobs that hold one of the host's slots
+	hookless   bool // the agent knows no hooks
+	busy       int  // jobs that hold one of the host's slots
 	slots      int
 	silent     func(agent string) bool // past Settings.ContactLost
 	atLocation func(locations ...string) []job.Job
@@ -57,6 +59,9 @@ func (w world) away() string {
 func blocker(j job.Job, w world) wait {
 	if away := w.away(); away != "" {
 		return wait{why: away}
+	}
+	if w.hookless && j.Spec.Kind == job.Backup && len(j.Spec.Repository.Hooks.Names()) > 0 {
+		return wait{why: waitHooks}
 	}
 	if j.Spec.Kind.NeedsHostSlot() && w.busy >= w.slots {
 		return wait{why: waitHost}
@@ -167,6 +172,7 @@ func (s *Service) world(a store.Agent, onHost []job.Job, in books) world {
 		paused:     a.Paused,
 		revoked:    a.Revoked,
 		draining:   s.draining(a.ID),
+		hookless:   s.hookless(a.ID),
 		slots:      a.MaxParallel,
 		silent:     func(agent string) bool { return s.silentFor(agent) > s.set.ContactLost },
 		atLocation: in.AtLocation,

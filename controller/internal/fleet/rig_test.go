@@ -138,6 +138,7 @@ type puppet struct {
 	hang       context.CancelFunc
 	now        func() time.Time // what its Hello says
 	told       map[int64]string // see hears
+	hooks      bool             // it says that it runs hooks
 }
 
 func (r *rig) transport(conf func() *http.Transport) *http.Transport {
@@ -209,7 +210,7 @@ func (p *puppet) hello(stateID string, jobs ...*fleetv1.JobState) *fleetv1.Hello
 	p.t.Helper()
 	resp, err := p.client.Hello(p.t.Context(), &fleetv1.HelloRequest{
 		Protocol: version.Protocol, Version: "test", StateId: stateID, Hostname: "h", Jobs: jobs, Now: timestamppb.New(p.now()),
-		DaemonId: p.daemon, BootId: p.boot,
+		DaemonId: p.daemon, BootId: p.boot, Hooks: p.hooks,
 	})
 	if err != nil {
 		p.t.Fatalf("hello: %v", err)

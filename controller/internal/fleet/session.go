@@ -43,6 +43,7 @@ type session struct {
 	asked       []asked                        // who waits for a sign that the agent lives
 	answers     map[job.Key]*fleetv1.JobAnswer // newest answer for each job, not yet sent
 	draining    bool                           // the host takes no new jobs
+	hooks       bool                           // this agent runs hooks; never changes
 	claims      map[job.Key]int64              // ids by which the agent knows jobs that the store does not
 	rewrites    map[int64]struct{}             // jobs that it told anew, and that were logged
 	heardAt     time.Time                      // when the agent last said something
@@ -55,7 +56,7 @@ func newSession(id certs.Identity, req *fleetv1.HelloRequest, now time.Time) *se
 	ctx, end := context.WithCancelCause(context.Background())
 	return &session{
 		id: id, agent: id.AgentID, began: now, heardAt: now, epoch: uuid.NewString(),
-		stateID: req.StateId, bootID: req.BootId, daemonID: req.DaemonId, draining: req.Draining,
+		stateID: req.StateId, bootID: req.BootId, daemonID: req.DaemonId, draining: req.Draining, hooks: req.Hooks,
 		ctx: ctx, end: end,
 		watchWake:  make(chan struct{}, 1),
 		answerWake: make(chan struct{}, 1),
@@ -245,6 +246,13 @@ func (s *Service) draining(agent string) bool {
 	se.mu.Lock()
 	defer se.mu.Unlock()
 	return se.draining
+}
+
+// hookless: the agent would back up without a word of the hooks that it has never
+// heard of.
+func (s *Service) hookless(agent string) bool {
+	se := s.session(agent)
+	return se != nil && !se.hooks
 }
 
 func (s *Service) online(agent string) bool {

@@ -23,6 +23,7 @@ type RepositoryRequest struct {
 	MatchArchives      string   `json:"match_archives,omitempty"`
 
 	Retention *Retention `json:"retention,omitempty"`
+	Hooks     *Hooks     `json:"hooks,omitempty"`
 }
 
 // Retention is what a prune of a repository keeps that is not told anything else.
@@ -66,6 +67,7 @@ type Repository struct {
 	FileLog            string   `json:"file_log"`
 	ArchiveNameFormat  string   `json:"archive_name_format"`
 	MatchArchives      string   `json:"match_archives"`
+	Hooks              Hooks    `json:"hooks"`
 	AccountDirectories bool     `json:"account_directories"`
 	Imported           bool     `json:"imported"`
 	Archives           *int64   `json:"archives"`

@@ -185,7 +185,7 @@ func (x Register_Phase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Register_Phase.Descriptor instead.
 func (Register_Phase) EnumDescriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{34, 0}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{35, 0}
 }
 
 type Record_Level int32
@@ -240,7 +240,7 @@ func (x Record_Level) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Record_Level.Descriptor instead.
 func (Record_Level) EnumDescriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{37, 0}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{38, 0}
 }
 
 // GoingAway is a detail of the error that ends an agent's streams, or answers
@@ -740,6 +740,7 @@ type HelloRequest struct {
 	BootId            string                 `protobuf:"bytes,20,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`                                  // of the host's running kernel; empty: not known
 	DaemonId          string                 `protobuf:"bytes,21,opt,name=daemon_id,json=daemonId,proto3" json:"daemon_id,omitempty"`                            // random, made at the daemon's start: tells one that reconnects from a second one. Empty: an older agent
 	RecoveryRecipient string                 `protobuf:"bytes,11,opt,name=recovery_recipient,json=recoveryRecipient,proto3" json:"recovery_recipient,omitempty"` // that this host seals to; empty: none was accepted
+	Hooks             bool                   `protobuf:"varint,32,opt,name=hooks,proto3" json:"hooks,omitempty"`                                                 // this agent runs the hooks that a definition names; false: an older agent
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -863,6 +864,13 @@ func (x *HelloRequest) GetRecoveryRecipient() string {
 		return x.RecoveryRecipient
 	}
 	return ""
+}
+
+func (x *HelloRequest) GetHooks() bool {
+	if x != nil {
+		return x.Hooks
+	}
+	return false
 }
 
 type JobState struct {
@@ -2247,6 +2255,7 @@ type Repository struct {
 	Maintainer         string                 `protobuf:"bytes,40,opt,name=maintainer,proto3" json:"maintainer,omitempty"`                                            // id of the agent that prunes, compacts and checks it instead of this one; empty: none
 	Retention          *Prune                 `protobuf:"bytes,60,opt,name=retention,proto3" json:"retention,omitempty"`                                              // what a prune keeps that is not told otherwise; absent: nothing is said of it
 	Schedules          []*Schedule            `protobuf:"bytes,61,rep,name=schedules,proto3" json:"schedules,omitempty"`                                              // that it is backed up by; never in a job's spec
+	Hooks              *Hooks                 `protobuf:"bytes,50,opt,name=hooks,proto3" json:"hooks,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -2438,6 +2447,13 @@ func (x *Repository) GetRetention() *Prune {
 func (x *Repository) GetSchedules() []*Schedule {
 	if x != nil {
 		return x.Schedules
+	}
+	return nil
+}
+
+func (x *Repository) GetHooks() *Hooks {
+	if x != nil {
+		return x.Hooks
 	}
 	return nil
 }
@@ -2851,6 +2867,83 @@ func (x *ScheduleStates) GetTimezone() string {
 	return ""
 }
 
+// Hooks are programs in the host's own hooks directory, each by its base name.
+type Hooks struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Before        []string               `protobuf:"bytes,1,rep,name=before,proto3" json:"before,omitempty"` // one that fails keeps borg from being executed
+	After         []string               `protobuf:"bytes,2,rep,name=after,proto3" json:"after,omitempty"`   // of a good end
+	OnFailure     []string               `protobuf:"bytes,3,rep,name=on_failure,json=onFailure,proto3" json:"on_failure,omitempty"`
+	OnWarning     []string               `protobuf:"bytes,4,rep,name=on_warning,json=onWarning,proto3" json:"on_warning,omitempty"`
+	Always        []string               `protobuf:"bytes,5,rep,name=always,proto3" json:"always,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hooks) Reset() {
+	*x = Hooks{}
+	mi := &file_fleet_v1_fleet_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hooks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hooks) ProtoMessage() {}
+
+func (x *Hooks) ProtoReflect() protoreflect.Message {
+	mi := &file_fleet_v1_fleet_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hooks.ProtoReflect.Descriptor instead.
+func (*Hooks) Descriptor() ([]byte, []int) {
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Hooks) GetBefore() []string {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *Hooks) GetAfter() []string {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *Hooks) GetOnFailure() []string {
+	if x != nil {
+		return x.OnFailure
+	}
+	return nil
+}
+
+func (x *Hooks) GetOnWarning() []string {
+	if x != nil {
+		return x.OnWarning
+	}
+	return nil
+}
+
+func (x *Hooks) GetAlways() []string {
+	if x != nil {
+		return x.Always
+	}
+	return nil
+}
+
 type Progress struct {
 	state                  protoimpl.MessageState `protogen:"open.v1"`
 	OriginalSize           int64                  `protobuf:"varint,1,opt,name=original_size,json=originalSize,proto3" json:"original_size,omitempty"`
@@ -2869,7 +2962,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[33]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2881,7 +2974,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[33]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2894,7 +2987,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{33}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Progress) GetOriginalSize() int64 {
@@ -2989,7 +3082,7 @@ type Register struct {
 
 func (x *Register) Reset() {
 	*x = Register{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[34]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3001,7 +3094,7 @@ func (x *Register) String() string {
 func (*Register) ProtoMessage() {}
 
 func (x *Register) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[34]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3014,7 +3107,7 @@ func (x *Register) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Register.ProtoReflect.Descriptor instead.
 func (*Register) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{34}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Register) GetIncarnation() uint64 {
@@ -3132,7 +3225,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[35]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3144,7 +3237,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[35]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3157,7 +3250,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{35}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Verdict) GetStatus() string {
@@ -3329,7 +3422,7 @@ type Recovery struct {
 
 func (x *Recovery) Reset() {
 	*x = Recovery{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[36]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3341,7 +3434,7 @@ func (x *Recovery) String() string {
 func (*Recovery) ProtoMessage() {}
 
 func (x *Recovery) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[36]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3354,7 +3447,7 @@ func (x *Recovery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recovery.ProtoReflect.Descriptor instead.
 func (*Recovery) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{36}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Recovery) GetRecipient() string {
@@ -3409,7 +3502,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[37]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3421,7 +3514,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[37]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3434,7 +3527,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{37}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Record) GetNumber() uint64 {
@@ -3503,7 +3596,7 @@ type Gap struct {
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_fleet_v1_fleet_proto_msgTypes[38]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3515,7 +3608,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_fleet_v1_fleet_proto_msgTypes[38]
+	mi := &file_fleet_v1_fleet_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3528,7 +3621,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{38}
+	return file_fleet_v1_fleet_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Gap) GetCount() uint64 {
@@ -3582,7 +3675,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"BorgBinary\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
-	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xb5\x03\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xcb\x03\n" +
 	"\fHelloRequest\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\x05R\bprotocol\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x19\n" +
@@ -3597,7 +3690,8 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	" \x01(\tR\fageRecipient\x12\x17\n" +
 	"\aboot_id\x18\x14 \x01(\tR\x06bootId\x12\x1b\n" +
 	"\tdaemon_id\x18\x15 \x01(\tR\bdaemonId\x12-\n" +
-	"\x12recovery_recipient\x18\v \x01(\tR\x11recoveryRecipient\"p\n" +
+	"\x12recovery_recipient\x18\v \x01(\tR\x11recoveryRecipient\x12\x14\n" +
+	"\x05hooks\x18  \x01(\bR\x05hooks\"p\n" +
 	"\bJobState\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x03R\x02id\x12.\n" +
@@ -3725,7 +3819,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x03gid\x18\t \x01(\x03R\x03gid\x12\x16\n" +
 	"\x06target\x18\n" +
 	" \x01(\fR\x06target\x12\x18\n" +
-	"\aimplied\x18\v \x01(\bR\aimplied\"\xda\x06\n" +
+	"\aimplied\x18\v \x01(\bR\aimplied\"\x81\a\n" +
 	"\n" +
 	"Repository\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
@@ -3755,7 +3849,8 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"maintainer\x18( \x01(\tR\n" +
 	"maintainer\x12-\n" +
 	"\tretention\x18< \x01(\v2\x0f.fleet.v1.PruneR\tretention\x120\n" +
-	"\tschedules\x18= \x03(\v2\x12.fleet.v1.ScheduleR\tschedules\"\xd8\x02\n" +
+	"\tschedules\x18= \x03(\v2\x12.fleet.v1.ScheduleR\tschedules\x12%\n" +
+	"\x05hooks\x182 \x01(\v2\x0f.fleet.v1.HooksR\x05hooks\"\xd8\x02\n" +
 	"\bSchedule\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x12\n" +
@@ -3792,7 +3887,15 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\"]\n" +
 	"\x0eScheduleStates\x12/\n" +
 	"\x06states\x18\x01 \x03(\v2\x17.fleet.v1.ScheduleStateR\x06states\x12\x1a\n" +
-	"\btimezone\x18\x02 \x01(\tR\btimezone\"\x8e\x03\n" +
+	"\btimezone\x18\x02 \x01(\tR\btimezone\"\x8b\x01\n" +
+	"\x05Hooks\x12\x16\n" +
+	"\x06before\x18\x01 \x03(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x02 \x03(\tR\x05after\x12\x1d\n" +
+	"\n" +
+	"on_failure\x18\x03 \x03(\tR\tonFailure\x12\x1d\n" +
+	"\n" +
+	"on_warning\x18\x04 \x03(\tR\tonWarning\x12\x16\n" +
+	"\x06always\x18\x05 \x03(\tR\x06always\"\x8e\x03\n" +
 	"\bProgress\x12#\n" +
 	"\roriginal_size\x18\x01 \x01(\x03R\foriginalSize\x12'\n" +
 	"\x0fcompressed_size\x18\x02 \x01(\x03R\x0ecompressedSize\x12+\n" +
@@ -3909,7 +4012,7 @@ func file_fleet_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_fleet_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_fleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_fleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_fleet_v1_fleet_proto_goTypes = []any{
 	(JobAnswer_Action)(0),         // 0: fleet.v1.JobAnswer.Action
 	(Order_Desired)(0),            // 1: fleet.v1.Order.Desired
@@ -3948,21 +4051,22 @@ var file_fleet_v1_fleet_proto_goTypes = []any{
 	(*ScheduleState)(nil),         // 34: fleet.v1.ScheduleState
 	(*Missed)(nil),                // 35: fleet.v1.Missed
 	(*ScheduleStates)(nil),        // 36: fleet.v1.ScheduleStates
-	(*Progress)(nil),              // 37: fleet.v1.Progress
-	(*Register)(nil),              // 38: fleet.v1.Register
-	(*Verdict)(nil),               // 39: fleet.v1.Verdict
-	(*Recovery)(nil),              // 40: fleet.v1.Recovery
-	(*Record)(nil),                // 41: fleet.v1.Record
-	(*Gap)(nil),                   // 42: fleet.v1.Gap
-	(*durationpb.Duration)(nil),   // 43: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
+	(*Hooks)(nil),                 // 37: fleet.v1.Hooks
+	(*Progress)(nil),              // 38: fleet.v1.Progress
+	(*Register)(nil),              // 39: fleet.v1.Register
+	(*Verdict)(nil),               // 40: fleet.v1.Verdict
+	(*Recovery)(nil),              // 41: fleet.v1.Recovery
+	(*Record)(nil),                // 42: fleet.v1.Record
+	(*Gap)(nil),                   // 43: fleet.v1.Gap
+	(*durationpb.Duration)(nil),   // 44: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 45: google.protobuf.Timestamp
 }
 var file_fleet_v1_fleet_proto_depIdxs = []int32{
-	43, // 0: fleet.v1.GoingAway.come_back_after:type_name -> google.protobuf.Duration
-	44, // 1: fleet.v1.HelloRequest.now:type_name -> google.protobuf.Timestamp
+	44, // 0: fleet.v1.GoingAway.come_back_after:type_name -> google.protobuf.Duration
+	45, // 1: fleet.v1.HelloRequest.now:type_name -> google.protobuf.Timestamp
 	11, // 2: fleet.v1.HelloRequest.borg:type_name -> fleet.v1.BorgBinary
 	13, // 3: fleet.v1.HelloRequest.jobs:type_name -> fleet.v1.JobState
-	38, // 4: fleet.v1.JobState.register:type_name -> fleet.v1.Register
+	39, // 4: fleet.v1.JobState.register:type_name -> fleet.v1.Register
 	15, // 5: fleet.v1.HelloResponse.jobs:type_name -> fleet.v1.JobAnswer
 	0,  // 6: fleet.v1.JobAnswer.action:type_name -> fleet.v1.JobAnswer.Action
 	18, // 7: fleet.v1.WatchResponse.orders:type_name -> fleet.v1.Order
@@ -3975,61 +4079,62 @@ var file_fleet_v1_fleet_proto_depIdxs = []int32{
 	21, // 14: fleet.v1.ReportRequest.held:type_name -> fleet.v1.HeldRepositories
 	36, // 15: fleet.v1.ReportRequest.schedules:type_name -> fleet.v1.ScheduleStates
 	31, // 16: fleet.v1.HeldRepositories.repositories:type_name -> fleet.v1.Repository
-	38, // 17: fleet.v1.JobReport.register:type_name -> fleet.v1.Register
-	41, // 18: fleet.v1.JobReport.records:type_name -> fleet.v1.Record
+	39, // 17: fleet.v1.JobReport.register:type_name -> fleet.v1.Register
+	42, // 18: fleet.v1.JobReport.records:type_name -> fleet.v1.Record
 	24, // 19: fleet.v1.JobReport.spec:type_name -> fleet.v1.JobSpec
 	15, // 20: fleet.v1.ReportResponse.jobs:type_name -> fleet.v1.JobAnswer
 	31, // 21: fleet.v1.JobSpec.repository:type_name -> fleet.v1.Repository
-	44, // 22: fleet.v1.JobSpec.created_at:type_name -> google.protobuf.Timestamp
-	44, // 23: fleet.v1.JobSpec.start_deadline:type_name -> google.protobuf.Timestamp
+	45, // 22: fleet.v1.JobSpec.created_at:type_name -> google.protobuf.Timestamp
+	45, // 23: fleet.v1.JobSpec.start_deadline:type_name -> google.protobuf.Timestamp
 	27, // 24: fleet.v1.JobSpec.restore:type_name -> fleet.v1.Restore
 	28, // 25: fleet.v1.JobSpec.list:type_name -> fleet.v1.List
 	25, // 26: fleet.v1.JobSpec.check:type_name -> fleet.v1.Check
 	26, // 27: fleet.v1.JobSpec.prune:type_name -> fleet.v1.Prune
 	33, // 28: fleet.v1.JobSpec.after:type_name -> fleet.v1.After
-	44, // 29: fleet.v1.JobSpec.fire_time:type_name -> google.protobuf.Timestamp
-	44, // 30: fleet.v1.Archive.start:type_name -> google.protobuf.Timestamp
-	44, // 31: fleet.v1.Entry.mtime:type_name -> google.protobuf.Timestamp
+	45, // 29: fleet.v1.JobSpec.fire_time:type_name -> google.protobuf.Timestamp
+	45, // 30: fleet.v1.Archive.start:type_name -> google.protobuf.Timestamp
+	45, // 31: fleet.v1.Entry.mtime:type_name -> google.protobuf.Timestamp
 	26, // 32: fleet.v1.Repository.retention:type_name -> fleet.v1.Prune
 	32, // 33: fleet.v1.Repository.schedules:type_name -> fleet.v1.Schedule
-	33, // 34: fleet.v1.Schedule.after:type_name -> fleet.v1.After
-	26, // 35: fleet.v1.After.prune:type_name -> fleet.v1.Prune
-	25, // 36: fleet.v1.After.check:type_name -> fleet.v1.Check
-	44, // 37: fleet.v1.ScheduleState.next:type_name -> google.protobuf.Timestamp
-	35, // 38: fleet.v1.ScheduleState.missed:type_name -> fleet.v1.Missed
-	44, // 39: fleet.v1.Missed.first:type_name -> google.protobuf.Timestamp
-	44, // 40: fleet.v1.Missed.last:type_name -> google.protobuf.Timestamp
-	34, // 41: fleet.v1.ScheduleStates.states:type_name -> fleet.v1.ScheduleState
-	2,  // 42: fleet.v1.Register.phase:type_name -> fleet.v1.Register.Phase
-	44, // 43: fleet.v1.Register.started_at:type_name -> google.protobuf.Timestamp
-	37, // 44: fleet.v1.Register.progress:type_name -> fleet.v1.Progress
-	39, // 45: fleet.v1.Register.verdict:type_name -> fleet.v1.Verdict
-	44, // 46: fleet.v1.Verdict.started_at:type_name -> google.protobuf.Timestamp
-	44, // 47: fleet.v1.Verdict.ended_at:type_name -> google.protobuf.Timestamp
-	37, // 48: fleet.v1.Verdict.progress:type_name -> fleet.v1.Progress
-	44, // 49: fleet.v1.Verdict.last_modified:type_name -> google.protobuf.Timestamp
-	40, // 50: fleet.v1.Verdict.recovery:type_name -> fleet.v1.Recovery
-	44, // 51: fleet.v1.Recovery.sealed_at:type_name -> google.protobuf.Timestamp
-	44, // 52: fleet.v1.Record.time:type_name -> google.protobuf.Timestamp
-	3,  // 53: fleet.v1.Record.level:type_name -> fleet.v1.Record.Level
-	42, // 54: fleet.v1.Record.gap:type_name -> fleet.v1.Gap
-	5,  // 55: fleet.v1.FleetService.Enroll:input_type -> fleet.v1.EnrollRequest
-	12, // 56: fleet.v1.FleetService.Hello:input_type -> fleet.v1.HelloRequest
-	16, // 57: fleet.v1.FleetService.Watch:input_type -> fleet.v1.WatchRequest
-	20, // 58: fleet.v1.FleetService.Report:input_type -> fleet.v1.ReportRequest
-	7,  // 59: fleet.v1.FleetService.Renew:input_type -> fleet.v1.RenewRequest
-	9,  // 60: fleet.v1.FleetService.Recover:input_type -> fleet.v1.RecoverRequest
-	6,  // 61: fleet.v1.FleetService.Enroll:output_type -> fleet.v1.EnrollResponse
-	14, // 62: fleet.v1.FleetService.Hello:output_type -> fleet.v1.HelloResponse
-	17, // 63: fleet.v1.FleetService.Watch:output_type -> fleet.v1.WatchResponse
-	23, // 64: fleet.v1.FleetService.Report:output_type -> fleet.v1.ReportResponse
-	8,  // 65: fleet.v1.FleetService.Renew:output_type -> fleet.v1.RenewResponse
-	10, // 66: fleet.v1.FleetService.Recover:output_type -> fleet.v1.RecoverResponse
-	61, // [61:67] is the sub-list for method output_type
-	55, // [55:61] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	37, // 34: fleet.v1.Repository.hooks:type_name -> fleet.v1.Hooks
+	33, // 35: fleet.v1.Schedule.after:type_name -> fleet.v1.After
+	26, // 36: fleet.v1.After.prune:type_name -> fleet.v1.Prune
+	25, // 37: fleet.v1.After.check:type_name -> fleet.v1.Check
+	45, // 38: fleet.v1.ScheduleState.next:type_name -> google.protobuf.Timestamp
+	35, // 39: fleet.v1.ScheduleState.missed:type_name -> fleet.v1.Missed
+	45, // 40: fleet.v1.Missed.first:type_name -> google.protobuf.Timestamp
+	45, // 41: fleet.v1.Missed.last:type_name -> google.protobuf.Timestamp
+	34, // 42: fleet.v1.ScheduleStates.states:type_name -> fleet.v1.ScheduleState
+	2,  // 43: fleet.v1.Register.phase:type_name -> fleet.v1.Register.Phase
+	45, // 44: fleet.v1.Register.started_at:type_name -> google.protobuf.Timestamp
+	38, // 45: fleet.v1.Register.progress:type_name -> fleet.v1.Progress
+	40, // 46: fleet.v1.Register.verdict:type_name -> fleet.v1.Verdict
+	45, // 47: fleet.v1.Verdict.started_at:type_name -> google.protobuf.Timestamp
+	45, // 48: fleet.v1.Verdict.ended_at:type_name -> google.protobuf.Timestamp
+	38, // 49: fleet.v1.Verdict.progress:type_name -> fleet.v1.Progress
+	45, // 50: fleet.v1.Verdict.last_modified:type_name -> google.protobuf.Timestamp
+	41, // 51: fleet.v1.Verdict.recovery:type_name -> fleet.v1.Recovery
+	45, // 52: fleet.v1.Recovery.sealed_at:type_name -> google.protobuf.Timestamp
+	45, // 53: fleet.v1.Record.time:type_name -> google.protobuf.Timestamp
+	3,  // 54: fleet.v1.Record.level:type_name -> fleet.v1.Record.Level
+	43, // 55: fleet.v1.Record.gap:type_name -> fleet.v1.Gap
+	5,  // 56: fleet.v1.FleetService.Enroll:input_type -> fleet.v1.EnrollRequest
+	12, // 57: fleet.v1.FleetService.Hello:input_type -> fleet.v1.HelloRequest
+	16, // 58: fleet.v1.FleetService.Watch:input_type -> fleet.v1.WatchRequest
+	20, // 59: fleet.v1.FleetService.Report:input_type -> fleet.v1.ReportRequest
+	7,  // 60: fleet.v1.FleetService.Renew:input_type -> fleet.v1.RenewRequest
+	9,  // 61: fleet.v1.FleetService.Recover:input_type -> fleet.v1.RecoverRequest
+	6,  // 62: fleet.v1.FleetService.Enroll:output_type -> fleet.v1.EnrollResponse
+	14, // 63: fleet.v1.FleetService.Hello:output_type -> fleet.v1.HelloResponse
+	17, // 64: fleet.v1.FleetService.Watch:output_type -> fleet.v1.WatchResponse
+	23, // 65: fleet.v1.FleetService.Report:output_type -> fleet.v1.ReportResponse
+	8,  // 66: fleet.v1.FleetService.Renew:output_type -> fleet.v1.RenewResponse
+	10, // 67: fleet.v1.FleetService.Recover:output_type -> fleet.v1.RecoverResponse
+	62, // [62:68] is the sub-list for method output_type
+	56, // [56:62] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_fleet_v1_fleet_proto_init() }
@@ -4038,14 +4143,14 @@ func file_fleet_v1_fleet_proto_init() {
 		return
 	}
 	file_fleet_v1_fleet_proto_msgTypes[16].OneofWrappers = []any{}
-	file_fleet_v1_fleet_proto_msgTypes[35].OneofWrappers = []any{}
+	file_fleet_v1_fleet_proto_msgTypes[36].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fleet_v1_fleet_proto_rawDesc), len(file_fleet_v1_fleet_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   39,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
