@@ -53,5 +53,8 @@ func parse(r io.Reader) (all []Mount, err error) {
 
 // unescape undoes what the kernel does to names.
 func unescape(name string) string {
+	if !strings.Contains(name, `\`) { // almost all; a Replacer is much to make
+		return name
+	}
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(name)
 }
