@@ -13,14 +13,14 @@ type Repository struct {
 	Name  string `yaml:"name"`
 	Path  string `yaml:"path"`
 	Agent string `yaml:"agent,omitempty"`
-	For   *For   `yaml:"for,omitempty"`
+	For   *For   `yaml:"for,omitempty,flow"`
 	// Shared: several hosts write into one borg repository, and that is meant.
 	Shared bool `yaml:"shared,omitempty"`
 	// Existing: the borg repository is there, and the host has used it by itself. It
 	// is taken over with the keys and caches of the agent's account (REST's import).
 	Existing   bool    `yaml:"existing,omitempty"`
 	Encryption string  `yaml:"encryption,omitempty"`
-	Passphrase *Secret `yaml:"passphrase,omitempty"`
+	Passphrase *Secret `yaml:"passphrase,omitempty,flow"`
 
 	Compression        string   `yaml:"compression,omitempty"`
 	SourceDirectories  []string `yaml:"source_directories"`
@@ -35,7 +35,7 @@ type Repository struct {
 	LockWait           Seconds  `yaml:"lock_wait,omitempty"`
 	FileLog            string   `yaml:"file_log,omitempty"`
 
-	Retention *Retention `yaml:"retention,omitempty"`
+	Retention *Retention `yaml:"retention,omitempty,flow"`
 	Hooks     *Hooks     `yaml:"hooks,omitempty"`
 }
 

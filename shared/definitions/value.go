@@ -3,6 +3,7 @@ package definitions
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,6 +28,19 @@ func (s *Seconds) UnmarshalYAML(n *yaml.Node) error {
 	}
 	*s = Seconds(d / time.Second)
 	return nil
+}
+
+// MarshalYAML writes what people read: whole days, hours or minutes where it is so.
+func (s Seconds) MarshalYAML() (any, error) {
+	for _, unit := range []struct {
+		name   string
+		length Seconds
+	}{{"d", 24 * 60 * 60}, {"h", 60 * 60}, {"m", 60}} {
+		if s > 0 && s%unit.length == 0 {
+			return strconv.FormatInt(int64(s/unit.length), 10) + unit.name, nil
+		}
+	}
+	return int64(s), nil
 }
 
 // Span is the same for Go.
