@@ -63,7 +63,7 @@ func (a *agent) program() cmdline.Program {
 		About: "First enroll this host with a join token from the controller, then run the agent. " +
 			"The other commands ask the running agent, and also work while the controller is away.",
 		Commands: []*cli.Command{
-			a.enroll(), a.run(), a.status(), a.schedules(), a.jobs(), a.logs(), a.backup(), a.restore(), a.check(), a.prune(), a.compact(), a.breakLock(), a.cancel(), a.drain(), a.allow(), a.adopt(), a.borg(), a.doctor(),
+			a.enroll(), a.run(), a.status(), a.schedules(), a.jobs(), a.logs(), a.backup(), a.restore(), a.check(), a.prune(), a.compact(), a.breakLock(), a.cancel(), a.drain(), a.allow(), a.adopt(), a.importBorgmatic(), a.borg(), a.doctor(),
 		},
 		Values: a.values(),
 	}

@@ -1,18 +1,15 @@
 package policy
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"borgfleet/agent/internal/borg"
+	"borgfleet/shared/strictyaml"
 )
 
 // Config is agent.yaml.
@@ -73,13 +70,8 @@ func Load(file string) (Config, error) {
 // Parse reads the content of an agent.yaml.
 func Parse(data []byte) (Config, error) {
 	c := Default()
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) { // EOF: an empty file
-		return Config{}, plain(err)
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return Config{}, errors.New("there is more than one document (---) in it, and only the first would count")
+	if err := strictyaml.Decode(data, &c); err != nil {
+		return Config{}, err
 	}
 	return c, c.check()
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
+
+	"borgfleet/shared/strictyaml"
 )
 
 // edit changes an agent.yaml to say what c says, and leaves the rest of its
@@ -13,7 +15,7 @@ import (
 func edit(old []byte, c Config) ([]byte, error) {
 	var doc, want, usual yaml.Node
 	if err := yaml.Unmarshal(old, &doc); err != nil {
-		return nil, plain(err)
+		return nil, strictyaml.Plain(err)
 	}
 	if err := want.Encode(c); err != nil {
 		return nil, err

@@ -3,9 +3,11 @@ package cli
 import (
 	"bytes"
 	"context"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
+	"borgfleet/shared/definitions"
 	"borgfleet/shared/term"
 	"borgfleet/shared/term/cmdline"
 )
@@ -21,6 +23,22 @@ func (k *controller) secretLine(file, what string) ([]byte, error) {
 			return nil, err
 		}
 	}
+	return oneLine(data, what)
+}
+
+// definedSecret reads the passphrase that definitions in a folder name.
+func (k *controller) definedSecret(s definitions.Secret, folder string) ([]byte, error) {
+	if s.Env == "" {
+		return k.secretLine(s.FileFrom(folder), "passphrase")
+	}
+	value, there := os.LookupEnv(s.Env)
+	if !there {
+		return nil, cmdline.Usagef("the passphrase is to be in the environment variable %s, which is not set", s.Env)
+	}
+	return oneLine([]byte(value), "passphrase")
+}
+
+func oneLine(data []byte, what string) ([]byte, error) {
 	// The line's end is the editor's, not the secret's: borg reads one line as
 	// well.
 	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))

@@ -16,6 +16,7 @@ const (
 	ExitUsage       = 2
 	ExitUnavailable = 3
 	ExitWarnings    = 4
+	ExitDifferent   = 5
 	ExitInterrupted = 130
 )
 
@@ -26,6 +27,7 @@ const exitHelp = `EXIT STATUS
   2    the command line or a configuration file is wrong; nothing was done
   3    not enrolled, not running, not reachable or not permitted to ask
   4    the job that was followed completed with warnings
+  5    what was only to be shown (apply --dry-run) would change something
   130  interrupted; a job that was followed goes on`
 
 // Code is the exit status of a program that ended with err.

@@ -1,4 +1,4 @@
-package policy
+package strictyaml
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// plain puts the YAML reader's errors into words that name no Go type.
-func plain(err error) error {
+// Plain puts the YAML reader's errors into words that name no Go type.
+func Plain(err error) error {
 	var types *yaml.TypeError
 	if !errors.As(err, &types) {
 		return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
@@ -40,7 +40,7 @@ func plainLine(e string) string {
 
 func plainType(t string) string {
 	switch t {
-	case "int":
+	case "int", "int64":
 		return "a whole number"
 	case "bool":
 		return "true or false"
@@ -50,6 +50,9 @@ func plainType(t string) string {
 		return "a list of texts"
 	case "time.Duration":
 		return "a span of time such as 90m"
+	}
+	if strings.HasPrefix(t, "[]") {
+		return "a list of sections"
 	}
 	return "a section of keys"
 }

@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"borgfleet/controller/internal/api/rest"
+	"borgfleet/shared/job"
+	"borgfleet/shared/seal"
+)
+
+const twoHosts = `repositories:
+  - name: "{agent}"
+    path: ssh://bk@h/{agent}
+    for: {label: role=web}
+    encryption: repokey
+    passphrase: {file: "pass/{agent}"}
+    source_directories: [/etc]
+schedules:
+  - name: nightly
+    cron_expression: 30 2 * * *
+    repositories: ["{agent}"]
+`
+
+// applied is a fleet of two hosts and a file that is for both.
+type applied struct {
+	*fake
+	file string
+	keys map[string]*seal.Identity
+}
+
+func newApplied(t *testing.T, more map[string][]answer) applied {
+	a := applied{keys: map[string]*seal.Identity{}}
+	var agents []rest.Agent
+	for _, name := range []string{"web1", "web2"} {
+		id, err := seal.NewIdentity()
+		must(t, err)
+		a.keys[name] = id
+		agents = append(agents, rest.Agent{ID: "id-" + name, Name: name, Labels: map[string]string{"role": "web"}, AgeRecipient: ptr(id.Recipient())})
+	}
+	recovery, err := seal.NewIdentity()
+	must(t, err)
+	answers := map[string][]answer{
+		"GET /api/agents": ok(rest.AgentList{Agents: agents}), "GET /api/repositories": ok(rest.RepositoryList{}), "GET /api/schedule": ok(rest.ScheduleList{}),
+		"GET /api/fleet/recovery-key": ok(rest.RecoveryKey{Recipient: recovery.Recipient()}),
+	}
+	for name, answer := range more {
+		answers[name] = answer
+	}
+	a.fake = newFake(t, answers)
+	dir := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(dir, "pass"), 0o700))
+	for name := range a.keys {
+		must(t, os.WriteFile(filepath.Join(dir, "pass", name), []byte(phrase+" of "+name+"\n"), 0o600))
+	}
+	a.file = filepath.Join(dir, "fleet.yaml")
+	must(t, os.WriteFile(a.file, []byte(twoHosts), 0o600))
+	return a
+}
+
+// posted are the requests that change something.
+func (a applied) posted() (out []string) {
+	for _, asked := range a.heard() {
+		if !strings.HasPrefix(asked, "GET ") {
+			out = append(out, asked)
+		}
+	}
+	return out
+}
+
+func TestApplyMakesAll(t *testing.T) {
+	a := newApplied(t, map[string][]answer{
+		"POST /api/repositories": ok(rest.Repository{ID: 4, Status: "ready"}, rest.Repository{ID: 5, Status: "pending"}),
+		"POST /api/schedule":     ok(rest.Schedule{ID: 1}),
+	})
+	r := a.command("", "apply", a.file, "--yes")
+	for _, want := range []string{
+		"repository web1 on web1: new, at ssh://bk@h/web1\nrepository web2 on web2: new, at ssh://bk@h/web2\nschedule nightly: new, 30 2 * * * (each host's time zone), for web1 on web1, web2 on web2\n0 unchanged\n",
+	} {
+		if r.code != 0 || r.out != want {
+			t.Errorf("%+v", r)
+		}
+	}
+	if !strings.Contains(r.err, "repository web1 on web1: made\n") || !strings.Contains(r.err, "repository web2 on web2: registered; the host has not answered yet\n") || !strings.Contains(r.err, "schedule nightly: made\n") {
+		t.Error(r.err)
+	}
+	posted := a.posted()
+	if len(posted) != 3 {
+		t.Fatal(posted)
+	}
+	for i, name := range []string{"web1", "web2"} {
+		body, _ := strings.CutPrefix(posted[i], "POST /api/repositories ")
+		var req rest.RepositoryRequest
+		must(t, json.Unmarshal([]byte(body), &req))
+		open, err := seal.Open(a.keys[name], "id-"+name, job.Location("ssh://bk@h/"+name, "id-"+name), req.PassphraseSealed)
+		if err != nil || string(open) != phrase+" of "+name || strings.Contains(body, phrase) {
+			t.Errorf("%s finds %q, %v in %s", name, open, err, body)
+		}
+	}
+	if want := `"repository_ids":[4,5]`; !strings.HasPrefix(posted[2], "POST /api/schedule ") || !strings.Contains(posted[2], want) {
+		t.Error(posted[2])
+	}
+}
+
+func TestApplyOnlyShows(t *testing.T) {
+	a := newApplied(t, nil)
+	must(t, os.RemoveAll(filepath.Join(filepath.Dir(a.file), "pass"))) // to show it, no secret is needed
+	if r := a.command("", "apply", a.file, "--dry-run"); r.code != 5 || !strings.Contains(r.out, "repository web2 on web2: new") {
+		t.Errorf("%+v", r)
+	}
+	r := a.command("", "apply", a.file, "--dry-run", "-o", "json")
+	var shown struct {
+		Changes []struct{ What, Name, Agent, Action string }
+	}
+	if err := json.Unmarshal([]byte(r.out), &shown); err != nil || r.code != 5 || len(shown.Changes) != 3 || shown.Changes[1].Action != "create" || shown.Changes[1].Agent != "web2" {
+		t.Errorf("%v, %+v", err, r)
+	}
+	if r := a.command("", "apply", a.file, "--yes"); r.code != 2 || !strings.Contains(r.err, "repository web1 on web1: read passphrase: open ") {
+		t.Errorf("%+v", r)
+	}
+	if posted := a.posted(); len(posted) > 0 {
+		t.Error(posted)
+	}
+}
+
+func TestApplyAsks(t *testing.T) {
+	a := newApplied(t, nil)
+	if r := a.command("apply\n", "apply", a.file); r.code != 2 || !strings.Contains(r.err, "This makes 3. Nothing is deleted. Nothing was done: nobody can be asked here.") {
+		t.Errorf("%+v", r)
+	}
+	if posted := a.posted(); len(posted) > 0 {
+		t.Error(posted)
+	}
+}
+
+func TestApplyTwice(t *testing.T) {
+	there := func(id int64, name string, sources ...string) rest.Repository {
+		return rest.Repository{ID: id, Name: name, Path: "ssh://bk@h/" + name, Agent: name, AgentID: "id-" + name, Status: "ready", SourceDirectories: sources, LockWait: 600, FileLog: "none", ArchiveNameFormat: job.DefaultArchiveName}
+	}
+	schedule := rest.Schedule{ID: 3, Name: "nightly", CronExpression: "30 2 * * *", RepositoryIDs: []int64{4, 5}, Enabled: true, CatchUp: 86400, Overlap: "skip", RetryDelay: 300}
+	answers := map[string][]answer{
+		"GET /api/repositories": ok(rest.RepositoryList{Repositories: []rest.Repository{there(4, "web1", "/etc"), there(5, "web2", "/etc")}}),
+		"GET /api/schedule":     ok(rest.ScheduleList{Schedules: []rest.Schedule{schedule}}),
+	}
+	a := newApplied(t, answers)
+	for _, more := range [][]string{{}, {"--dry-run"}, {"--yes"}} {
+		a.command("", append([]string{"apply", a.file}, more...)...).want(t, 0, "3 unchanged\n", "")
+	}
+	schedule.Splay, schedule.RepositoryIDs = 60, []int64{4}
+	answers["GET /api/repositories"] = ok(rest.RepositoryList{Repositories: []rest.Repository{there(4, "web1", "/etc"), there(5, "web2", "/etc", "/old\x1b")}})
+	answers["GET /api/schedule"] = ok(rest.ScheduleList{Schedules: []rest.Schedule{schedule}})
+	answers["PUT /api/repositories/5"] = ok(there(5, "web2"))
+	answers["PUT /api/schedule/3"] = ok(schedule)
+	a = newApplied(t, answers)
+	a.command("", "apply", a.file, "--yes").want(t, 0,
+		"repository web2 on web2: change\n    source_directories  - /old\\x1b\nschedule nightly: change\n    splay         60 → none\n    repositories  + web2 on web2\n1 unchanged\n",
+		"repository web2 on web2: changed\nschedule nightly: changed\n")
+	if got := strings.Join(a.posted(), "\n"); got != "PUT /api/repositories/5 {\"source_directories\":[\"/etc\"]}\nPUT /api/schedule/3 {\"repository_ids\":[4,5],\"splay\":0}" {
+		t.Error(got)
+	}
+}
+
+// TestApplyGoesOn: a host that refuses keeps no other one back, but the schedule
+// that needs it.
+func TestApplyGoesOn(t *testing.T) {
+	a := newApplied(t, map[string][]answer{
+		"POST /api/repositories": {{422, rest.Problem{Status: 422, Detail: "borg: no\x1b"}}, {201, rest.Repository{ID: 5, Status: "ready"}}},
+	})
+	r := a.command("", "apply", a.file, "--yes")
+	for _, want := range []string{
+		"repository web1 on web1: failed: borg: no\\x1b\n", "repository web2 on web2: made\n", "schedule nightly: failed: web1 on web1 was not registered\n", "2 of these failed",
+	} {
+		if r.code != 1 || !strings.Contains(r.err, want) {
+			t.Errorf("%+v\nwithout %s", r, want)
+		}
+	}
+}
+
+func TestApplyBadFiles(t *testing.T) {
+	a := newApplied(t, nil)
+	r := a.command("repositories:\n  - {nam: x}\n", "apply", "-")
+	if r.code != 2 || !strings.Contains(r.err, `standard input: line 2: there is no key "nam"`) {
+		t.Errorf("%+v", r)
+	}
+	if r := a.command("", "apply", a.file+"x"); r.code != 2 || !strings.Contains(r.err, "read definitions: open ") {
+		t.Errorf("%+v", r)
+	}
+	if r := a.command(strings.ReplaceAll(twoHosts, "{label: role=web}", "{agents: [nobody]}"), "apply", "-"); r.code != 2 || !strings.Contains(r.err, `no host of the fleet has the name or id "nobody"`) {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestApplySecretFromTheEnvironment(t *testing.T) {
+	a := newApplied(t, map[string][]answer{"POST /api/repositories": ok(rest.Repository{ID: 4, Status: "ready"}), "POST /api/schedule": ok(rest.Schedule{ID: 1})})
+	text := strings.ReplaceAll(twoHosts, `{file: "pass/{agent}"}`, "{env: FLEET_PASS}")
+	if r := a.command(text, "apply", "-", "--yes"); r.code != 2 || !strings.Contains(r.err, "the environment variable FLEET_PASS, which is not set") {
+		t.Errorf("%+v", r)
+	}
+	t.Setenv("FLEET_PASS", "two\nlines")
+	if r := a.command(text, "apply", "-", "--yes"); r.code != 2 || !strings.Contains(r.err, "one line") || strings.Contains(r.err, "two") {
+		t.Errorf("%+v", r)
+	}
+	t.Setenv("FLEET_PASS", phrase)
+	if r := a.command(text, "apply", "-", "--yes"); r.code != 0 || strings.Contains(r.err+r.out, phrase) {
+		t.Errorf("%+v", r)
+	}
+}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"borgfleet/controller/internal/plan"
+	"borgfleet/shared/term"
+)
+
+// title names what a change is about.
+func title(c plan.Change) string {
+	if c.Agent != "" {
+		return fmt.Sprintf("%s %s on %s", c.What, c.Name, c.Agent)
+	}
+	return c.What + " " + c.Name
+}
+
+// showPlan tells what is to be done: all of it, but for what stays.
+func (k *controller) showPlan(p plan.Plan, asJSON bool) error {
+	if asJSON {
+		return k.out.JSON(map[string]any{"changes": append([]plan.Change{}, p.Changes...), "no_host_yet": append([]string{}, p.Idle...)})
+	}
+	for _, c := range p.Changes {
+		if c.Action == plan.Unchanged {
+			continue
+		}
+		if err := k.out.Printf("%s: %s\n", term.Clean(title(c)), term.Clean(about(c))); err != nil {
+			return err
+		}
+		var f term.Fields
+		for _, d := range c.Differences {
+			f.Add("    "+d.Field, d.String())
+		}
+		if err := f.Print(k.out); err != nil {
+			return err
+		}
+	}
+	for _, name := range p.Idle {
+		if err := k.out.Printf("schedule %s: no host has what it is for yet; it is made when one has\n", term.Clean(name)); err != nil {
+			return err
+		}
+	}
+	return k.out.Printf("%d unchanged\n", p.Count(plan.Unchanged))
+}
+
+// about is the first line on a change.
+func about(c plan.Change) string {
+	switch {
+	case c.Action == plan.Update:
+		return "change"
+	case c.Repository != nil:
+		return map[plan.Action]string{plan.Create: "new, at ", plan.TakeOver: "taken over, from "}[c.Action] + c.Repository.Path
+	}
+	var names []string
+	for _, u := range c.Uses {
+		names = append(names, u.Name)
+	}
+	zone, _ := c.Fields["timezone"].(string)
+	return fmt.Sprintf("new, %v (%s), for %s", c.Fields["cron_expression"], cmp.Or(zone, "each host's time zone"), strings.Join(names, ", "))
+}
+
+// planText is what is asked about.
+func planText(p plan.Plan) string {
+	var parts []string
+	for _, part := range []struct {
+		action plan.Action
+		text   string
+	}{{plan.Create, "makes %d"}, {plan.TakeOver, "takes over %d"}, {plan.Update, "changes %d"}} {
+		if n := p.Count(part.action); n > 0 {
+			parts = append(parts, fmt.Sprintf(part.text, n))
+		}
+	}
+	return "This " + strings.Join(parts, ", ") + ". Nothing is deleted."
+}
