@@ -156,9 +156,12 @@ func (h Hooks) at() map[string][]string {
 
 func (h Hooks) check(bad *problems, at place) {
 	for when, names := range h.at() {
+		if len(names) > job.MostHooks {
+			bad.add(at.of(when), "it names %d hooks; at most %d are taken", len(names), job.MostHooks)
+		}
 		for i, name := range names {
-			if name == "" || strings.ContainsAny(name, "/ ") || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "-") {
-				bad.add(at.of(when, i), "%q is not the base name of a script in the host's hooks directory", name)
+			if err := job.CheckHookName(name); err != nil {
+				bad.add(at.of(when, i), "%v", err)
 			}
 		}
 	}

@@ -10,14 +10,16 @@ func untaken() map[string]string {
 			"after_backup", "after_everything", "after_actions", "after_prune", "after_compact", "after_check", "after_extract"},
 		"a command stays on the host: write a script into its hooks directory, and name that under hooks, as on_failure": {"on_error"},
 		"commands stay on the host: write scripts into its hooks directory, and name them under hooks":                   {"commands"},
-		"databases are dumped by a hook: put the example for PostgreSQL into the host's hooks directory, and name it under hooks, as before": {
+		"databases are dumped by a hook: put the example pg-dump into the host's hooks directory, and name it under hooks, as before": {
 			"postgresql_databases"},
-		"databases are dumped by a hook: put the example for MariaDB into the host's hooks directory, and name it under hooks, as before": {
+		"databases are dumped by a hook: put the example mariadb-dump into the host's hooks directory, and name it under hooks, as before": {
 			"mariadb_databases", "mysql_databases"},
 		"databases are dumped by a hook: write one for it into the host's hooks directory, and name it under hooks, as before": {
 			"mongodb_databases", "sqlite_databases"},
-		"snapshots are made by hooks: put the example for snapshots into the host's hooks directory, and name it under hooks, as before and always": {
-			"btrfs", "zfs", "lvm"},
+		"snapshots are made by hooks: put the example btrfs-snapshot into the host's hooks directory, and name it under hooks, as before and always": {
+			"btrfs"},
+		"snapshots are made by hooks: write one for it into the host's hooks directory, and name it under hooks, as before and always": {
+			"zfs", "lvm"},
 		"the controller knows how every job ended (events, jobs list); a hook (always) can tell another service": {
 			"healthchecks", "cronitor", "cronhub", "uptimekuma", "uptime_kuma", "pagerduty", "ntfy", "pushover", "apprise", "loki", "zabbix", "sentry", "victoriametrics"},
 		"borg on the server is named by the server, in the forced command of the host's key": {"remote_path"},
