@@ -414,7 +414,16 @@ func TestHostZone(t *testing.T) {
 	if loc, name := hostZone("Europe/Berlin", etc); name != "Europe/Berlin" || loc.String() != name {
 		t.Errorf("%s %s", loc, name)
 	}
-	if loc, name := hostZone("nonsense", etc); name != "" || loc != time.Local {
+	if loc, name := hostZone("", etc); name != "UTC" || loc != time.UTC {
+		t.Errorf("without any setting: %s %s", loc, name)
+	}
+	if err := os.Symlink("/usr/share/zoneinfo/Asia/Kathmandu", filepath.Join(etc, "localtime")); err != nil {
+		t.Fatal(err)
+	}
+	if loc, name := hostZone("", etc); name != "Asia/Kathmandu" || loc.String() != name {
+		t.Errorf("by the link: %s %s", loc, name)
+	}
+	if loc, name := hostZone("nonsense", t.TempDir()); name != "" || loc != time.Local {
 		t.Errorf("%s %s", loc, name)
 	}
 }

@@ -1,6 +1,8 @@
 package timetable
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +15,7 @@ func HostZone() (*time.Location, string) { return hostZone(os.Getenv("TZ"), "/et
 
 func hostZone(env, etc string) (*time.Location, string) {
 	names := []string{strings.TrimPrefix(env, ":")}
-	if target, err := filepath.EvalSymlinks(filepath.Join(etc, "localtime")); err == nil {
+	if target, err := os.Readlink(filepath.Join(etc, "localtime")); err == nil {
 		if _, name, ok := strings.Cut(target, "zoneinfo/"); ok {
 			names = append(names, name)
 		}
@@ -28,6 +30,9 @@ func hostZone(env, etc string) (*time.Location, string) {
 		if loc, err := time.LoadLocation(name); err == nil {
 			return loc, name
 		}
+	}
+	if _, err := os.Stat(filepath.Join(etc, "localtime")); errors.Is(err, fs.ErrNotExist) && env == "" {
+		return time.UTC, "UTC" // as the C library has it
 	}
 	return time.Local, ""
 }
