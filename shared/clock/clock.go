@@ -9,3 +9,8 @@ import "time"
 
 // Now is time.Now.
 func Now() time.Time { return time.Now() }
+
+// Unheard bounds how long who waits for a moment may sleep without looking at the
+// clock: timers stand still while the host is suspended, and do not hear of a
+// clock that is set.
+const Unheard = 30 * time.Second

@@ -6,12 +6,9 @@ import (
 	"time"
 
 	"borgfleet/agent/internal/jobdir"
+	"borgfleet/shared/clock"
 	"borgfleet/shared/job"
 )
-
-// lookAtLeast bounds how long an announced job sleeps: timers stand still while
-// the host is suspended, the clock that its deadline is told by does not.
-const lookAtLeast = time.Minute
 
 // awaitWord holds an announced job back until it may start, and gives the job
 // its place on the host. Only the end of ctx keeps it from that: a disk that
@@ -197,7 +194,7 @@ func (d *Daemon) waitForNews(ctx context.Context, t *tended, news <-chan struct{
 // lookAgain is when the passing of time alone may change it.
 func (d *Daemon) lookAgain(t *tended) time.Duration {
 	now := d.o.Now()
-	left := min(t.dir.Spec().StartDeadline.Sub(now), lookAtLeast)
+	left := min(t.dir.Spec().StartDeadline.Sub(now), clock.Unheard)
 	if linked, lostAt := d.Linked(); !linked {
 		left = min(left, max(d.o.OwnAuthority-now.Sub(lostAt), time.Second))
 	}

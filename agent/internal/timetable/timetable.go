@@ -10,6 +10,7 @@ import (
 
 	"borgfleet/agent/internal/daemon"
 	"borgfleet/agent/internal/jobdir"
+	"borgfleet/shared/clock"
 	"borgfleet/shared/job"
 	"borgfleet/shared/schedule"
 )
@@ -50,10 +51,6 @@ func New(o Options) *Timetable {
 	return &Timetable{o: o, memory: cursors{o.Dir, map[int64]map[string]schedule.Cursor{}}, said: map[string]bool{}}
 }
 
-// lookAtLeast bounds how long the timetable sleeps: timers stand still while the
-// host is suspended, and do not hear of a clock that is set.
-const lookAtLeast = 30 * time.Second
-
 // mostSchedules bounds what each look costs, whatever a controller sends: of so
 // many it takes some 40 ms.
 const mostSchedules = 1000
@@ -85,7 +82,7 @@ func (t *Timetable) States() ([]schedule.State, string, uint64) {
 // look deals with all that is due, and says when to look again.
 func (t *Timetable) look() time.Duration {
 	now := t.o.Now()
-	next := now.Add(lookAtLeast)
+	next := now.Add(clock.Unheard)
 	runs := runsOf(t.o.Host.Dirs())
 	states := []schedule.State{} // never nil: a host without schedules says so
 	var keep []int64
