@@ -66,11 +66,9 @@ type Turn struct {
 // run is made up for: one backup holds all that the others would have.
 func (s Schedule) Turn(c Cursor, t Times, now time.Time, own *time.Location) Turn {
 	turn := Turn{Cursor: c}
-	if c.Of != s.expressionIn(own) {
+	if c.Of != s.expressionIn(own) || t.tooFarAhead(c.Until, now) {
 		turn.Cursor.Of, turn.Cursor.Until, turn.Changed = s.expressionIn(own), now, true
-	}
-	if t.tooFarAhead(turn.Cursor.Until, now) {
-		turn.Cursor.Until, turn.Changed = now, true
+		turn.Cursor.unmiss(t, now)
 	}
 	last := t.Last(turn.Cursor.Until, now)
 	if !last.IsZero() {
@@ -93,8 +91,8 @@ func (t Times) tooFarAhead(until, now time.Time) bool {
 func (s Schedule) settle(turn *Turn, t Times, last Fire, now time.Time) {
 	before := turn.Cursor.Until
 	turn.Cursor.Until, turn.Changed = last.Due, true
-	missed := t.between(before, last.Due)
-	if slices.ContainsFunc(turn.Cursor.Fired, last.Time.Equal) {
+	missed := turn.Cursor.between(t, before, last.Due)
+	if turn.Cursor.fired(last.Time) {
 		return // the clock was set back, and is here again
 	}
 	late := now.Sub(last.Due)
@@ -107,12 +105,35 @@ func (s Schedule) settle(turn *Turn, t Times, last Fire, now time.Time) {
 	turn.Fire = last
 }
 
-// between counts the runs after one time and before another.
-func (t Times) between(after, before time.Time) (m Missed) {
+// between counts the runs after one time and before another that no backup was
+// made for: where the clock was set back, some were.
+func (c Cursor) between(t Times, after, before time.Time) (m Missed) {
+	made := make(map[int64]bool, len(c.Fired))
+	for _, f := range c.Fired {
+		made[f.Unix()] = true
+	}
 	for f := t.Next(after); !f.IsZero() && f.Due.Before(before) && m.Count < mostCounted; f = t.Next(f.Due) {
-		m.add(f.Due)
+		if !made[f.Time.Unix()] {
+			m.add(f.Due)
+		}
 	}
 	return m
+}
+
+// unmiss takes back what was missed after now: it is yet to come.
+func (c *Cursor) unmiss(t Times, now time.Time) {
+	var kept []Missed
+	for _, m := range c.Missed {
+		if m.Last.After(now) {
+			reason := m.Reason
+			m = c.between(t, m.First.Add(-time.Nanosecond), now.Add(time.Nanosecond))
+			m.Reason = reason
+		}
+		if m.Count > 0 {
+			kept = append(kept, m)
+		}
+	}
+	c.Missed = kept
 }
 
 func (m *Missed) add(due time.Time) {
@@ -142,6 +163,33 @@ func (c *Cursor) note(m Missed, reason string) {
 
 func (c *Cursor) firedSince(t time.Time) bool {
 	return len(c.Fired) > 0 && c.Fired[len(c.Fired)-1].After(t)
+}
+
+// Paused is the cursor of a schedule that rests: what would be due meanwhile is
+// not missed, and what was fired is not forgotten.
+func (c Cursor) Paused() Cursor {
+	c.Of = ""
+	return c
+}
+
+// Knows notes which fire times have a backup, oldest first, whatever is remembered:
+// of the last one a crash may have taken the memory.
+func (c Cursor) Knows(made []time.Time) Cursor {
+	for _, at := range made {
+		if !c.fired(at) {
+			c = c.Made(Fire{Time: at})
+		}
+	}
+	return c
+}
+
+func (c Cursor) fired(at time.Time) bool {
+	for _, f := range slices.Backward(c.Fired) { // mostly it is one of the last
+		if f.Equal(at) {
+			return true
+		}
+	}
+	return false
 }
 
 // Made notes that a backup was made for a fire time.

@@ -39,14 +39,17 @@ func (r *round) all(by []*fleetv1.Schedule) (states []schedule.State) {
 			states = append(states, state)
 			continue
 		}
-		if s.Enabled {
-			key := fmt.Sprintf("%x", s.Key)
-			c, known := before[key]
+		key := fmt.Sprintf("%x", s.Key)
+		c, known := before[key]
+		switch {
+		case s.Enabled:
 			if !known {
 				c = s.Begin(r.now, r.t.o.Zone)
 			}
-			after[key], state.Next, state.Problem = r.one(s, c)
+			after[key], state.Next, state.Problem = r.one(s, c.Knows(r.runs.fired(s.ID, r.repo.ID)))
 			state.Missed = after[key].Missed
+		case known:
+			after[key] = c.Paused()
 		}
 		states = append(states, state)
 	}
@@ -94,7 +97,7 @@ func (r *round) wakeAt(t time.Time) {
 
 // fire makes the backup that is due, unless the run before it is in its way.
 func (r *round) fire(s schedule.Schedule, turn schedule.Turn, next time.Time) (schedule.Cursor, error) {
-	if why := r.inTheWay(s, turn.Fire); why != "" {
+	if why := r.inTheWay(s); why != "" {
 		return turn.Cursor.LeftOut(turn.Fire, why), nil
 	}
 	spec := r.spec(s, turn.Fire.Time, 0, next)
@@ -112,11 +115,8 @@ func (r *round) fire(s schedule.Schedule, turn schedule.Turn, next time.Time) (s
 }
 
 // inTheWay says why a run is left out; empty: nothing is.
-func (r *round) inTheWay(s schedule.Schedule, f schedule.Fire) string {
+func (r *round) inTheWay(s schedule.Schedule) string {
 	for _, run := range r.runs[runKey{s.ID, r.repo.ID}] {
-		if run.spec.FireTime.Equal(f.Time) {
-			return "" // itself, made before a crash
-		}
 		switch {
 		case !run.open(r.now):
 		case s.Overlap == schedule.OverlapSkip:

@@ -55,6 +55,16 @@ func (all runs) newest(schedule, repository int64) (run, bool) {
 	}), true
 }
 
+// fired are the times for which the schedule itself has made them, oldest first.
+func (all runs) fired(schedule, repository int64) (times []time.Time) {
+	for _, r := range slices.Backward(all[runKey{schedule, repository}]) {
+		if !r.spec.FireTime.IsZero() {
+			times = append(times, r.spec.FireTime)
+		}
+	}
+	return times
+}
+
 // open: it runs, or may still start.
 func (r run) open(now time.Time) bool {
 	return r.verdict == nil && (r.started() || now.Before(r.spec.StartDeadline))

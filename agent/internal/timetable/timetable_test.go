@@ -316,6 +316,47 @@ func TestPaused(t *testing.T) {
 	f.wants()
 	f.at("03 02:00")
 	f.wants("03 02:00 0")
+	f.ends("03 02:00", 0, job.Completed, "")
+
+	// While it rests the job's directory may go, and the key with it.
+	f.s.Enabled = false
+	f.define()
+	f.at("03 02:01")
+	for _, d := range f.dirs {
+		if err := d.Remove(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clear(f.dirs)
+	f.open()
+	f.at("03 01:00") // the clock is set back
+	f.s.Enabled = true
+	f.define()
+	f.at("03 01:30")
+	f.at("03 02:00")
+	f.at("04 02:00")
+	f.wants("03 02:00 0", "04 02:00 0")
+}
+
+// TestAMadeRunIsNotMissed: after a crash that took the memory of it.
+func TestAMadeRunIsNotMissed(t *testing.T) {
+	f := newFixture(t, nil)
+	before, err := os.ReadFile(f.table.memory.file(f.repo.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.at("02 02:00")
+	f.ends("02 02:00", 0, job.Completed, "")
+	if err := os.WriteFile(f.table.memory.file(f.repo.ID), before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.open()
+	f.at("05 03:00")
+	f.wants("02 02:00 0", "05 02:00 0")
+	states, _, _ := f.table.States()
+	if m := states[0].Missed; len(m) != 1 || m[0].Count != 2 || m[0].First.Day() != 3 || m[0].Last.Day() != 4 {
+		t.Errorf("%+v", m)
+	}
 }
 
 // TestADiskThatFails does not lose a run: it is made when the disk works again.
