@@ -62,6 +62,8 @@ type Daemon struct {
 
 	draining bool // no new jobs are begun; guarded by mu
 
+	following sync.Mutex // held by who makes the step after a job: two would make the same one, and both look after it; taken before mu
+
 	seen map[int64]*noticed // by definition; guarded by mu, and so is what it points to
 	look chan struct{}      // look at the repositories now
 	turn chan struct{}      // the timetable should look at schedules and jobs
@@ -151,6 +153,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		case <-look.C:
 			d.readAgain()
 			d.readAccepted()
+			d.followAgain()
 			d.lookAround()
 		case <-d.look:
 			d.lookAround()

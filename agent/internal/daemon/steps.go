@@ -13,6 +13,8 @@ import (
 // followUp makes the step that is to follow a job that has ended. It may be asked
 // as often as one likes: a step's key is made of its backup's.
 func (d *Daemon) followUp(dir *jobdir.Dir) {
+	d.following.Lock()
+	defer d.following.Unlock()
 	if spec := dir.Spec(); spec.Kind.Maintains() {
 		d.rememberCheck(dir)
 		t, ok := d.get(spec.Parent)
@@ -22,7 +24,17 @@ func (d *Daemon) followUp(dir *jobdir.Dir) {
 		dir = t.dir
 	}
 	if err := d.follow(dir); err != nil {
-		d.log.Error("what should follow a backup cannot be made; the agent's next start tries again", "job", dir.Key(), "err", err)
+		d.log.Error("what should follow a backup cannot be made; trying again", "job", dir.Key(), "err", err)
+	}
+}
+
+// followAgain makes what could not be made when it was time: a disk's trouble, and
+// a host that has too many jobs, may pass long before the agent's next start.
+func (d *Daemon) followAgain() {
+	for _, dir := range d.Dirs() {
+		if spec := dir.Spec(); spec.Kind == job.Backup && len(spec.After.Steps()) > 0 && dir.Ended() {
+			d.followUp(dir)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -64,6 +66,33 @@ func TestSteps(t *testing.T) {
 	f.d.followUp(backup)
 	if _, again := f.d.Dir(prune); again {
 		t.Error("the steps begin once more")
+	}
+}
+
+// TestStepsAreTriedAgain: what was in the way of one may go without a restart.
+func TestStepsAreTriedAgain(t *testing.T) {
+	f := newFixture(t)
+	f.d.SetLinked(true)
+	s := spec(f.now)
+	s.After = job.After{Check: &job.CheckSpec{}}
+	key := newKey(t)
+	check := job.StepKey(key, job.Check)
+	inTheWay := filepath.Join(f.dir.Jobs(), check.String())
+	if err := os.WriteFile(inTheWay, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.order(key, fleetv1.Order_DESIRED_RUN, s)
+	f.ended(key)
+	f.await("the failure", func() bool { return f.failures.Load() > 0 })
+	if err := os.Remove(inTheWay); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := f.d.Dir(check); ok {
+		t.Fatal("a check is made, and nothing was to make it")
+	}
+	f.d.followAgain()
+	if _, ok := f.d.Dir(check); !ok {
+		t.Error("no check follows")
 	}
 }
 
