@@ -114,6 +114,28 @@ func variants() []variant {
 			}},
 		},
 		{
+			name: "fired-before-made",
+			what: "a schedule notes that it has fired before the job is on the disk: a third of a second before, to be met sooner",
+			only: []string{"step-days", "host-off", "kill-agent", "kill-host", "kill-everything"},
+			edits: []edit{{
+				file: "agent/internal/timetable/round.go",
+				old:  "err := r.t.o.Host.Fire(s.JobKey(r.repo.ID, turn.Fire.Time, 0), spec)\n\tif",
+				new: "all := maps.Clone(r.t.memory.of(r.repo.ID))\n\tall[fmt.Sprintf(\"%x\", s.Key)] = turn.Cursor.Made(turn.Fire)\n" +
+					"\terr := r.t.memory.put(r.repo.ID, all)\n\ttime.Sleep(time.Second / 3)\n" +
+					"\terr = errors.Join(err, r.t.o.Host.Fire(s.JobKey(r.repo.ID, turn.Fire.Time, 0), spec))\n\tif",
+			}},
+		},
+		{
+			name: "steps-ordered-twice",
+			what: "the controller gives a step that it orders a key of its own, so that a step which it has forgotten is another one",
+			only: []string{"step-days", "lose-controller"},
+			edits: []edit{{
+				file: "controller/internal/fleet/steps.go",
+				old:  "key := job.StepKey(backup.Key, kind)",
+				new:  "key, _ := job.NewKey()",
+			}},
+		},
+		{
 			name: "silent-agents-hold",
 			what: "an agent that has fallen silent holds its location for ever",
 			only: []string{"absent-host"},

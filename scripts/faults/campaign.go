@@ -19,7 +19,7 @@ func campaign(ctx context.Context, o options, out io.Writer) (*summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := &summary{began: time.Now(), drawn: map[string]int{}, statuses: map[string]int{}, base: base}
+	sum := &summary{began: time.Now(), drawn: map[string]int{}, statuses: map[string]int{}, fires: map[string]int{}, base: base}
 	var g errgroup.Group
 	g.SetLimit(max(o.parallel, 1))
 	for i := range o.runs {
@@ -58,6 +58,7 @@ type summary struct {
 	seeds    []uint64 // that failed
 	drawn    map[string]int
 	statuses map[string]int
+	fires    map[string]int
 	lines    int
 	jobs     int
 }
@@ -73,6 +74,9 @@ func (s *summary) add(r *trial, out io.Writer, keep bool) {
 	}
 	for _, j := range r.jobs {
 		s.statuses[j.Status]++
+	}
+	for what, n := range r.fires {
+		s.fires[what] += n
 	}
 	if len(r.problems) == 0 {
 		fmt.Fprintf(out, "seed %d: kept every promise; %s; %d jobs, %d lines, %s\n", r.seed, r.plan, len(r.jobs), r.lines, r.took.Round(100*time.Millisecond))
@@ -104,6 +108,7 @@ func (s *summary) print(out io.Writer) {
 	fmt.Fprintf(out, "\n%d jobs, %d log lines\n", s.jobs, s.lines)
 	printCounts(out, "faults drawn", s.drawn)
 	printCounts(out, "jobs ended", s.statuses)
+	printCounts(out, "of schedules", s.fires)
 }
 
 func printCounts(out io.Writer, what string, counts map[string]int) {

@@ -42,6 +42,7 @@ func (t *trial) check() {
 	t.checkRestores()
 	t.checkRestart()
 	t.checkLeft()
+	t.checkFollowed()
 }
 
 // checkPromised: every id that was answered is there, and there is no job that
@@ -76,7 +77,7 @@ func (t *trial) checkPromised() {
 	}
 	rest, host := 0, announced(t.jobs)
 	for _, j := range t.jobs {
-		if j.TriggeredBy != "agent" && (j.Kind == "backup" || j.Kind == "restore") {
+		if j.TriggeredBy == "manual" && (j.Kind == "backup" || j.Kind == "restore") {
 			rest++
 		}
 	}

@@ -64,13 +64,18 @@ func segment(t *testing.T, dir, name string, first uint64, texts ...string) {
 		}
 		payload, err := proto.Marshal(&fleetv1.Record{Number: first + uint64(i), Text: text})
 		must(t, err)
-		head := binary.LittleEndian.AppendUint32(nil, uint32(len(payload)))
-		table := crc32.MakeTable(crc32.Castagnoli)
-		sum := crc32.Update(crc32.Checksum(head, table), table, payload)
-		out = append(append(out, binary.LittleEndian.AppendUint32(head, sum)...), payload...)
+		out = append(out, frame(payload)...)
 	}
 	must(t, os.MkdirAll(dir, 0o700))
 	must(t, os.WriteFile(filepath.Join(dir, name), out, 0o600))
+}
+
+// frame puts its head before a record.
+func frame(payload []byte) []byte {
+	head := binary.LittleEndian.AppendUint32(nil, uint32(len(payload)))
+	table := crc32.MakeTable(crc32.Castagnoli)
+	sum := crc32.Update(crc32.Checksum(head, table), table, payload)
+	return append(binary.LittleEndian.AppendUint32(head, sum), payload...)
 }
 
 func TestLogsAreWhatJournalsAre(t *testing.T) {
@@ -132,18 +137,18 @@ func (notThere) PID() int      { return 0 }
 
 func TestSecondExecutionsAreSeen(t *testing.T) {
 	r := &trial{borg: map[string]witness{}, env: &testenv.Env{Hosts: map[string]*testenv.Host{"a": {StateDir: t.TempDir()}}}}
-	w := witness{dir: t.TempDir(), cache: t.TempDir()}
+	w := witness{dir: t.TempDir(), repos: []string{t.TempDir()}}
 	r.borg["a"] = w
 	ran := func(dir, text string) { must(t, os.WriteFile(filepath.Join(dir, "ran"), []byte(text), 0o600)) }
 	ran(w.dir, "k1 init\nk2 list\nk2 locked-out\nk2 list\n")
-	ran(w.cache, "k3 extract\n")
+	ran(w.repos[0], "k3 extract\n")
 	r.checkRuns("a")
 	says(t, r)
-	ran(w.cache, "k3 extract\nk3 extract\n")
+	ran(w.repos[0], "k3 extract\nk3 extract\n")
 	r.checkRuns("a")
 	says(t, r, "k3 on a 2 times")
 	r.jobs = []testenv.Job{{ID: 1, Agent: "a", Status: "completed", Kind: "restore"}}
-	ran(w.cache, "")
+	ran(w.repos[0], "")
 	r.checkRuns("a")
 	says(t, r, "no borg ran for it")
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -25,6 +27,22 @@ func far(drawn time.Duration) time.Duration {
 	}
 	return by
 }
+
+// healRefused restarts the daemons where a controller's clock may have been behind
+// their certificates: whom it refused for that tries again in five minutes, or when
+// somebody restarts it.
+func (t *trial) healRefused() error {
+	if !slices.ContainsFunc(t.plan.faults(), func(f fault) bool { return f.kind.name == stepClocksName }) {
+		return nil
+	}
+	var errs []error
+	for _, h := range hosts() {
+		errs = append(errs, t.daemons[h].down(syscall.SIGTERM), t.daemons[h].up())
+	}
+	return errors.Join(errs...)
+}
+
+const stepClocksName = "step-clocks"
 
 func (t *trial) goodClocks() error {
 	err := t.stepClock("", 0)

@@ -65,10 +65,10 @@ type labour struct {
 
 // runs are all borgs that did a job's own work, by the job's key: they alone
 // hold the lock in its directory. A restore's borg can write to the witness's
-// directory as little as to any other: its account is in borg's cache.
+// directory as little as to any other: its account is beside the repository's lock.
 func (w witness) runs() (map[string]*labour, error) {
 	out := map[string]*labour{}
-	for _, dir := range []string{w.dir, w.cache} {
+	for _, dir := range append([]string{w.dir}, w.repos...) {
 		data, err := os.ReadFile(filepath.Join(dir, "ran"))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err

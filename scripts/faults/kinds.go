@@ -51,7 +51,9 @@ func kinds() []kind {
 		{name: "freeze-link", what: "the connection is half-open", host: true, hit: func(t *trial, f fault) error { t.env.Hosts[f.victim].Proxy.Freeze(); return nil }, heal: healLink},
 		{name: "slow-link", what: "each piece takes 100 ms", host: true, hit: func(t *trial, f fault) error { t.env.Hosts[f.victim].Proxy.Slow(100 * time.Millisecond); return nil }, heal: healLink},
 		{name: "flap-link", what: "the connection is cut again and again", host: true, hit: flap, heal: healLink},
-		{name: "step-clocks", what: "the controller's clock and a host's jump, each by up to three hours", host: true, hit: stepClocks, heal: func(t *trial, _ fault) error { return t.goodClocks() }},
+		{name: stepClocksName, what: "the controller's clock and a host's jump, each by up to three hours", host: true, hit: stepClocks, heal: func(t *trial, _ fault) error { return t.goodClocks() }},
+		{name: stepDays, what: "a host's clock jumps forward by 1 to 40 hours, then goes on, or back, or back and forward again", host: true, hit: stepOverDays, heal: daysGoOn},
+		{name: hostOff, what: "a host's daemon is killed and comes back 1 to 40 hours later", host: true, hit: offForDays, heal: healAgent},
 		{name: loseController, what: "the controller's data is lost and made again from a backup of a random moment, once or twice"},
 		{name: absentHost, what: "a host goes away while it holds a location that another one wants"},
 	}...)

@@ -86,12 +86,31 @@ func draw(seed uint64, from []kind) plan {
 			p.disks = p.disks || k.disk
 			r.faults = append(r.faults, f)
 		}
+		r.passDays(rng, from)
 		p.rounds = append(p.rounds, r)
 	}
 	if seed%8 == 0 {
 		p.rounds[0].last(rng, from)
 	}
 	return p
+}
+
+// passDays lets fire times come in every other round at least: they are what all
+// other faults are to meet.
+func (r *round) passDays(rng *rand.Rand, from []kind) {
+	var able []kind
+	for _, k := range from {
+		if k.name == stepDays || k.name == hostOff {
+			able = append(able, k)
+		}
+	}
+	if len(able) == 0 || rng.IntN(2) == 0 {
+		return
+	}
+	r.faults = append(r.faults, fault{
+		kind: able[rng.IntN(len(able))], victim: hosts()[rng.IntN(len(hosts()))],
+		at: time.Duration(rng.Int64N(int64(span / 2))), lasts: unheard + time.Duration(rng.Int64N(int64(time.Second))),
+	})
 }
 
 func (p plan) faults() (all []fault) {
@@ -130,6 +149,7 @@ type repo struct {
 	files      int    // in its source
 	big        int64  // bytes of one more file
 	fileLog    string
+	maintainer string // host that checks it in its own one's stead; empty: nobody
 }
 
 // repositories are what each fleet has; the last two share a location.
@@ -137,7 +157,7 @@ func repositories() []repo {
 	return []repo{
 		{name: "many", host: "a", location: "small/many", files: 1000, fileLog: "all"},
 		{name: "shared-a", host: "a", location: "shared", files: 200, fileLog: "all"},
-		{name: "shared-b", host: "b", location: "shared", files: 100, big: 40 << 20, fileLog: "changed"},
+		{name: "shared-b", host: "b", location: "shared", files: 100, big: 40 << 20, fileLog: "changed", maintainer: "a"},
 	}
 }
 

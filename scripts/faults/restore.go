@@ -120,11 +120,17 @@ func (t *trial) loseIt(backup string, twice bool) error {
 	if err := t.heal(); err != nil {
 		return err
 	}
+	if err := t.heardHourly(); err != nil {
+		return err
+	}
 	err := t.restoreController(backup)
 	if err == nil && twice {
 		err = t.restoreController(backup)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return t.settleDifference()
 }
 
 // instead ends the program, does something, and starts it again; nobody else can

@@ -36,8 +36,12 @@ func (t *trial) setUp(ctx context.Context) error {
 		Dir: t.dir, Bin: bin, Env: []string{"BORGFLEET_CLOCK=" + t.clockFile("")},
 		Controller: []string{"--log-policy", "all", "--contact-lost", contactLost.String(), "--log-level", "debug"},
 	}
+	var repos []string
+	for _, l := range locations() {
+		repos = append(repos, filepath.Join(t.dir, "repositories", l))
+	}
 	for _, name := range hosts() {
-		w, env, err := newWitness(filepath.Join(t.dir, "borg-"+name), filepath.Join(t.dir, "borg-base-"+name))
+		w, env, err := newWitness(filepath.Join(t.dir, "borg-"+name), repos)
 		if err != nil {
 			return err
 		}
@@ -90,6 +94,7 @@ func (t *trial) register() error {
 		if err != nil {
 			return fmt.Errorf("register %s: %w", r.name, err)
 		}
+		t.ids[r.name] = out.ID
 		err = t.env.Await("repository "+r.name+" is there", func() (bool, error) {
 			if out.Status == "failed" {
 				return false, errors.New(out.Error)
@@ -98,6 +103,13 @@ func (t *trial) register() error {
 		})
 		if err != nil {
 			return err
+		}
+		if r.maintainer == "" {
+			continue
+		}
+		err = t.env.API.Do("PUT", fmt.Sprintf("/api/repositories/%d", out.ID), map[string]any{"maintainer": r.maintainer}, nil)
+		if err != nil {
+			return fmt.Errorf("maintainer of %s: %w", r.name, err)
 		}
 	}
 	// A first archive each, so that there is something to restore.
@@ -110,7 +122,7 @@ func (t *trial) register() error {
 			return fmt.Errorf("first backup of %s: %s %s %w", r.name, j.Status, j.ErrorMessage, err)
 		}
 	}
-	return nil
+	return t.makeSchedules()
 }
 
 func (t *trial) source(r repo) string   { return filepath.Join(t.dir, "source-"+r.name) }

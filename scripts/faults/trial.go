@@ -28,8 +28,12 @@ type trial struct {
 	daemons    map[string]*unit
 	borg       map[string]witness // by host
 	watch      *observer
-	repoDisk   *faultfs.FS   // that the location of "many" is on; nil: the machine's own
-	counter    atomic.Uint64 // of idempotency keys and boots
+	repoDisk   *faultfs.FS      // that the location of "many" is on; nil: the machine's own
+	counter    atomic.Uint64    // of idempotency keys and boots
+	ids        map[string]int64 // of repositories
+	memory     memory
+	began      time.Time
+	fires      map[string]int // what schedules have made
 
 	mu       sync.Mutex // guards what follows
 	problems []string
@@ -54,7 +58,14 @@ func newTrial(seed uint64, o options, base string) *trial {
 	return &trial{
 		seed: seed, plan: draw(seed, choose(o.only, o.noDisks)), bin: o.bin,
 		dir: filepath.Join(base, fmt.Sprintf("seed-%d", seed)), daemons: map[string]*unit{}, borg: map[string]witness{},
+		ids: map[string]int64{}, memory: newMemory(),
 	}
+}
+
+func (t *trial) wrong() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.problems) > 0
 }
 
 func (t *trial) problem(format string, args ...any) {
@@ -65,8 +76,8 @@ func (t *trial) problem(format string, args ...any) {
 
 // run never fails: whatever goes wrong is a problem of this seed.
 func (t *trial) run(ctx context.Context) {
-	began := time.Now()
-	defer func() { t.took = time.Since(began) }()
+	t.began = time.Now()
+	defer func() { t.took = time.Since(t.began) }()
 	if err := t.setUp(ctx); err != nil {
 		t.problem("set up: %v", err)
 	} else {
@@ -93,16 +104,33 @@ func (t *trial) work(ctx context.Context) {
 	}
 	watching.Go(func() { t.keep(ctx) })
 	watching.Go(func() { t.watch.run(ctx) })
-	for _, r := range t.plan.rounds {
+	for i, r := range t.plan.rounds {
+		if i > 0 {
+			if err := t.pauseSchedules(false); err != nil {
+				t.problem("%v", err)
+			}
+		}
 		t.round(ctx, r)
+		for _, h := range hosts() {
+			if err := t.minutesPass(h); err != nil {
+				t.problem("%v", err)
+			}
+		}
 		if err := t.heal(); err != nil {
 			t.problem("heal: %v", err)
+		}
+		if err := t.rest(); err != nil {
+			t.problem("schedules do not rest: %v", err)
+			break
 		}
 		if err := t.settle(); err != nil {
 			t.problem("not settled: %v; there is %s", err, strings.Join(t.strangers(), ", "))
 			break
 		}
 		if err := t.roundOver(); err != nil {
+			t.problem("after a round: %v", err)
+		}
+		if err := t.checkFires(); err != nil {
 			t.problem("after a round: %v", err)
 		}
 	}
@@ -158,7 +186,10 @@ func (t *trial) round(ctx context.Context, r round) {
 	var backup string
 	if r.lose {
 		g.Go(func() (err error) {
-			if backup, err = t.controllerBackup(ctx, r.backup); err != nil {
+			if backup, err = t.controllerBackup(ctx, r.backup); err == nil {
+				err = t.moveHourly()
+			}
+			if err != nil {
 				t.problem("%v", err)
 			}
 			return err
@@ -216,7 +247,7 @@ func (t *trial) heal() error {
 	for _, u := range t.units() {
 		errs = append(errs, u.up())
 	}
-	return errors.Join(append(errs, t.healDrains())...)
+	return errors.Join(append(errs, t.healRefused(), t.healDrains())...)
 }
 
 // settle waits until all work has ended and all of its log has arrived. What a
@@ -246,9 +277,15 @@ func (t *trial) settle() error {
 		if n := announced(jobs); n < t.heardOnHosts() {
 			return false, fmt.Errorf("%d jobs were promised on hosts, %d are known", t.heardOnHosts(), n)
 		}
+		if err := t.notHeard(); err != nil {
+			return false, err
+		}
 		for _, j := range jobs {
 			if !j.Final() || (!j.LogComplete && j.StartedAt != "") {
 				return false, fmt.Errorf("job %d is %s, its log complete: %v", j.ID, j.Status, j.LogComplete)
+			}
+			if strings.HasPrefix(j.Maintenance, "running_") {
+				return false, fmt.Errorf("job %d says %s", j.ID, j.Maintenance)
 			}
 		}
 		return true, nil
@@ -293,7 +330,7 @@ func (t *trial) allJobs() ([]testenv.Job, error) {
 }
 
 func allKinds() (query string) {
-	for _, k := range []string{"init", "backup", "list", "restore"} {
+	for _, k := range []string{"init", "backup", "list", "restore", "check"} {
 		query += "&kind=" + k
 	}
 	return query

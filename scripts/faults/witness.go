@@ -18,11 +18,11 @@ import (
 // in borg's process, so that process and signals are those of any borg.
 type witness struct {
 	dir   string
-	cache string // borg's own on this host, where each borg can write
+	repos []string // borg repositories, where each borg can write
 }
 
 const witnessing = `import io, os, sys
-here, cache = %q, %q
+here = %q
 args = getattr(sys, "orig_argv", [])
 def note(name, data):
     fd = os.open(os.path.join(here, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -41,7 +41,8 @@ def ran(what):
     try:
         note("ran", b"%%s %%s\n" %% (key.encode(), what.encode()))
     except OSError:
-        note(os.path.join(cache, "ran"), b"%%s %%s\n" %% (key.encode(), what.encode()))
+        place = [a for a in args if "::" in a][0].split("::")[0]
+        note(os.path.join(place, "ran"), b"%%s %%s\n" %% (key.encode(), what.encode()))
 if key:
     ran(([a for a in args if a in ("create", "init", "list", "extract")] + ["other"])[0])
     class Ear(io.BufferedIOBase):
@@ -90,13 +91,13 @@ if "create" in args:
 `
 
 // newWitness makes a program named borg that becomes the real one, and gives
-// the environment by which an agent finds it. base is borg's base directory.
-func newWitness(dir, base string) (witness, []string, error) {
+// the environment by which an agent finds it. repos are the borg repositories.
+func newWitness(dir string, repos []string) (witness, []string, error) {
 	real, err := exec.LookPath("borg")
 	if err != nil {
 		return witness{}, nil, errors.New("borg is not installed; make faults installs it")
 	}
-	w := witness{dir: filepath.Join(dir, "seen"), cache: filepath.Join(base, ".cache", "borg")}
+	w := witness{dir: filepath.Join(dir, "seen"), repos: repos}
 	if err := os.MkdirAll(w.dir, 0o700); err != nil {
 		return w, nil, err
 	}
@@ -104,7 +105,7 @@ func newWitness(dir, base string) (witness, []string, error) {
 	if err := os.WriteFile(filepath.Join(dir, "borg"), []byte(program), 0o755); err != nil {
 		return w, nil, err
 	}
-	err = os.WriteFile(filepath.Join(dir, "sitecustomize.py"), fmt.Appendf(nil, witnessing, w.dir, w.cache), 0o644)
+	err = os.WriteFile(filepath.Join(dir, "sitecustomize.py"), fmt.Appendf(nil, witnessing, w.dir), 0o644)
 	return w, []string{"PATH=" + dir + ":" + os.Getenv("PATH")}, err
 }
 

@@ -121,6 +121,10 @@ type Job struct {
 	Phase        string
 	Kind         string
 	TriggeredBy  string `json:"triggered_by"`
+	CreatedAt    string `json:"created_at"`
+	ScheduleID   int64  `json:"scheduled_job_id"`   // 0: none
+	Maintenance  string `json:"maintenance_status"` // empty: none
+	ParentID     int64  `json:"parent_id"`          // 0: none
 	Details      struct {
 		OriginalSize int64   `json:"original_size"`
 		NFiles       int64   `json:"nfiles"`
