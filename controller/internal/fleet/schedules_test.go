@@ -246,11 +246,27 @@ func TestStepsOfAMaintainer(t *testing.T) {
 	}))
 	second := host.fires(v, owner, fire.Add(time.Minute), register(1, job.PhaseStarted, job.Completed))
 	r.await("the refusal", func() bool { return r.maintenanceOf(second.ID) == "prune_failed" })
-	id, _, err := r.st.JobByKey(job.StepKey(second.Key, job.Prune))
+	real := job.StepKey(second.Key, job.Prune)
+	id, _, err := r.st.JobByKey(job.StepKey(real, job.Prune))
 	must(t, err)
 	if j := r.job(id); j.Verdict == nil || j.Verdict.ErrorCode != "maintainer_unable" || !strings.Contains(j.Verdict.ErrorMessage, "keeper") {
 		t.Errorf("%+v", j.Verdict)
 	}
+
+	// The maintainer has it after all: it was ordered before this store was restored.
+	kept.Path = "ssh://h/r"
+	must(t, r.st.Update(t.Context(), func(tx *store.Tx) error { return tx.PutRepository(kept) }))
+	had := job.Spec{
+		Kind: job.Prune, Repository: kept.Repository, CreatedAt: fire, StartDeadline: fire.Add(48 * time.Hour), TriggeredBy: job.BySchedule,
+		ScheduleID: v.ID, Parent: second.Key, Prune: def.After.Prune,
+	}
+	if j := keeper.brings(real, had, register(1, job.PhaseStarted, job.Completed)); j.Agent != keeper.id {
+		t.Errorf("%+v", j)
+	}
+	r.await("what it says counts", func() bool {
+		steps := r.job(second.ID).Steps
+		return len(steps) > 0 && steps[0].Kind == job.Prune && steps[0].Status == job.Completed
+	})
 }
 
 // TestWhatShouldHaveFired is told, with the reason, and what has is not.
@@ -419,7 +435,7 @@ func TestAThiefsBackups(t *testing.T) {
 		"when nothing is due": due.Add(time.Minute), "to come": due.Add(24 * time.Hour), "of long ago": due.Add(-96 * time.Hour),
 	} {
 		j := thief.fires(v, own, fire, register(1, job.PhaseStarted, job.Completed))
-		id, made, err := r.st.JobByKey(job.StepKey(j.Key, job.Prune))
+		id, made, err := r.st.JobByKey(job.StepKey(job.StepKey(j.Key, job.Prune), job.Prune))
 		must(t, err)
 		if step := r.job(id); !j.Announced || !made || step.Agent != thief.id || step.Verdict == nil || step.Verdict.ErrorCode != "backup_unexplained" {
 			t.Errorf("%s: %+v, followed by %+v", what, j, step)

@@ -78,9 +78,14 @@ func (s *Service) followUp(tx *store.Tx, j job.Job) error {
 // one that has failed: a step that is left out without a word looks like one that
 // went well.
 func (s *Service) orderStep(tx *store.Tx, backup job.Job, kind job.Kind) error {
+	// A refusal has a key of its own: the maintainer may have the job itself, from
+	// before this store was restored, and bring it.
 	key := job.StepKey(backup.Key, kind)
-	if _, made, err := tx.JobByKey(key); err != nil || made {
-		return err
+	refusal := job.StepKey(key, kind)
+	for _, k := range []job.Key{key, refusal} {
+		if _, made, err := tx.JobByKey(k); err != nil || made {
+			return err
+		}
 	}
 	repo, ok := tx.Repository(backup.Spec.Repository.ID)
 	if !ok {
@@ -109,7 +114,7 @@ func (s *Service) orderStep(tx *store.Tx, backup job.Job, kind job.Kind) error {
 		}
 		refused = err // its agent is revoked or gone
 	}
-	return s.createRefused(tx, key, repo.Agent, spec, refused)
+	return s.createRefused(tx, refusal, repo.Agent, spec, refused)
 }
 
 func (s *Service) stepThrough(repo store.Repository, kind job.Kind) (store.Repository, error) {
