@@ -18,7 +18,7 @@ func newExpectations() *expectations { return &expectations{by: map[scheduled]ex
 
 func (x *expectations) of(one store.Schedule, repository int64, a store.Agent, now time.Time) expectation {
 	key := scheduled{one.ID, repository}
-	of := one.Cron + "\x00" + one.Zone + "\x00" + a.Timezone + "\x00" + one.Splay.String() + "\x00" + one.Since.String() + string(one.Key[:])
+	of := one.Cron + "\x00" + one.Zone + "\x00" + a.Timezone + "\x00" + one.Splay.String() + "\x00" + one.SinceFor(repository).String() + string(one.Key[:])
 	x.mu.Lock()
 	e, known := x.by[key]
 	x.mu.Unlock()
@@ -27,9 +27,9 @@ func (x *expectations) of(one store.Schedule, repository int64, a store.Agent, n
 	}
 	e = expectation{of: of}
 	if times, ok := timesOf(one, repository, a); ok {
-		e.last = times.Last(one.Since, now)
+		e.last = times.Last(one.SinceFor(repository), now)
 		if !e.last.IsZero() {
-			e.before = times.Last(one.Since, e.last.Due.Add(-time.Nanosecond))
+			e.before = times.Last(one.SinceFor(repository), e.last.Due.Add(-time.Nanosecond))
 		}
 		e.next = times.Next(now).Due
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
@@ -71,9 +72,26 @@ func (s *Service) putSchedule(tx *store.Tx, next store.Schedule, repositories []
 		return err
 	}
 	before, _ := tx.Schedule(next.ID)
+	next.Added = s.addedTo(before, next.Repositories)
 	tx.About(scheduleName(next.ID), aboutSchedule(next))
 	s.tellHosts(tx, append(slices.Clone(before.Repositories), next.Repositories...))
 	return tx.PutSchedule(next)
+}
+
+// addedTo says when each repository came to a schedule: what was due before is
+// nothing that it has missed.
+func (s *Service) addedTo(before store.Schedule, repositories []int64) map[int64]time.Time {
+	added := map[int64]time.Time{}
+	for _, id := range repositories {
+		at, known := before.Added[id]
+		switch {
+		case known:
+			added[id] = at
+		case before.ID != 0 && !slices.Contains(before.Repositories, id):
+			added[id] = s.now().UTC()
+		}
+	}
+	return added
 }
 
 func (s *Service) checkSchedule(tx *store.Tx, next store.Schedule) error {

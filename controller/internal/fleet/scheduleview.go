@@ -132,7 +132,7 @@ func timesOf(one store.Schedule, repository int64, a store.Agent) (schedule.Time
 // addOverdue says what should have fired and did not, and why.
 func (s *Service) addOverdue(v *ScheduledView, one store.Schedule, repo store.Repository, times schedule.Times) {
 	now := s.now()
-	due := times.Last(one.Since, now.Add(-overdueAfter))
+	due := times.Last(one.SinceFor(repo.ID), now.Add(-overdueAfter))
 	if due.IsZero() || v.Last != nil && !v.Last.Spec.CreatedAt.Before(due.Due) {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	storev1 "borgfleet/shared/proto/store/v1"
 	"borgfleet/shared/schedule"
@@ -21,6 +22,16 @@ type Schedule struct {
 	CreatedAt    time.Time
 	Since        time.Time // it is due when it is since then: what it would have named before is not missed
 	By           string    // who made it
+
+	Added map[int64]time.Time // when a repository came to it, if that was later than Since
+}
+
+// SinceFor is from when on the schedule is due for a repository.
+func (s Schedule) SinceFor(repository int64) time.Time {
+	if at := s.Added[repository]; at.After(s.Since) {
+		return at
+	}
+	return s.Since
 }
 
 // NewScheduleID gives an id that no schedule has had.
@@ -93,15 +104,25 @@ func (s *Store) loadSchedules(txn *badger.Txn) error {
 }
 
 func scheduleToProto(s Schedule) *storev1.Schedule {
-	return &storev1.Schedule{
+	p := &storev1.Schedule{
 		Definition: wire.FromSchedule(s.Schedule), Repositories: s.Repositories,
 		CreatedAt: stamp(s.CreatedAt), Since: stamp(s.Since), By: text(s.By),
+		Added: map[int64]*timestamppb.Timestamp{},
 	}
+	for id, at := range s.Added {
+		p.Added[id] = stamp(at)
+	}
+	return p
 }
 
 func scheduleFromProto(p *storev1.Schedule) (Schedule, error) {
 	def, err := wire.ToSchedule(p.Definition)
+	added := map[int64]time.Time{}
+	for id, at := range p.Added {
+		added[id] = instant(at)
+	}
 	return Schedule{
+		Added:    added,
 		Schedule: def, Repositories: p.Repositories,
 		CreatedAt: instant(p.CreatedAt), Since: instant(p.Since), By: p.By,
 	}, err

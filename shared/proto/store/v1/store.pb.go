@@ -245,12 +245,13 @@ func (x *Step) GetStatus() string {
 
 // Schedule is when repositories are backed up.
 type Schedule struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Definition    *v1.Schedule           `protobuf:"bytes,1,opt,name=definition,proto3" json:"definition,omitempty"`
-	Repositories  []int64                `protobuf:"varint,2,rep,packed,name=repositories,proto3" json:"repositories,omitempty"`
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	Since         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"` // it is what it is since then: what was due before is not missed
-	By            string                 `protobuf:"bytes,5,opt,name=by,proto3" json:"by,omitempty"`       // who made it
+	state         protoimpl.MessageState           `protogen:"open.v1"`
+	Definition    *v1.Schedule                     `protobuf:"bytes,1,opt,name=definition,proto3" json:"definition,omitempty"`
+	Repositories  []int64                          `protobuf:"varint,2,rep,packed,name=repositories,proto3" json:"repositories,omitempty"`
+	CreatedAt     *timestamppb.Timestamp           `protobuf:"bytes,3,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	Since         *timestamppb.Timestamp           `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`                                                                            // it is what it is since then: what was due before is not missed
+	By            string                           `protobuf:"bytes,5,opt,name=by,proto3" json:"by,omitempty"`                                                                                  // who made it
+	Added         map[int64]*timestamppb.Timestamp `protobuf:"bytes,6,rep,name=added,proto3" json:"added,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // when a repository came to it, if that was later
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -318,6 +319,13 @@ func (x *Schedule) GetBy() string {
 		return x.By
 	}
 	return ""
+}
+
+func (x *Schedule) GetAdded() map[int64]*timestamppb.Timestamp {
+	if x != nil {
+		return x.Added
+	}
+	return nil
 }
 
 type Agent struct {
@@ -1967,7 +1975,7 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\x04Step\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\x03R\x03job\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
-	"\x06status\x18\x03 \x01(\tR\x06status\"\xdf\x01\n" +
+	"\x06status\x18\x03 \x01(\tR\x06status\"\xea\x02\n" +
 	"\bSchedule\x122\n" +
 	"\n" +
 	"definition\x18\x01 \x01(\v2\x12.fleet.v1.ScheduleR\n" +
@@ -1976,7 +1984,12 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x0e\n" +
-	"\x02by\x18\x05 \x01(\tR\x02by\"\x86\b\n" +
+	"\x02by\x18\x05 \x01(\tR\x02by\x123\n" +
+	"\x05added\x18\x06 \x03(\v2\x1d.store.v1.Schedule.AddedEntryR\x05added\x1aT\n" +
+	"\n" +
+	"AddedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x03R\x03key\x120\n" +
+	"\x05value\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05value:\x028\x01\"\x86\b\n" +
 	"\x05Agent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
@@ -2171,7 +2184,7 @@ func file_store_v1_store_proto_rawDescGZIP() []byte {
 	return file_store_v1_store_proto_rawDescData
 }
 
-var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_store_v1_store_proto_goTypes = []any{
 	(*Job)(nil),                   // 0: store.v1.Job
 	(*Step)(nil),                  // 1: store.v1.Step
@@ -2194,68 +2207,71 @@ var file_store_v1_store_proto_goTypes = []any{
 	(*BackupHeader)(nil),          // 18: store.v1.BackupHeader
 	(*BackupContents)(nil),        // 19: store.v1.BackupContents
 	(*AuthorityFiles)(nil),        // 20: store.v1.AuthorityFiles
-	nil,                           // 21: store.v1.Agent.LabelsEntry
-	nil,                           // 22: store.v1.JoinToken.LabelsEntry
-	nil,                           // 23: store.v1.AuthorityFiles.FilesEntry
-	(*v1.JobSpec)(nil),            // 24: fleet.v1.JobSpec
-	(*v1.Register)(nil),           // 25: fleet.v1.Register
-	(*v1.Verdict)(nil),            // 26: fleet.v1.Verdict
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
-	(*v1.Schedule)(nil),           // 28: fleet.v1.Schedule
-	(*v1.BorgBinary)(nil),         // 29: fleet.v1.BorgBinary
-	(*v1.Repository)(nil),         // 30: fleet.v1.Repository
-	(*v1.Recovery)(nil),           // 31: fleet.v1.Recovery
+	nil,                           // 21: store.v1.Schedule.AddedEntry
+	nil,                           // 22: store.v1.Agent.LabelsEntry
+	nil,                           // 23: store.v1.JoinToken.LabelsEntry
+	nil,                           // 24: store.v1.AuthorityFiles.FilesEntry
+	(*v1.JobSpec)(nil),            // 25: fleet.v1.JobSpec
+	(*v1.Register)(nil),           // 26: fleet.v1.Register
+	(*v1.Verdict)(nil),            // 27: fleet.v1.Verdict
+	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
+	(*v1.Schedule)(nil),           // 29: fleet.v1.Schedule
+	(*v1.BorgBinary)(nil),         // 30: fleet.v1.BorgBinary
+	(*v1.Repository)(nil),         // 31: fleet.v1.Repository
+	(*v1.Recovery)(nil),           // 32: fleet.v1.Recovery
 }
 var file_store_v1_store_proto_depIdxs = []int32{
-	24, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
-	25, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
-	26, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
-	27, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
+	25, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
+	26, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
+	27, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
+	28, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
 	1,  // 4: store.v1.Job.steps:type_name -> store.v1.Step
-	28, // 5: store.v1.Schedule.definition:type_name -> fleet.v1.Schedule
-	27, // 6: store.v1.Schedule.created_at:type_name -> google.protobuf.Timestamp
-	27, // 7: store.v1.Schedule.since:type_name -> google.protobuf.Timestamp
-	21, // 8: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
-	29, // 9: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
-	27, // 10: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
-	27, // 11: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
-	27, // 12: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	27, // 13: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
-	27, // 14: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
-	27, // 15: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
-	30, // 16: store.v1.Repository.definition:type_name -> fleet.v1.Repository
-	27, // 17: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
-	31, // 18: store.v1.Repository.recovery:type_name -> fleet.v1.Recovery
-	31, // 19: store.v1.RecoveryCopies.copies:type_name -> fleet.v1.Recovery
-	27, // 20: store.v1.RecoveryKey.since:type_name -> google.protobuf.Timestamp
-	27, // 21: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
-	27, // 22: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
-	27, // 23: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
-	27, // 24: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
-	27, // 25: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
-	27, // 26: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
-	22, // 27: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
-	27, // 28: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
-	10, // 29: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
-	27, // 30: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
-	27, // 31: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
-	12, // 32: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
-	27, // 33: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
-	27, // 34: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
-	27, // 35: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
-	27, // 36: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
-	27, // 37: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	27, // 38: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
-	30, // 39: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
-	27, // 40: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
-	27, // 41: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
-	27, // 42: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
-	23, // 43: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
-	44, // [44:44] is the sub-list for method output_type
-	44, // [44:44] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	29, // 5: store.v1.Schedule.definition:type_name -> fleet.v1.Schedule
+	28, // 6: store.v1.Schedule.created_at:type_name -> google.protobuf.Timestamp
+	28, // 7: store.v1.Schedule.since:type_name -> google.protobuf.Timestamp
+	21, // 8: store.v1.Schedule.added:type_name -> store.v1.Schedule.AddedEntry
+	22, // 9: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
+	30, // 10: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
+	28, // 11: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
+	28, // 12: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
+	28, // 13: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	28, // 14: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
+	28, // 15: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
+	28, // 16: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
+	31, // 17: store.v1.Repository.definition:type_name -> fleet.v1.Repository
+	28, // 18: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
+	32, // 19: store.v1.Repository.recovery:type_name -> fleet.v1.Recovery
+	32, // 20: store.v1.RecoveryCopies.copies:type_name -> fleet.v1.Recovery
+	28, // 21: store.v1.RecoveryKey.since:type_name -> google.protobuf.Timestamp
+	28, // 22: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
+	28, // 23: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
+	28, // 24: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
+	28, // 25: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
+	28, // 26: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
+	28, // 27: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
+	23, // 28: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
+	28, // 29: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	10, // 30: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
+	28, // 31: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	28, // 32: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
+	12, // 33: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
+	28, // 34: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
+	28, // 35: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
+	28, // 36: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
+	28, // 37: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
+	28, // 38: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	28, // 39: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
+	31, // 40: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
+	28, // 41: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
+	28, // 42: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
+	28, // 43: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
+	24, // 44: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
+	28, // 45: store.v1.Schedule.AddedEntry.value:type_name -> google.protobuf.Timestamp
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_store_v1_store_proto_init() }
@@ -2269,7 +2285,7 @@ func file_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_v1_store_proto_rawDesc), len(file_store_v1_store_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
