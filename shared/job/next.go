@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -247,8 +248,13 @@ func stepTold(j Job, s Step) (Job, Effects) {
 	} else {
 		j.Steps = append(j.Steps, s)
 	}
+	// They may be told in another order than they were made in.
+	slices.SortStableFunc(j.Steps, func(a, b Step) int { return cmp.Compare(stepPlace(a.Kind), stepPlace(b.Kind)) })
 	return j, Effects{Changed: true, Store: true}
 }
+
+// stepPlace is where a step stands among those that follow a backup.
+func stepPlace(kind Kind) int { return slices.Index([]Kind{Prune, Compact, Check}, kind) }
 
 func impossible(j Job, e Impossible) (Job, Effects, error) {
 	switch {

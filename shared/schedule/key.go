@@ -25,6 +25,13 @@ func KeyFromBytes(b []byte) (Key, error) {
 	return Key(b), nil
 }
 
+// For is the key that the host of a repository is told: who knows it can tell the
+// keys of that repository's jobs, and of no other's.
+func (k Key) For(repository int64) Key {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64(append([]byte("repository"), k[:]...), uint64(repository)))
+	return Key(sum[:len(k)])
+}
+
 // JobKey is the key of the backup of a repository that is due at fire, without
 // splay. It is the same whoever makes it, and however often.
 func (s Schedule) JobKey(repository int64, fire time.Time, attempt int) job.Key {

@@ -26,7 +26,8 @@ type Schedule struct {
 }
 
 // Key is a schedule's own: random, so that no other schedule makes the same jobs,
-// also when a restored controller gives its id to another.
+// also when a restored controller gives its id to another. Each host has one that is
+// made of it; see For.
 type Key [16]byte
 
 // Overlap says what becomes of a run that is due while the one before has not ended.

@@ -28,17 +28,40 @@ func (s *Service) explained(tx *store.Tx, agent string, key job.Key, spec job.Sp
 	switch {
 	case !known || !there || spec.Kind != job.Backup || spec.Repository.Path != repo.Path, !slices.Contains(of.Repositories, repo.ID):
 		return spec, false
-	case spec.Attempt < 0 || spec.Attempt > of.Retries || key != of.JobKey(repo.ID, spec.FireTime, spec.Attempt):
+	case spec.Attempt < 0 || spec.Attempt > of.Retries || key != of.For(repo.ID).JobKey(repo.ID, spec.FireTime, spec.Attempt):
 		return spec, false
 	}
 	a, _ := tx.Agent(agent)
 	times, known := timesOf(of, repo.ID, a)
-	age := s.now().Sub(spec.FireTime)
-	if !known || age < -clockSkew || age > of.CatchUp+explainedFor || !times.Names(spec.FireTime) {
+	if !known || !s.timely(of, repo.ID, a, spec.FireTime) || !times.Names(spec.FireTime) {
 		return spec, false
 	}
 	spec.After = mayFollow(spec.After, of, repo)
 	return spec, true
+}
+
+// timely says whether the host may have made a run of that time by itself: since it
+// is due, and not before its host could have told of it. One that was out of
+// contact for days brings what it made meanwhile.
+func (s *Service) timely(of store.Schedule, repository int64, a store.Agent, fire time.Time) bool {
+	now := s.now()
+	since := of.SinceFor(repository).Add(-clockSkew)
+	latest := now.Add(clockSkew)
+	if !of.Enabled { // since then: what was due before, by rules that are not known any more, is not explained
+		since, latest = of.CreatedAt, of.Since
+	}
+	oldest := now.Add(-of.CatchUp - explainedFor)
+	if !a.AwaySince.IsZero() && a.AwaySince.Before(now) {
+		oldest = earliest(oldest, a.AwaySince.Add(-of.CatchUp-explainedFor))
+	}
+	return !fire.Before(since.Truncate(time.Minute)) && !fire.After(latest) && !fire.Before(oldest)
+}
+
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // mayFollow is what an agent says is to follow its backup, as its schedule has it:
@@ -59,4 +82,4 @@ func mayFollow(said job.After, of store.Schedule, repo store.Repository) job.Aft
 
 // errUnexplained: a maintainer does nothing because a host says that it has backed up.
 var errUnexplained = fault.New(fault.Conflict, "backup_unexplained",
-	"its host made the backup before this by itself, and no schedule says that one was due: nothing follows it on the maintainer. Run the schedule, or ask for this step by itself")
+	"its host made the backup before this by itself, and no schedule, as it is now, says that one was due: nothing follows it on the maintainer. Run the schedule, or ask for this step by itself")

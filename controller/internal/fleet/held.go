@@ -158,5 +158,5 @@ func (s *Service) takeDefinition(tx *store.Tx, h store.HeldRepository) error {
 	if err := s.putRepository(tx, repo); err != nil {
 		return err
 	}
-	return s.takeSchedules(tx, repo.ID, h.Schedules)
+	return s.takeSchedules(tx, repo, h.Schedules)
 }

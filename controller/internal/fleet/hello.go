@@ -15,6 +15,9 @@ import (
 	"borgfleet/shared/wire"
 )
 
+// awayForLong is an absence in which a host may have made backups by itself.
+const awayForLong = time.Hour
+
 // clockSkew is how far an agent's clock may be off before somebody is told.
 const clockSkew = time.Minute
 
@@ -137,6 +140,9 @@ func (s *Service) meet(tx *store.Tx, id certs.Identity, req *fleetv1.HelloReques
 	}
 	if id.IssuedAt().After(a.ValidFrom) {
 		a.ValidFrom, a.CertificateExpiresAt = id.IssuedAt().UTC(), id.NotAfter.UTC()
+	}
+	if !a.LastContactAt.IsZero() && s.now().Sub(a.LastContactAt) > awayForLong && a.LastContactAt != a.AwaySince {
+		a.AwaySince = a.LastContactAt
 	}
 	a.Version, a.Hostname, a.LastContactAt = cutTo(req.Version, mostName), cutTo(req.Hostname, mostName), s.now().UTC()
 	a.RecoveryRecipient = recoveryAccepted(req.RecoveryRecipient)

@@ -262,6 +262,9 @@ func (s *Service) adopt(tx *store.Tx, se *session, key job.Key, p *fleetv1.JobSp
 	// Which place a job is at is ours to say, not the agent's.
 	repo, _ := tx.Repository(spec.Repository.ID)
 	spec.Repository.BorgID = repo.BorgID
+	if repo.Agent == agent {
+		spec.Repository.Maintainer = repo.Maintainer // and so is who maintains it
+	}
 	if !tx.ScheduleIDGiven(spec.ScheduleID) {
 		spec.ScheduleID = 0 // its jobs would be those of a schedule that is yet to come
 	}

@@ -39,6 +39,9 @@ func (s *Service) settleRepository(tx *store.Tx, j job.Job) error {
 	repo.Status, repo.ErrorCode, repo.ErrorMessage = store.RepositoryReady, "", ""
 	repo.AlreadyExisted, repo.Adopted = existed, existed
 	repo.AccountDirs = repo.Imported || v.AccountDirs
+	if err := s.begun(tx, repo.ID); err != nil {
+		return err
+	}
 	if v.Encryption != "" && (repo.Encryption == "" || existed) {
 		repo.Encryption = v.Encryption // what it is, not what was asked for
 	}

@@ -2,7 +2,9 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +55,7 @@ func (s *Service) ChangeSchedule(ctx context.Context, id int64, change func(sche
 		var repositories []int64
 		next.Schedule, repositories = change(before.Schedule, slices.Clone(before.Repositories))
 		next.ID, next.Key = before.ID, before.Key
-		if next.Cron != before.Cron || next.Zone != before.Zone || next.Enabled && !before.Enabled {
+		if next.Cron != before.Cron || next.Zone != before.Zone || next.Enabled != before.Enabled {
 			next.Since = s.now().UTC()
 		}
 		return s.putSchedule(tx, next, repositories)
@@ -98,7 +100,11 @@ func (s *Service) checkSchedule(tx *store.Tx, next store.Schedule) error {
 	if len(next.Repositories) == 0 {
 		return fault.InvalidField("body.repository_ids", "name at least one repository")
 	}
-	for _, other := range tx.Schedules() {
+	if err := next.Schedule.Check(); err != nil {
+		return badSchedule(err)
+	}
+	all := tx.Schedules()
+	for _, other := range all {
 		if other.ID != next.ID && other.Name == next.Name {
 			return fault.New(fault.Conflict, "schedule_name_taken", "schedule %d has the name %q already; choose another one", other.ID, next.Name)
 		}
@@ -118,7 +124,7 @@ func (s *Service) checkSchedule(tx *store.Tx, next store.Schedule) error {
 			return fault.InvalidField("body.run_prune_after", "%q has no retention, so nothing says what to keep: give prune_keep_…, or set the repository's retention", repo.Name)
 		}
 		others := 0
-		for _, other := range tx.Schedules() {
+		for _, other := range all {
 			if _, has := slices.BinarySearch(other.Repositories, id); has && other.ID != next.ID {
 				others++
 			}
@@ -128,6 +134,16 @@ func (s *Service) checkSchedule(tx *store.Tx, next store.Schedule) error {
 		}
 	}
 	return nil
+}
+
+// badSchedule is a fault of the request, wherever it is found: two changes at once
+// may each be good, and not together.
+func badSchedule(err error) error {
+	var p *schedule.Problem
+	if errors.As(err, &p) {
+		return fault.InvalidField("body."+p.Field, "%s", p.Why)
+	}
+	return err
 }
 
 // tellHosts has the definitions of these repositories sent again.
@@ -157,47 +173,10 @@ func (s *Service) DeleteSchedule(ctx context.Context, id int64) error {
 // has no other stays, and fires nothing.
 func leaveSchedules(tx *store.Tx, repository int64) error {
 	for _, one := range tx.Schedules() {
-		if i, has := slices.BinarySearch(one.Repositories, repository); has {
-			one.Repositories = slices.Delete(slices.Clone(one.Repositories), i, i+1)
-			if err := tx.PutSchedule(one); err != nil {
+		if _, has := slices.BinarySearch(one.Repositories, repository); has {
+			if err := leaveSchedule(tx, one, repository); err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-// takeSchedules makes what a host holds of a repository's schedules the store's.
-// A schedule is known by its key: its id may be another's by now.
-func (s *Service) takeSchedules(tx *store.Tx, repository int64, held []schedule.Schedule) error {
-	for _, one := range tx.Schedules() {
-		i, has := slices.BinarySearch(one.Repositories, repository)
-		if has && !slices.ContainsFunc(held, func(h schedule.Schedule) bool { return h.Key == one.Key }) {
-			one.Repositories = slices.Delete(slices.Clone(one.Repositories), i, i+1)
-			if err := tx.PutSchedule(one); err != nil {
-				return err
-			}
-		}
-	}
-	for _, h := range held {
-		all := tx.Schedules()
-		i := slices.IndexFunc(all, func(one store.Schedule) bool { return one.Key == h.Key })
-		var next store.Schedule
-		if i >= 0 {
-			next = all[i]
-			h.ID = next.ID
-		} else {
-			now := s.now().UTC()
-			next = store.Schedule{CreatedAt: now, Since: now}
-			if _, taken := tx.Schedule(h.ID); taken || !tx.ScheduleIDGiven(h.ID) {
-				h.ID = tx.NewScheduleID()
-			}
-		}
-		next.Schedule = h
-		s.tellHosts(tx, next.Repositories)
-		next.Repositories = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(next.Repositories), repository))))
-		if err := tx.PutSchedule(next); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -225,4 +204,23 @@ func aboutSchedule(s store.Schedule) string {
 		what = append(what, p.Keep.String())
 	}
 	return fmt.Sprintf("%s; repositories %s", strings.Join(what, ", "), strings.Trim(fmt.Sprint(s.Repositories), "[]"))
+}
+
+// begun notes that a repository is set up: from now on it is due.
+func (s *Service) begun(tx *store.Tx, repository int64) error {
+	for _, one := range tx.Schedules() {
+		if _, has := slices.BinarySearch(one.Repositories, repository); !has {
+			continue
+		}
+		added := maps.Clone(one.Added)
+		if added == nil {
+			added = map[int64]time.Time{}
+		}
+		added[repository] = s.now().UTC()
+		one.Added = added
+		if err := tx.PutSchedule(one); err != nil {
+			return err
+		}
+	}
+	return nil
 }

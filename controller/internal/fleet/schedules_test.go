@@ -111,7 +111,7 @@ func (p *puppet) fires(v ScheduleView, repo store.Repository, fire time.Time, re
 		Kind: job.Backup, Repository: repo.Repository, CreatedAt: fire, FireTime: fire, StartDeadline: fire.Add(24 * time.Hour),
 		TriggeredBy: job.BySchedule, ScheduleID: v.ID, After: v.After,
 	}
-	return p.brings(v.JobKey(repo.ID, fire, 0), spec, reg)
+	return p.brings(v.For(repo.ID).JobKey(repo.ID, fire, 0), spec, reg)
 }
 
 // brings has the agent tell of a job.
@@ -208,7 +208,8 @@ func TestStepsOfAMaintainer(t *testing.T) {
 	def.Cron, def.Zone = "* * * * *", "UTC"
 	def.After = job.After{Prune: &job.PruneSpec{Keep: job.Keep{Daily: 7}}, Check: &job.CheckSpec{Depth: job.CheckRepository}}
 	v := r.schedule(def, owner)
-	fire := r.clock().Add(-time.Hour).Truncate(time.Minute)
+	fire := r.clock().UTC().Truncate(24 * time.Hour).Add(26 * time.Hour)
+	r.set(fire.Add(time.Hour))
 	backup := host.fires(v, owner, fire, register(1, job.PhaseStarted, job.Completed))
 	host.fires(v, owner, fire, register(1, job.PhaseStarted, job.Completed))
 	stepJob := func(kind job.Kind) job.Job {
@@ -392,24 +393,57 @@ func firstOf(errs ...error) error {
 func TestHeldSchedules(t *testing.T) {
 	r := newRig(t)
 	p := r.agent("host")
-	repo := r.repository(p, "/one")
-	old := r.schedule(nightly("old"), repo)
+	repo, others := r.repository(p, "/one"), r.repository(r.agent("other"), "/two")
+	old := r.schedule(nightly("old"), repo, others)
+	before := r.st.SchedulesOf(others.ID)[0].Key
+	if before == r.st.SchedulesOf(repo.ID)[0].Key {
+		t.Error("two hosts are told the same key: each could make up the other's jobs")
+	}
 	held := nightly("a")
 	held.ID, held.Key = old.ID, schedule.NewKey()
 	p.connect("s1")
-	def := wire.FromRepository(repo.Repository)
-	def.Schedules = wire.FromSchedules([]schedule.Schedule{held})
-	must(t, p.stream.Send(&fleetv1.ReportRequest{Held: &fleetv1.HeldRepositories{Repositories: []*fleetv1.Repository{def}}}))
-	r.await("what is held", func() bool { return len(r.s.Held(t.Context())) == 1 })
-	if v := r.s.Held(t.Context())[0]; len(v.Schedules) != 1 || len(v.OurTimes) != 1 || v.OurTimes[0].Key == v.Schedules[0].Key {
-		t.Errorf("%+v", v)
+	holds := func(by ...schedule.Schedule) {
+		t.Helper()
+		def := wire.FromRepository(repo.Repository)
+		def.Schedules = wire.FromSchedules(by)
+		must(t, p.stream.Send(&fleetv1.ReportRequest{Held: &fleetv1.HeldRepositories{Repositories: []*fleetv1.Repository{def}}}))
+		r.await("what is held", func() bool {
+			all := r.s.Held(t.Context())
+			return len(all) == 1 && len(all[0].Schedules) == len(by) && !all[0].Settled && (len(by) == 0 || all[0].Schedules[0].Cron == by[0].Cron)
+		})
+		must(t, r.s.SettleHeld(t.Context(), "host", repo.ID, true, "test"))
 	}
-	must(t, r.s.SettleHeld(t.Context(), "host", repo.ID, true, "test"))
-	all, err := r.s.Schedules(t.Context())
-	must(t, err)
-	if len(all) != 2 || len(all[0].Schedule.Repositories) != 0 || all[1].Key != held.Key || all[1].ID == old.ID || !slices.Equal(all[1].Schedule.Repositories, []int64{repo.ID}) {
-		t.Errorf("%+v", all)
+	rules := func(want ...string) {
+		t.Helper()
+		var got []string
+		all, err := r.s.Schedules(t.Context())
+		must(t, err)
+		for _, one := range all {
+			got = append(got, fmt.Sprintf("%s %s %v", one.Name, one.Cron, one.Schedule.Repositories))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
+	told := func() schedule.Key {
+		t.Helper()
+		return r.st.SchedulesOf(repo.ID)[0].Key
+	}
+	// It says the same as one that is there, under a key that this store has lost.
+	holds(held)
+	rules("old 0 2 * * * [1 2]")
+	if told() != held.Key {
+		t.Error("the host is told another key, under which it makes a second backup")
+	}
+	// It says something else: that is for itself, and the other host's stays.
+	held.Cron = "0 2 29 2 *"
+	holds(held)
+	rules("old 0 2 * * * [2]", "a 0 2 29 2 * [1]")
+	if told() != held.Key || r.st.SchedulesOf(others.ID)[0].Key != before {
+		t.Error("keys are other ones")
+	}
+	holds()
+	rules("old 0 2 * * * [2]", "a 0 2 29 2 * []")
 }
 
 // TestAThiefsBackups: what a host makes up is followed by nothing on the maintainer,
@@ -427,7 +461,7 @@ func TestAThiefsBackups(t *testing.T) {
 	def.Zone, def.CatchUp = "UTC", 24*time.Hour
 	def.After = job.After{Prune: &job.PruneSpec{Keep: job.Keep{Daily: 7}}}
 	v := r.schedule(def, own)
-	day := r.clock().UTC().Truncate(24 * time.Hour)
+	day := r.clock().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
 	r.set(day.Add(12 * time.Hour))
 	due := day.Add(2 * time.Hour)
 	v.After = job.After{Prune: &job.PruneSpec{Keep: job.Keep{Hourly: 1}}, Compact: true, Check: &job.CheckSpec{}}

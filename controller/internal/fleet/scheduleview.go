@@ -125,7 +125,7 @@ func timesOf(one store.Schedule, repository int64, a store.Agent) (schedule.Time
 	if err != nil {
 		return schedule.Times{}, false
 	}
-	times, err := one.TimesFor(repository, own)
+	times, err := one.For(repository).TimesFor(repository, own)
 	return times, err == nil
 }
 

@@ -35,8 +35,11 @@ func (s *Service) backupOf(tx *store.Tx, step job.Job) (job.Job, bool, error) {
 	if err != nil || !ok || backup.Spec.Kind != job.Backup {
 		return job.Job{}, false, err
 	}
-	own := backup.Agent == step.Agent || backup.Spec.Repository.Maintainer == step.Agent
-	return backup, own, nil
+	maker := backup.Agent
+	if m := backup.Spec.Repository.Maintainer; m != "" {
+		maker = m // the owner's word is what a maintainer is there to do without
+	}
+	return backup, !step.Announced || step.Agent == maker, nil
 }
 
 // tellOfSteps is for a backup that comes after its steps, as to a store that was
@@ -82,18 +85,23 @@ func (s *Service) orderStep(tx *store.Tx, backup job.Job, kind job.Kind) error {
 	// before this store was restored, and bring it.
 	key := job.StepKey(backup.Key, kind)
 	refusal := job.StepKey(key, kind)
-	for _, k := range []job.Key{key, refusal} {
-		if _, made, err := tx.JobByKey(k); err != nil || made {
-			return err
-		}
+	if _, made, err := tx.JobByKey(refusal); err != nil || made {
+		return err
+	}
+	squatter, made, err := s.stepUnder(tx, key, backup)
+	if err != nil || made {
+		return err
 	}
 	repo, ok := tx.Repository(backup.Spec.Repository.ID)
 	if !ok {
 		return nil // its registration is deleted
 	}
 	through, refused := s.stepThrough(repo, kind)
-	if backup.Announced {
+	switch {
+	case backup.Announced:
 		refused = errUnexplained
+	case squatter != 0:
+		refused = fault.New(fault.Conflict, "step_key_taken", "job %d, which its host made up, has the key of this step: look at that host, then ask for this step by itself", squatter)
 	}
 	if refused != nil {
 		through = repo
@@ -115,6 +123,23 @@ func (s *Service) orderStep(tx *store.Tx, backup job.Job, kind job.Kind) error {
 		refused = err // its agent is revoked or gone
 	}
 	return s.createRefused(tx, refusal, repo.Agent, spec, refused)
+}
+
+// stepUnder says whether a step has been made, or which other job has its key.
+func (s *Service) stepUnder(tx *store.Tx, key job.Key, backup job.Job) (squatter int64, made bool, err error) {
+	id, taken, err := tx.JobByKey(key)
+	if err != nil || !taken {
+		return 0, false, err
+	}
+	j, ok, err := tx.Job(id)
+	if err != nil || !ok {
+		return 0, true, err
+	}
+	_, own, err := s.backupOf(tx, j)
+	if err != nil || own && j.Spec.Parent == backup.Key {
+		return 0, true, err
+	}
+	return id, false, nil
 }
 
 func (s *Service) stepThrough(repo store.Repository, kind job.Kind) (store.Repository, error) {

@@ -34,6 +34,7 @@ type Agent struct {
 	MetStore             string        // id of the store that took its last Hello
 	RecoveryRecipient    string        // of the recovery key that its host seals to; empty: none was accepted; "none": none is wanted
 	Timezone             string        // of its host, IANA name; empty: not known
+	AwaySince            time.Time     // its last contact before it was last away for long; zero: it never was
 }
 
 // BorgBinary is a borg found on the agent's host.
@@ -53,7 +54,7 @@ func agentToProto(a Agent) *storev1.Agent {
 		PublicKeySha256: a.PublicKeySHA256,
 		Problem:         text(a.Problem), ProblemAt: stamp(a.ProblemAt), RevokedAt: stamp(a.RevokedAt),
 		ClockSkew: int64(a.ClockSkew), EnrolledName: text(a.EnrolledName),
-		MetStore: text(a.MetStore), RecoveryRecipient: text(a.RecoveryRecipient), Timezone: text(a.Timezone),
+		MetStore: text(a.MetStore), RecoveryRecipient: text(a.RecoveryRecipient), Timezone: text(a.Timezone), AwaySince: stamp(a.AwaySince),
 	}
 	for _, b := range a.Borg {
 		p.Borg = append(p.Borg, &fleetv1.BorgBinary{Path: text(b.Path), Version: text(b.Version), Problem: text(b.Problem)})
@@ -71,7 +72,7 @@ func agentFromProto(p *storev1.Agent) Agent {
 		PublicKeySHA256: p.PublicKeySha256,
 		Problem:         p.Problem, ProblemAt: instant(p.ProblemAt), RevokedAt: instant(p.RevokedAt),
 		ClockSkew: time.Duration(p.ClockSkew), EnrolledName: cmp.Or(p.EnrolledName, p.Name),
-		MetStore: p.MetStore, RecoveryRecipient: p.RecoveryRecipient, Timezone: p.Timezone,
+		MetStore: p.MetStore, RecoveryRecipient: p.RecoveryRecipient, Timezone: p.Timezone, AwaySince: instant(p.AwaySince),
 	}
 	for _, b := range p.Borg {
 		a.Borg = append(a.Borg, BorgBinary{Path: b.Path, Version: b.Version, Problem: b.Problem})

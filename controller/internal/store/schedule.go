@@ -24,6 +24,20 @@ type Schedule struct {
 	By           string    // who made it
 
 	Added map[int64]time.Time // when a repository came to it, if that was later than Since
+	// Keys are those of hosts that had them before this store was restored: theirs
+	// are made of a key that is lost.
+	Keys map[int64]schedule.Key
+}
+
+// For is the schedule as the host of a repository is told it.
+func (s Schedule) For(repository int64) schedule.Schedule {
+	one := s.Schedule
+	if key, had := s.Keys[repository]; had {
+		one.Key = key
+	} else {
+		one.Key = s.Key.For(repository)
+	}
+	return one
 }
 
 // SinceFor is from when on the schedule is due for a repository.
@@ -76,13 +90,13 @@ func (s *Store) Schedules() []Schedule {
 	return sortedSchedules(&s.published)
 }
 
-// SchedulesOf gives a repository's schedules by id.
+// SchedulesOf gives a repository's schedules by id, as its host is told them.
 func (s *Store) SchedulesOf(repository int64) []schedule.Schedule {
 	var out []schedule.Schedule
 	s.mu.RLock()
 	for _, one := range s.published.schedules {
 		if _, has := slices.BinarySearch(one.Repositories, repository); has {
-			out = append(out, one.Schedule)
+			out = append(out, one.For(repository))
 		}
 	}
 	s.mu.RUnlock()
@@ -107,7 +121,10 @@ func scheduleToProto(s Schedule) *storev1.Schedule {
 	p := &storev1.Schedule{
 		Definition: wire.FromSchedule(s.Schedule), Repositories: s.Repositories,
 		CreatedAt: stamp(s.CreatedAt), Since: stamp(s.Since), By: text(s.By),
-		Added: map[int64]*timestamppb.Timestamp{},
+		Added: map[int64]*timestamppb.Timestamp{}, Keys: map[int64][]byte{},
+	}
+	for id, key := range s.Keys {
+		p.Keys[id] = key[:]
 	}
 	for id, at := range s.Added {
 		p.Added[id] = stamp(at)
@@ -121,8 +138,14 @@ func scheduleFromProto(p *storev1.Schedule) (Schedule, error) {
 	for id, at := range p.Added {
 		added[id] = instant(at)
 	}
+	keys := map[int64]schedule.Key{}
+	for id, b := range p.Keys {
+		if key, err := schedule.KeyFromBytes(b); err == nil {
+			keys[id] = key
+		}
+	}
 	return Schedule{
-		Added:    added,
+		Added: added, Keys: keys,
 		Schedule: def, Repositories: p.Repositories,
 		CreatedAt: instant(p.CreatedAt), Since: instant(p.Since), By: p.By,
 	}, err

@@ -252,6 +252,7 @@ type Schedule struct {
 	Since         *timestamppb.Timestamp           `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`                                                                            // it is what it is since then: what was due before is not missed
 	By            string                           `protobuf:"bytes,5,opt,name=by,proto3" json:"by,omitempty"`                                                                                  // who made it
 	Added         map[int64]*timestamppb.Timestamp `protobuf:"bytes,6,rep,name=added,proto3" json:"added,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // when a repository came to it, if that was later
+	Keys          map[int64][]byte                 `protobuf:"bytes,7,rep,name=keys,proto3" json:"keys,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`   // that a repository's host has had since before this store was restored
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -328,6 +329,13 @@ func (x *Schedule) GetAdded() map[int64]*timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Schedule) GetKeys() map[int64][]byte {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
 type Agent struct {
 	state                protoimpl.MessageState `protogen:"open.v1"`
 	Id                   string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -354,6 +362,7 @@ type Agent struct {
 	MetStore             string                 `protobuf:"bytes,30,opt,name=met_store,json=metStore,proto3" json:"met_store,omitempty"`                            // id of the store that took its last Hello: another one, if this was restored since
 	RecoveryRecipient    string                 `protobuf:"bytes,22,opt,name=recovery_recipient,json=recoveryRecipient,proto3" json:"recovery_recipient,omitempty"` // that its host seals to
 	Timezone             string                 `protobuf:"bytes,60,opt,name=timezone,proto3" json:"timezone,omitempty"`                                            // of its host, IANA name; empty: not known
+	AwaySince            *timestamppb.Timestamp `protobuf:"bytes,61,opt,name=away_since,json=awaySince,proto3" json:"away_since,omitempty"`                         // the last contact before it was last away for long; absent: it never was
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -554,6 +563,13 @@ func (x *Agent) GetTimezone() string {
 		return x.Timezone
 	}
 	return ""
+}
+
+func (x *Agent) GetAwaySince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AwaySince
+	}
+	return nil
 }
 
 type Repository struct {
@@ -1975,7 +1991,7 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\x04Step\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\x03R\x03job\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
-	"\x06status\x18\x03 \x01(\tR\x06status\"\xea\x02\n" +
+	"\x06status\x18\x03 \x01(\tR\x06status\"\xd5\x03\n" +
 	"\bSchedule\x122\n" +
 	"\n" +
 	"definition\x18\x01 \x01(\v2\x12.fleet.v1.ScheduleR\n" +
@@ -1985,11 +2001,15 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"created_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x0e\n" +
 	"\x02by\x18\x05 \x01(\tR\x02by\x123\n" +
-	"\x05added\x18\x06 \x03(\v2\x1d.store.v1.Schedule.AddedEntryR\x05added\x1aT\n" +
+	"\x05added\x18\x06 \x03(\v2\x1d.store.v1.Schedule.AddedEntryR\x05added\x120\n" +
+	"\x04keys\x18\a \x03(\v2\x1c.store.v1.Schedule.KeysEntryR\x04keys\x1aT\n" +
 	"\n" +
 	"AddedEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x03R\x03key\x120\n" +
-	"\x05value\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05value:\x028\x01\"\x86\b\n" +
+	"\x05value\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05value:\x028\x01\x1a7\n" +
+	"\tKeysEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x03R\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\xc1\b\n" +
 	"\x05Agent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
@@ -2020,7 +2040,9 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\renrolled_name\x18\x15 \x01(\tR\fenrolledName\x12\x1b\n" +
 	"\tmet_store\x18\x1e \x01(\tR\bmetStore\x12-\n" +
 	"\x12recovery_recipient\x18\x16 \x01(\tR\x11recoveryRecipient\x12\x1a\n" +
-	"\btimezone\x18< \x01(\tR\btimezone\x1a9\n" +
+	"\btimezone\x18< \x01(\tR\btimezone\x129\n" +
+	"\n" +
+	"away_since\x18= \x01(\v2\x1a.google.protobuf.TimestampR\tawaySince\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa6\x03\n" +
@@ -2184,7 +2206,7 @@ func file_store_v1_store_proto_rawDescGZIP() []byte {
 	return file_store_v1_store_proto_rawDescData
 }
 
-var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_store_v1_store_proto_goTypes = []any{
 	(*Job)(nil),                   // 0: store.v1.Job
 	(*Step)(nil),                  // 1: store.v1.Step
@@ -2208,70 +2230,73 @@ var file_store_v1_store_proto_goTypes = []any{
 	(*BackupContents)(nil),        // 19: store.v1.BackupContents
 	(*AuthorityFiles)(nil),        // 20: store.v1.AuthorityFiles
 	nil,                           // 21: store.v1.Schedule.AddedEntry
-	nil,                           // 22: store.v1.Agent.LabelsEntry
-	nil,                           // 23: store.v1.JoinToken.LabelsEntry
-	nil,                           // 24: store.v1.AuthorityFiles.FilesEntry
-	(*v1.JobSpec)(nil),            // 25: fleet.v1.JobSpec
-	(*v1.Register)(nil),           // 26: fleet.v1.Register
-	(*v1.Verdict)(nil),            // 27: fleet.v1.Verdict
-	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
-	(*v1.Schedule)(nil),           // 29: fleet.v1.Schedule
-	(*v1.BorgBinary)(nil),         // 30: fleet.v1.BorgBinary
-	(*v1.Repository)(nil),         // 31: fleet.v1.Repository
-	(*v1.Recovery)(nil),           // 32: fleet.v1.Recovery
+	nil,                           // 22: store.v1.Schedule.KeysEntry
+	nil,                           // 23: store.v1.Agent.LabelsEntry
+	nil,                           // 24: store.v1.JoinToken.LabelsEntry
+	nil,                           // 25: store.v1.AuthorityFiles.FilesEntry
+	(*v1.JobSpec)(nil),            // 26: fleet.v1.JobSpec
+	(*v1.Register)(nil),           // 27: fleet.v1.Register
+	(*v1.Verdict)(nil),            // 28: fleet.v1.Verdict
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*v1.Schedule)(nil),           // 30: fleet.v1.Schedule
+	(*v1.BorgBinary)(nil),         // 31: fleet.v1.BorgBinary
+	(*v1.Repository)(nil),         // 32: fleet.v1.Repository
+	(*v1.Recovery)(nil),           // 33: fleet.v1.Recovery
 }
 var file_store_v1_store_proto_depIdxs = []int32{
-	25, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
-	26, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
-	27, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
-	28, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
+	26, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
+	27, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
+	28, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
+	29, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
 	1,  // 4: store.v1.Job.steps:type_name -> store.v1.Step
-	29, // 5: store.v1.Schedule.definition:type_name -> fleet.v1.Schedule
-	28, // 6: store.v1.Schedule.created_at:type_name -> google.protobuf.Timestamp
-	28, // 7: store.v1.Schedule.since:type_name -> google.protobuf.Timestamp
+	30, // 5: store.v1.Schedule.definition:type_name -> fleet.v1.Schedule
+	29, // 6: store.v1.Schedule.created_at:type_name -> google.protobuf.Timestamp
+	29, // 7: store.v1.Schedule.since:type_name -> google.protobuf.Timestamp
 	21, // 8: store.v1.Schedule.added:type_name -> store.v1.Schedule.AddedEntry
-	22, // 9: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
-	30, // 10: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
-	28, // 11: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
-	28, // 12: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
-	28, // 13: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	28, // 14: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
-	28, // 15: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
-	28, // 16: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
-	31, // 17: store.v1.Repository.definition:type_name -> fleet.v1.Repository
-	28, // 18: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
-	32, // 19: store.v1.Repository.recovery:type_name -> fleet.v1.Recovery
-	32, // 20: store.v1.RecoveryCopies.copies:type_name -> fleet.v1.Recovery
-	28, // 21: store.v1.RecoveryKey.since:type_name -> google.protobuf.Timestamp
-	28, // 22: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
-	28, // 23: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
-	28, // 24: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
-	28, // 25: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
-	28, // 26: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
-	28, // 27: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
-	23, // 28: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
-	28, // 29: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
-	10, // 30: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
-	28, // 31: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
-	28, // 32: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
-	12, // 33: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
-	28, // 34: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
-	28, // 35: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
-	28, // 36: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
-	28, // 37: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
-	28, // 38: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	28, // 39: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
-	31, // 40: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
-	28, // 41: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
-	28, // 42: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
-	28, // 43: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
-	24, // 44: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
-	28, // 45: store.v1.Schedule.AddedEntry.value:type_name -> google.protobuf.Timestamp
-	46, // [46:46] is the sub-list for method output_type
-	46, // [46:46] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	22, // 9: store.v1.Schedule.keys:type_name -> store.v1.Schedule.KeysEntry
+	23, // 10: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
+	31, // 11: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
+	29, // 12: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
+	29, // 13: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
+	29, // 14: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	29, // 15: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
+	29, // 16: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
+	29, // 17: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
+	29, // 18: store.v1.Agent.away_since:type_name -> google.protobuf.Timestamp
+	32, // 19: store.v1.Repository.definition:type_name -> fleet.v1.Repository
+	29, // 20: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
+	33, // 21: store.v1.Repository.recovery:type_name -> fleet.v1.Recovery
+	33, // 22: store.v1.RecoveryCopies.copies:type_name -> fleet.v1.Recovery
+	29, // 23: store.v1.RecoveryKey.since:type_name -> google.protobuf.Timestamp
+	29, // 24: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
+	29, // 25: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
+	29, // 26: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
+	29, // 27: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
+	29, // 28: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
+	29, // 29: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
+	24, // 30: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
+	29, // 31: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	10, // 32: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
+	29, // 33: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	29, // 34: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
+	12, // 35: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
+	29, // 36: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
+	29, // 37: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
+	29, // 38: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
+	29, // 39: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
+	29, // 40: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	29, // 41: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
+	32, // 42: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
+	29, // 43: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
+	29, // 44: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
+	29, // 45: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
+	25, // 46: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
+	29, // 47: store.v1.Schedule.AddedEntry.value:type_name -> google.protobuf.Timestamp
+	48, // [48:48] is the sub-list for method output_type
+	48, // [48:48] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_store_v1_store_proto_init() }
@@ -2285,7 +2310,7 @@ func file_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_v1_store_proto_rawDesc), len(file_store_v1_store_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
