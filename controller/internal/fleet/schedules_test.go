@@ -493,3 +493,67 @@ func TestAThiefsBackups(t *testing.T) {
 		t.Errorf("what the thief says is kept: %+v", prune.Spec.Prune)
 	}
 }
+
+// TestAThiefOnTheSameSchedule cannot tell the keys of another host's jobs, which it
+// would only have to use up; and what it says that its maintainer has done is not
+// taken for it.
+func TestAThiefOnTheSameSchedule(t *testing.T) {
+	r := newRig(t)
+	victim, thief, keeper := r.agent("victim"), r.agent("thief"), r.agent("keeper")
+	theirs, own := r.repository(victim, "/v"), r.repository(thief, "ssh://h/r")
+	r.repository(keeper, "ssh://h/r")
+	must(t, r.names(own, "keeper"))
+	own, _ = r.st.Repository(own.ID)
+	thief.connect("s2")
+	keeper.connect("s3")
+	def := nightly("a")
+	def.After = job.After{Check: &job.CheckSpec{Depth: job.CheckData}}
+	v := r.schedule(def, theirs, own)
+	fire := r.clock().UTC().Truncate(24 * time.Hour).Add(26 * time.Hour)
+	r.set(fire.Add(2 * time.Hour))
+	told := r.st.SchedulesOf(own.ID)[0]
+	if told.JobKey(theirs.ID, fire, 0) == r.st.SchedulesOf(theirs.ID)[0].JobKey(theirs.ID, fire, 0) || told.Key == v.Key {
+		t.Error("it knows the keys of the other's jobs")
+	}
+	key := told.JobKey(own.ID, fire, 0)
+	forged := job.Spec{Kind: job.Check, Repository: own.Repository, CreatedAt: fire, StartDeadline: fire.Add(time.Hour), Parent: key, ScheduleID: v.ID, TriggeredBy: job.BySchedule, Check: def.After.Check}
+	forged.Repository.Maintainer = ""
+	thief.brings(job.StepKey(key, job.Check), forged, ends(fire, fire, 0, nil))
+	j := thief.fires(v, own, fire, ends(fire, fire.Add(time.Hour), 0, nil))
+	r.await("the maintainer is asked", func() bool { return len(r.st.Active(keeper.id)) == 1 })
+	if got := r.maintenanceOf(j.ID); got != "running_check" {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestBackAfterDays: what a host made by itself while it was out of contact for
+// longer than anything is made up for is explained all the same; what it cannot have
+// made is not.
+func TestBackAfterDays(t *testing.T) {
+	r := newRig(t)
+	host := r.agent("host")
+	repo := r.repository(host, "/r")
+	host.connect("s1")
+	v := r.schedule(nightly("a"), repo)
+	host.disconnect()
+	day := r.clock().UTC().Truncate(24 * time.Hour)
+	r.set(day.AddDate(0, 0, 6).Add(12 * time.Hour))
+	host.connect("s1")
+	for d, explained := range map[int]bool{-1: false, 1: true, 2: true, 5: true, 7: false} {
+		fire := day.AddDate(0, 0, d).Add(2 * time.Hour)
+		if j := host.fires(v, repo, fire, ends(fire, fire.Add(time.Hour), 0, nil)); j.Announced == explained {
+			t.Errorf("day %d: explained %v", d, !j.Announced)
+		}
+	}
+	must(t, errOf(r.s.ChangeSchedule(t.Context(), v.ID, func(d schedule.Schedule, at []int64) (schedule.Schedule, []int64) {
+		d.Enabled = false
+		return d, at
+	})))
+	r.set(day.AddDate(0, 0, 8))
+	paused := day.AddDate(0, 0, 7).Add(2 * time.Hour)
+	if j := host.brings(job.Key{7}, job.Spec{
+		Kind: job.Backup, Repository: repo.Repository, CreatedAt: paused, FireTime: paused, StartDeadline: paused.Add(time.Hour), TriggeredBy: job.BySchedule, ScheduleID: v.ID, Attempt: 0,
+	}, ends(paused, paused, 0, nil)); !j.Announced {
+		t.Error("a run while it was paused is explained")
+	}
+}

@@ -88,20 +88,20 @@ func (s *Service) orderStep(tx *store.Tx, backup job.Job, kind job.Kind) error {
 	if _, made, err := tx.JobByKey(refusal); err != nil || made {
 		return err
 	}
-	squatter, made, err := s.stepUnder(tx, key, backup)
+	squatted, made, err := s.stepUnder(tx, key, backup)
 	if err != nil || made {
 		return err
+	}
+	if squatted {
+		key = refusal // its owner has made a job up under it; the maintainer does the step all the same
 	}
 	repo, ok := tx.Repository(backup.Spec.Repository.ID)
 	if !ok {
 		return nil // its registration is deleted
 	}
 	through, refused := s.stepThrough(repo, kind)
-	switch {
-	case backup.Announced:
+	if backup.Announced {
 		refused = errUnexplained
-	case squatter != 0:
-		refused = fault.New(fault.Conflict, "step_key_taken", "job %d, which its host made up, has the key of this step: look at that host, then ask for this step by itself", squatter)
 	}
 	if refused != nil {
 		through = repo
@@ -125,21 +125,19 @@ func (s *Service) orderStep(tx *store.Tx, backup job.Job, kind job.Kind) error {
 	return s.createRefused(tx, refusal, repo.Agent, spec, refused)
 }
 
-// stepUnder says whether a step has been made, or which other job has its key.
-func (s *Service) stepUnder(tx *store.Tx, key job.Key, backup job.Job) (squatter int64, made bool, err error) {
+// stepUnder says whether a step has been made under a key, or another job has it.
+func (s *Service) stepUnder(tx *store.Tx, key job.Key, backup job.Job) (squatted, made bool, err error) {
 	id, taken, err := tx.JobByKey(key)
 	if err != nil || !taken {
-		return 0, false, err
+		return false, false, err
 	}
 	j, ok, err := tx.Job(id)
 	if err != nil || !ok {
-		return 0, true, err
+		return false, true, err
 	}
 	_, own, err := s.backupOf(tx, j)
-	if err != nil || own && j.Spec.Parent == backup.Key {
-		return 0, true, err
-	}
-	return id, false, nil
+	made = err != nil || own && j.Spec.Parent == backup.Key
+	return !made, made, err
 }
 
 func (s *Service) stepThrough(repo store.Repository, kind job.Kind) (store.Repository, error) {

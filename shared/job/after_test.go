@@ -1,0 +1,53 @@
+package job
+
+import (
+	"slices"
+	"testing"
+)
+
+// TestWhatFollows goes through how the steps of a backup may stand.
+func TestWhatFollows(t *testing.T) {
+	all := After{Prune: &PruneSpec{}, Compact: true, Check: &CheckSpec{}}
+	step := func(kind Kind, s Status) Step { return Step{Kind: kind, Status: s} }
+	for name, c := range map[string]struct {
+		after  After
+		backup Status
+		steps  []Step
+		next   Kind // empty: none
+		says   string
+	}{
+		"nothing follows":             {After{}, Completed, nil, "", ""},
+		"a backup that failed":        {all, Failed, nil, "", ""},
+		"a backup that runs":          {all, Running, nil, "", ""},
+		"the first":                   {all, CompletedWithWarnings, nil, Prune, "running_prune"},
+		"while it runs":               {all, Completed, []Step{step(Prune, Pending)}, "", "running_prune"},
+		"between two":                 {all, Completed, []Step{step(Prune, Completed)}, Compact, "running_compact"},
+		"a prune that failed":         {all, Completed, []Step{step(Prune, Failed)}, Check, "running_check"},
+		"and then all":                {all, Completed, []Step{step(Prune, Failed), step(Check, Completed)}, "", "prune_failed"},
+		"a compact that failed":       {all, Completed, []Step{step(Prune, Completed), step(Compact, Failed)}, Check, "running_check"},
+		"the first failure":           {all, Completed, []Step{step(Prune, Completed), step(Compact, Failed), step(Check, Failed)}, "", "compact_failed"},
+		"a step that was cancelled":   {all, Completed, []Step{step(Prune, Cancelled)}, "", "prune_failed"},
+		"all of them":                 {all, Completed, []Step{step(Prune, Completed), step(Compact, Completed), step(Check, CompletedWithWarnings)}, "", "maintenance_completed"},
+		"the only one":                {After{Check: &CheckSpec{}}, Completed, []Step{step(Check, Completed)}, "", "check_completed"},
+		"the only one, while it runs": {After{Compact: true}, Completed, []Step{step(Compact, Running)}, "", "running_compact"},
+	} {
+		kind, more := c.after.NextStep(c.backup, c.steps)
+		if kind != c.next || more != (c.next != "") {
+			t.Errorf("%s: %q follows, want %q", name, kind, c.next)
+		}
+		if got := c.after.Maintenance(c.backup, c.steps); got != c.says {
+			t.Errorf("%s: %q, want %q", name, got, c.says)
+		}
+	}
+}
+
+// TestStepsInTheirOrder: they are told as they come, and stand as they are made.
+func TestStepsInTheirOrder(t *testing.T) {
+	j := New(1, Key{1}, "a", Spec{Kind: Backup})
+	for _, told := range []Step{{Kind: Check, ID: 4, Status: Failed}, {Kind: Prune, ID: 2, Status: Failed}, {Kind: Compact, ID: 3, Status: Completed}, {Kind: Prune, ID: 2, Status: Failed}} {
+		j, _, _ = Next(j, StepTold{told})
+	}
+	if kinds := []Kind{j.Steps[0].Kind, j.Steps[1].Kind, j.Steps[2].Kind}; len(j.Steps) != 3 || !slices.Equal(kinds, []Kind{Prune, Compact, Check}) {
+		t.Errorf("%+v", j.Steps)
+	}
+}
