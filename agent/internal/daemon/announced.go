@@ -91,12 +91,28 @@ func accept(dir *jobdir.Dir) error {
 func (d *Daemon) mayStart(t *tended) (may bool, news <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	alone := !t.dir.Spec().Kind.NeedsController() && d.aloneLocked()
+	alone := !t.dir.Spec().Kind.NeedsController() && d.aloneLocked() && !d.placeTaken(t)
 	may = t.brief(d.o.Now()) || !d.draining && (t.word || alone)
 	if may && d.settle(t) {
 		return true, nil
 	}
 	return false, d.news
+}
+
+// placeTaken says whether another job of this host is at work on the repository:
+// with the controller it would not have been let to run beside that. Borg's lock
+// keeps two borgs apart, and not what hooks do. mu is held.
+func (d *Daemon) placeTaken(t *tended) bool {
+	place, _ := job.NormalPath(t.dir.Spec().Repository.Path)
+	for _, other := range d.jobs {
+		if other == t || other.over || !other.busy() {
+			continue
+		}
+		if at, _ := job.NormalPath(other.dir.Spec().Repository.Path); at == place {
+			return true
+		}
+	}
+	return false
 }
 
 // settle gives a job its place if there is room; mu is held.

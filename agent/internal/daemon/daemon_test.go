@@ -131,7 +131,7 @@ func (f *fixture) pass(d time.Duration) {
 func (f *fixture) open() {
 	f.t.Helper()
 	d, err := New(Options{
-		State: f.dir, MaxParallel: 1, Logger: slog.New(failures{slog.DiscardHandler, &f.failures}), Now: f.clock, Zone: time.UTC, OwnAuthority: 30 * time.Second, Look: f.look, Unsealed: f.unsealed, Accepted: f.accepted,
+		State: f.dir, MaxParallel: 1, Logger: slog.New(failures{slog.DiscardHandler, &f.failures}), Now: f.clock, OwnAuthority: 30 * time.Second, Look: f.look, Unsealed: f.unsealed, Accepted: f.accepted,
 		Spawn: func(d *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd {
 			f.spawns.Add(1)
 			f.most.Store(max(f.most.Load(), f.busy()))
@@ -626,6 +626,11 @@ func announced(t *testing.T, f *fixture, deadline time.Duration) *tended {
 	t.Helper()
 	s := spec(f.now)
 	s.StartDeadline = f.now.Add(deadline)
+	return announcedAs(t, f, s)
+}
+
+func announcedAs(t *testing.T, f *fixture, s job.Spec) *tended {
+	t.Helper()
 	dir, err := jobdir.Create(f.dir.Jobs(), newKey(t), s, job.PhaseAnnounced)
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/agent/internal/memory"
 	"borgfleet/shared/job"
-	"borgfleet/shared/wire"
 )
 
 // followUp makes the step that is to follow a job that has ended. It may be asked
@@ -88,7 +87,7 @@ func (d *Daemon) steps(backup *jobdir.Dir) (steps []job.Step, err error) {
 func (d *Daemon) stepSpec(parent job.Key, of job.Spec, kind job.Kind) job.Spec {
 	now := d.o.Now().UTC()
 	spec := job.Spec{
-		Kind: kind, Repository: of.Repository, CreatedAt: now, StartDeadline: d.nextDue(of, now),
+		Kind: kind, Repository: of.Repository, CreatedAt: now, StartDeadline: now.Add(job.DefaultStartDeadline),
 		TriggeredBy: of.TriggeredBy, RequestedBy: fmt.Sprintf("%s: after the backup", of.RequestedBy),
 		Parent: parent, ScheduleID: of.ScheduleID,
 	}
@@ -99,37 +98,6 @@ func (d *Daemon) stepSpec(parent job.Key, of job.Spec, kind job.Kind) job.Spec {
 		spec.Check = of.After.Check
 	}
 	return spec
-}
-
-// nextDue is when the next backup brings steps of its own.
-func (d *Daemon) nextDue(of job.Spec, now time.Time) time.Time {
-	d.mu.Lock()
-	by := d.desired.by[of.Repository.ID]
-	d.mu.Unlock()
-	for _, p := range by {
-		if p.Id != of.ScheduleID {
-			continue
-		}
-		s, err := wire.CheckedSchedule(p)
-		if err != nil {
-			continue
-		}
-		times, err := s.TimesFor(of.Repository.ID, d.o.Zone)
-		if err != nil {
-			continue
-		}
-		if next := times.Next(now); !next.IsZero() {
-			return earlier(next.Due, now.Add(mostDeadline))
-		}
-	}
-	return now.Add(job.DefaultStartDeadline)
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // Checked is when a repository was last looked at by a check that found nothing.

@@ -85,7 +85,7 @@ func Run(ctx context.Context, o Options) error {
 	zone, zoneName := timetable.HostZone()
 	watch := witness.Watch{State: dir, Identity: id, ConfigFile: config}
 	d, err := daemon.New(daemon.Options{
-		State: dir, MaxParallel: conf.MaxParallel, Logger: o.Logger, Now: clock.Now, Zone: zone,
+		State: dir, MaxParallel: conf.MaxParallel, Logger: o.Logger, Now: clock.Now,
 		OwnAuthority: job.OwnAuthority, Look: watch.Look, Accepted: accepted(config), Unsealed: recovery.Watch{State: dir, ConfigFile: config}.Due,
 		Spawn: func(jd *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd {
 			return jobproc.Command(self, dir, config, jd, lock)
