@@ -83,8 +83,10 @@ func (r *round) one(s schedule.Schedule, c schedule.Cursor) (after schedule.Curs
 		}
 	}
 	r.wakeAt(next)
-	if err := r.retry(s, next); err != nil {
-		r.t.complain(fmt.Sprintf("a backup cannot be tried again; trying later: %s", err))
+	if turn.Fire.IsZero() {
+		if err := r.retry(s, after.Until, next); err != nil {
+			r.t.complain(fmt.Sprintf("a backup cannot be tried again; trying later: %s", err))
+		}
 	}
 	return after, next, ""
 }
@@ -179,10 +181,11 @@ func (r *round) noteCheck(spec job.Spec) {
 	}
 }
 
-// retry tries the newest run again, when it is time.
-func (r *round) retry(s schedule.Schedule, next time.Time) error {
+// retry tries the newest run again, when it is time. What had failed before the
+// schedule was dealt with last is not: a run was due since, or it has rested.
+func (r *round) retry(s schedule.Schedule, dealtWith, next time.Time) error {
 	run, ok := r.runs.newest(s.ID, r.repo.ID)
-	if !ok || run.verdict == nil {
+	if !ok || run.verdict == nil || run.spec.CreatedAt.Before(dealtWith) && run.verdict.EndedAt.Before(dealtWith) {
 		return nil
 	}
 	at, again := s.RetryAt(*run.verdict, run.spec.Attempt)

@@ -303,6 +303,66 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// TestNoRetries beside another run, at its time, or of what failed before a pause.
+func TestNoRetries(t *testing.T) {
+	failed := func(after time.Duration, change func(*schedule.Schedule)) *fixture {
+		f := newFixture(t, func(s *schedule.Schedule) {
+			s.Retries, s.RetryDelay = 2, 10*time.Minute
+			if change != nil {
+				change(s)
+			}
+		})
+		f.at("02 02:00")
+		f.now = f.now.Add(after)
+		f.ends("02 02:00", 0, job.Failed, "lock_timeout")
+		return f
+	}
+	asleep := failed(time.Minute, nil)
+	asleep.at("05 09:00")
+	asleep.at("05 09:01")
+	asleep.wants("02 02:00 0", "05 02:00 0")
+
+	unseen := failed(78*time.Hour, nil) // it went on, and no agent ran
+	unseen.at("05 09:00")
+	unseen.at("05 09:01")
+	unseen.wants("02 02:00 0", "05 02:00 0")
+
+	late := failed(time.Minute, func(s *schedule.Schedule) { s.CatchUp = 0 })
+	late.at("05 09:00")
+	late.wants("02 02:00 0")
+
+	hourly := failed(50*time.Minute, func(s *schedule.Schedule) { s.Cron = "0 * * * *" })
+	hourly.at("02 02:51")
+	hourly.at("02 03:00")
+	hourly.at("02 03:01")
+	hourly.wants("02 02:00 0", "02 03:00 0")
+
+	for _, again := range []string{"02 02:30", "20 12:00"} {
+		paused := failed(time.Minute, nil)
+		paused.s.Enabled = false
+		paused.define()
+		paused.at("02 02:05")
+		paused.at(again)
+		paused.s.Enabled = true
+		paused.define()
+		paused.table.look()
+		paused.at(again[:3] + "13:00")
+		paused.wants("02 02:00 0")
+	}
+}
+
+// TestARetryAfterARunThatWasLeftOut: the one that fails was in its way.
+func TestARetryAfterARunThatWasLeftOut(t *testing.T) {
+	f := newFixture(t, func(s *schedule.Schedule) { s.Cron = "0 * * * *"; s.Retries, s.RetryDelay = 2, 10*time.Minute })
+	f.at("02 02:00")
+	f.starts("02 02:00")
+	f.at("02 03:00")
+	f.now = f.now.Add(10 * time.Minute)
+	f.ends("02 02:00", 0, job.Failed, "lock_timeout")
+	f.at("02 03:20")
+	f.wants("02 02:00 0", "02 02:00 1")
+}
+
 // TestPaused: nothing fires, and nothing of it is made up for.
 func TestPaused(t *testing.T) {
 	f := newFixture(t, nil)
