@@ -100,20 +100,20 @@ func (r *round) wakeAt(t time.Time) {
 // fire makes the backup that is due, unless the run before it is in its way.
 func (r *round) fire(s schedule.Schedule, turn schedule.Turn, next time.Time) (schedule.Cursor, error) {
 	if why := r.inTheWay(s); why != "" {
-		return turn.Cursor.LeftOut(turn.Fire, why), nil
+		return turn.LeftOut(why), nil
 	}
 	spec := r.spec(s, turn.Fire.Time, 0, next)
 	spec.CreatedAt = turn.Fire.Due
 	err := r.t.o.Host.Fire(s.JobKey(r.repo.ID, turn.Fire.Time, 0), spec)
 	if errors.Is(err, daemon.ErrFull) {
-		return turn.Cursor.LeftOut(turn.Fire, err.Error()), nil
+		return turn.LeftOut(err.Error()), nil
 	}
 	if err != nil {
 		return turn.Cursor, err
 	}
 	r.noteCheck(spec)
 	r.t.o.Logger.Info("schedule fired", "schedule", s.ID, "name", s.Name, "repository", r.repo.Path, "due", turn.Fire.Due)
-	return turn.Cursor.Made(turn.Fire), nil
+	return turn.Made(), nil
 }
 
 // inTheWay says why a run is left out; empty: nothing is.

@@ -247,6 +247,19 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
+// TestLeftOutIsNotMadeUpFor: the host slept in the middle of a backup.
+func TestLeftOutIsNotMadeUpFor(t *testing.T) {
+	f := newFixture(t, nil)
+	f.at("02 02:00")
+	f.starts("02 02:00")
+	f.at("05 09:00")
+	f.wants("02 02:00 0")
+	states, _, _ := f.table.States()
+	if m := states[0].Missed; len(m) != 1 || m[0].Count != 3 || m[0].First.Day() != 3 || m[0].Last.Day() != 5 || m[0].Reason != schedule.MissedOverlap {
+		t.Errorf("%+v", m)
+	}
+}
+
 // TestACrashBeforeItIsRemembered: the job is there, the memory is as before. It is
 // no run that is in its own way.
 func TestACrashBeforeItIsRemembered(t *testing.T) {
