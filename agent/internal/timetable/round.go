@@ -184,7 +184,7 @@ func (r *round) noteCheck(spec job.Spec) {
 // retry tries the newest run again, when it is time. What had failed before the
 // schedule was dealt with last is not: a run was due since, or it has rested.
 func (r *round) retry(s schedule.Schedule, dealtWith, next time.Time) error {
-	run, ok := r.runs.newest(s.ID, r.repo.ID)
+	run, ok := r.runs.newest(s.ID, r.repo.ID, r.now)
 	if !ok || run.verdict == nil || run.spec.CreatedAt.Before(dealtWith) && run.verdict.EndedAt.Before(dealtWith) {
 		return nil
 	}

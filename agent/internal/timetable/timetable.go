@@ -83,7 +83,7 @@ func (t *Timetable) States() ([]schedule.State, string, uint64) {
 func (t *Timetable) look() time.Duration {
 	now := t.o.Now()
 	next := now.Add(clock.Unheard)
-	runs := runsOf(t.o.Host.Dirs())
+	runs := runsOf(t.o.Host.Dirs(), now)
 	states := []schedule.State{} // never nil: a host without schedules says so
 	var keep []int64
 	left := mostSchedules

@@ -364,6 +364,27 @@ func TestNoRetries(t *testing.T) {
 	}
 }
 
+// TestRunsOfAFuture that the clock has been in are neither tried again nor in the
+// place of those that are.
+func TestRunsOfAFuture(t *testing.T) {
+	f := newFixture(t, func(s *schedule.Schedule) { s.Retries, s.RetryDelay = 2, 10*time.Minute })
+	f.now = time.Date(2036, 3, 10, 2, 0, 0, 0, time.UTC)
+	for range 2 * mostRuns {
+		f.table.look()
+		f.ends(f.now.Format("02 15:04"), 0, job.Failed, "lock_timeout")
+		f.now = f.now.AddDate(0, 0, 1)
+	}
+	f.fired = nil
+	f.at("01 13:00")
+	f.at("02 02:00")
+	f.starts("02 02:00")
+	f.at("03 02:00")
+	f.wants("02 02:00 0")
+	f.ends("02 02:00", 0, job.Failed, "lock_timeout")
+	f.at("03 02:12")
+	f.wants("02 02:00 0", "02 02:00 1")
+}
+
 // TestARetryAfterARunThatWasLeftOut: the one that fails was in its way.
 func TestARetryAfterARunThatWasLeftOut(t *testing.T) {
 	f := newFixture(t, func(s *schedule.Schedule) { s.Cron = "0 * * * *"; s.Retries, s.RetryDelay = 2, 10*time.Minute })
