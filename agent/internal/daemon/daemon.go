@@ -27,7 +27,7 @@ type Options struct {
 	MaxParallel int // the host's own limit, for jobs started on its own authority
 	Logger      *slog.Logger
 	Now         func() time.Time
-	Zone        *time.Location // the host's own
+	Zone        func() (own *time.Location, name string) // the host's
 	// Spawn makes the command of a job's process; it is handed the job's lock.
 	Spawn func(d *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd
 	// OwnAuthority is how long the controller must have been out of contact

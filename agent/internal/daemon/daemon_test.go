@@ -131,7 +131,7 @@ func (f *fixture) pass(d time.Duration) {
 func (f *fixture) open() {
 	f.t.Helper()
 	d, err := New(Options{
-		State: f.dir, MaxParallel: 1, Logger: slog.New(failures{slog.DiscardHandler, &f.failures}), Now: f.clock, Zone: time.UTC, OwnAuthority: 30 * time.Second, Look: f.look, Unsealed: f.unsealed, Accepted: f.accepted,
+		State: f.dir, MaxParallel: 1, Logger: slog.New(failures{slog.DiscardHandler, &f.failures}), Now: f.clock, Zone: func() (*time.Location, string) { return time.UTC, "UTC" }, OwnAuthority: 30 * time.Second, Look: f.look, Unsealed: f.unsealed, Accepted: f.accepted,
 		Spawn: func(d *jobdir.Dir, lock *jobdir.Lock) *exec.Cmd {
 			f.spawns.Add(1)
 			f.most.Store(max(f.most.Load(), f.busy()))

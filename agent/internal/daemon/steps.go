@@ -114,7 +114,8 @@ func (d *Daemon) nextDue(of job.Spec, now time.Time) time.Time {
 		if err != nil {
 			continue
 		}
-		times, err := s.TimesFor(of.Repository.ID, d.o.Zone)
+		own, _ := d.o.Zone()
+		times, err := s.TimesFor(of.Repository.ID, own)
 		if err != nil {
 			continue
 		}

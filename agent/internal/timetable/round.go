@@ -20,6 +20,7 @@ type round struct {
 	repo job.Repository
 	runs runs
 	now  time.Time
+	zone *time.Location // the host's own
 
 	look time.Time // when the first of them is due; zero: never
 }
@@ -44,7 +45,7 @@ func (r *round) all(by []*fleetv1.Schedule) (states []schedule.State) {
 		switch {
 		case s.Enabled:
 			if !known {
-				c = s.Begin(r.now, r.t.o.Zone)
+				c = s.Begin(r.now, r.zone)
 			}
 			after[key], state.Next, state.Problem = r.one(s, c.Knows(r.runs.fired(s.ID, r.repo.ID)))
 			state.Missed = after[key].Missed
@@ -70,11 +71,11 @@ func sameCursors(a, b map[string]schedule.Cursor) bool {
 
 // one deals with one schedule.
 func (r *round) one(s schedule.Schedule, c schedule.Cursor) (after schedule.Cursor, next time.Time, problem string) {
-	times, err := s.TimesFor(r.repo.ID, r.t.o.Zone)
+	times, err := s.TimesFor(r.repo.ID, r.zone)
 	if err != nil {
 		return c, next, err.Error() // Check has passed, so it is the host's zone database
 	}
-	turn := s.Turn(c, times, r.now, r.t.o.Zone)
+	turn := s.Turn(c, times, r.now, r.zone)
 	after, next = turn.Cursor, turn.Look
 	if !turn.Fire.IsZero() {
 		if after, err = r.fire(s, turn, next); err != nil {

@@ -70,6 +70,7 @@ type fixture struct {
 	table *Timetable
 	dir   string
 	now   time.Time
+	zone  *time.Location
 	s     schedule.Schedule
 	repo  job.Repository
 }
@@ -79,7 +80,7 @@ func newFixture(t *testing.T, change func(*schedule.Schedule)) *fixture {
 	dir := t.TempDir()
 	f := &fixture{
 		host: &host{t: t, jobs: t.TempDir(), dirs: map[job.Key]*jobdir.Dir{}, turn: make(chan struct{})},
-		dir:  dir, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), repo: job.Repository{ID: 7, Name: "r", Path: "/r"},
+		dir:  dir, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), zone: time.UTC, repo: job.Repository{ID: 7, Name: "r", Path: "/r"},
 		s: schedule.Schedule{
 			ID: 3, Key: schedule.Key{1}, Name: "nightly", Cron: "0 2 * * *", Enabled: true, CatchUp: schedule.DefaultCatchUp,
 			Overlap: schedule.OverlapSkip, RetryDelay: schedule.DefaultRetryDelay,
@@ -102,7 +103,7 @@ func (f *fixture) define() {
 func (f *fixture) open() {
 	f.table = New(Options{
 		Host: f.host, Dir: filepath.Join(f.dir, "schedules"), Checked: filepath.Join(f.dir, "checked"),
-		Now: func() time.Time { return f.now }, Zone: time.UTC, ZoneName: "UTC", Logger: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return f.now }, Zone: func() (*time.Location, string) { return f.zone, f.zone.String() }, Logger: slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -511,6 +512,25 @@ func TestWhatFollows(t *testing.T) {
 	if a := after("10"); a.Check == nil {
 		t.Error("a week later there is none")
 	}
+}
+
+// TestTheHostMoves to another zone, and goes by it without a restart.
+func TestTheHostMoves(t *testing.T) {
+	f := newFixture(t, nil)
+	f.at("02 02:00")
+	_, _, version := f.table.States()
+	kathmandu, err := time.LoadLocation("Asia/Kathmandu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.zone = kathmandu
+	f.at("02 02:01")
+	states, zone, now := f.table.States()
+	if zone != "Asia/Kathmandu" || now == version || states[0].Next.Format("02 15:04") != "02 20:15" {
+		t.Errorf("%s, version %d after %d: %+v", zone, now, version, states)
+	}
+	f.at("02 20:15")
+	f.wants("02 02:00 0", "02 20:15 0")
 }
 
 // TestRun fires by the real clock, and looks when it is told to.
