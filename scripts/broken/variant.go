@@ -120,7 +120,7 @@ func variants() []variant {
 			edits: []edit{{
 				file: "agent/internal/timetable/round.go",
 				old:  "err := r.t.o.Host.Fire(s.JobKey(r.repo.ID, turn.Fire.Time, 0), spec)\n\tif",
-				new: "all := maps.Clone(r.t.memory.of(r.repo.ID))\n\tall[fmt.Sprintf(\"%x\", s.Key)] = turn.Cursor.Made(turn.Fire)\n" +
+				new: "all := maps.Clone(r.t.memory.of(r.repo.ID))\n\tall[fmt.Sprintf(\"%x\", s.Key)] = turn.Made()\n" +
 					"\terr := r.t.memory.put(r.repo.ID, all)\n\ttime.Sleep(time.Second / 3)\n" +
 					"\terr = errors.Join(err, r.t.o.Host.Fire(s.JobKey(r.repo.ID, turn.Fire.Time, 0), spec))\n\tif",
 			}},

@@ -56,7 +56,8 @@ func (s Schedule) expressionIn(own *time.Location) string {
 
 // Turn is what a look at the clock comes to.
 type Turn struct {
-	Fire    Fire // to be run now; zero: nothing
+	Fire    Fire   // to be run now, then the cursor is that of Made or LeftOut; zero: nothing
+	missed  Missed // that Fire makes up for, if it is made
 	Cursor  Cursor
 	Changed bool      // the cursor is another one
 	Look    time.Time // when to look again; zero: never
@@ -101,8 +102,20 @@ func (s Schedule) settle(turn *Turn, t Times, last Fire, now time.Time) {
 		turn.Cursor.note(missed, MissedAway)
 		return
 	}
-	turn.Cursor.note(missed, MissedMadeUp)
-	turn.Fire = last
+	turn.Fire, turn.missed = last, missed
+}
+
+// Made is the cursor when the backup was made.
+func (t Turn) Made() Cursor {
+	t.Cursor.note(t.missed, MissedMadeUp)
+	return t.Cursor.made(t.Fire.Time)
+}
+
+// LeftOut is the cursor when none was made, and why.
+func (t Turn) LeftOut(why string) Cursor {
+	t.missed.add(t.Fire.Due)
+	t.Cursor.note(t.missed, why)
+	return t.Cursor
 }
 
 // between counts the runs after one time and before another that no backup was
@@ -177,7 +190,7 @@ func (c Cursor) Paused() Cursor {
 func (c Cursor) Knows(made []time.Time) Cursor {
 	for _, at := range made {
 		if !c.fired(at) {
-			c = c.Made(Fire{Time: at})
+			c = c.made(at)
 		}
 	}
 	return c
@@ -192,16 +205,10 @@ func (c Cursor) fired(at time.Time) bool {
 	return false
 }
 
-// Made notes that a backup was made for a fire time.
-func (c Cursor) Made(f Fire) Cursor {
-	c.Fired = append(slices.Clone(c.Fired), f.Time)
+// made notes that there is a backup for a fire time.
+func (c Cursor) made(at time.Time) Cursor {
+	c.Fired = append(slices.Clone(c.Fired), at)
 	c.Fired = c.Fired[max(0, len(c.Fired)-mostFired):]
-	return c
-}
-
-// LeftOut notes that none was made, and why.
-func (c Cursor) LeftOut(f Fire, why string) Cursor {
-	c.note(Missed{First: f.Due, Last: f.Due, Count: 1}, why)
 	return c
 }
 

@@ -93,7 +93,7 @@ func TestTurn(t *testing.T) {
 				fired := ""
 				if !turn.Fire.IsZero() {
 					fired = turn.Fire.Time.Format("2006-01-02 15:04")
-					cursor = cursor.Made(turn.Fire)
+					cursor = turn.Made()
 				}
 				missed := ""
 				if n := len(cursor.Missed); n > 0 {
@@ -135,7 +135,7 @@ func TestNoFireTimeTwice(t *testing.T) {
 					t.Fatalf("seed %d: %s is fired at %s", seed, f.Due, now)
 				}
 				fired = append(fired, f.Time)
-				cursor = cursor.Made(f)
+				cursor = turn.Made()
 			}
 		}
 		for range 300 {

@@ -35,9 +35,9 @@ func (d *Daemon) bounded(spec job.Spec, now time.Time) error {
 	open, kept, bytes := d.stock()
 	switch {
 	case open >= mostOpen:
-		return fmt.Errorf("%d jobs that have not ended are on this host already", open)
+		return fmt.Errorf("%w: %d that have not ended are on it already", ErrFull, open)
 	case kept >= mostKept || bytes >= mostSpecBytes:
-		return fmt.Errorf("%d jobs are on this host already, with %d bytes to say what they are", kept, bytes)
+		return fmt.Errorf("%w: %d are on it already, with %d bytes to say what they are", ErrFull, kept, bytes)
 	}
 	return nil
 }

@@ -2,13 +2,12 @@ package daemon
 
 import (
 	"errors"
-	"fmt"
 
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/shared/job"
 )
 
-// ErrFull says that a job is more than the host takes on.
+// ErrFull says that the host takes on no more jobs until some have ended or gone.
 var ErrFull = errors.New("the host has too many jobs")
 
 // Fire makes a job whose key says what it is for: nothing happens if it has been
@@ -19,7 +18,7 @@ func (d *Daemon) Fire(key job.Key, spec job.Spec) error {
 		return nil
 	}
 	if err := d.bounded(spec, d.o.Now()); err != nil {
-		return fmt.Errorf("%w: %w", ErrFull, err)
+		return err
 	}
 	dir, err := jobdir.Create(d.o.State.Jobs(), key, spec, job.PhaseAnnounced)
 	if errors.Is(err, jobdir.ErrExists) {

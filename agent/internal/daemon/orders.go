@@ -148,6 +148,9 @@ func (d *Daemon) take(key job.Key, o *fleetv1.Order) (*tended, error) {
 // making failed at the very end. Without that its job would neither start nor
 // could it be cancelled before the agent is started again.
 func (d *Daemon) takeUp(key job.Key) (*tended, error) {
+	if t, known := d.get(key); known {
+		return t, nil // another has made it meanwhile
+	}
 	dir, err := jobdir.Open(filepath.Join(d.o.State.Jobs(), key.String()))
 	if err != nil {
 		return nil, fmt.Errorf("%w: its directory cannot be read: %w", errBadOrder, err)

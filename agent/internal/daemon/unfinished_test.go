@@ -26,3 +26,31 @@ func TestADirectoryThatNobodyKnowsIsTakenUp(t *testing.T) {
 		}
 	}
 }
+
+// TestADirectoryIsLookedAfterByOne: two that make the same job find one directory.
+func TestADirectoryIsLookedAfterByOne(t *testing.T) {
+	f := newFixture(t)
+	key := newKey(t)
+	if err := f.d.Fire(key, spec(f.now)); err != nil {
+		t.Fatal(err)
+	}
+	first, _ := f.d.get(key)
+	if again, err := f.d.takeUp(key); err != nil || again != first {
+		t.Errorf("taken up once more: %v", err)
+	}
+	if known, _ := f.d.get(key); known != first {
+		t.Error("another one is known now")
+	}
+
+	key = newKey(t)
+	dir, err := jobdir.Create(f.dir.Jobs(), key, spec(f.now), job.PhaseAnnounced)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, err = f.d.takeUp(key); err != nil {
+		t.Fatal(err)
+	}
+	if f.d.add(dir) != first {
+		t.Error("who made it looks after it, too")
+	}
+}

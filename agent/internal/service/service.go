@@ -82,7 +82,6 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("sealing key: %w", err)
 	}
-	zone, zoneName := timetable.HostZone()
 	watch := witness.Watch{State: dir, Identity: id, ConfigFile: config}
 	d, err := daemon.New(daemon.Options{
 		State: dir, MaxParallel: conf.MaxParallel, Logger: o.Logger, Now: clock.Now,
@@ -96,7 +95,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	times := timetable.New(timetable.Options{
 		Host: d, Dir: dir.Schedules(), Checked: dir.Checked(), Now: clock.Now,
-		Zone: zone, ZoneName: zoneName, Logger: o.Logger,
+		Zone: timetable.HostZone, Logger: o.Logger,
 	})
 	borgs := newFinder(dir, conf)
 	l := link.New(link.Options{

@@ -28,7 +28,7 @@ func BenchmarkLook(b *testing.B) {
 				h.by = append(h.by, daemon.Scheduled{Repository: job.Repository{ID: int64(i + 1), Path: "/r"}, By: []*fleetv1.Schedule{wire.FromSchedule(s)}})
 			}
 			t := New(Options{
-				Host: h, Dir: b.TempDir(), Checked: b.TempDir(), Zone: time.UTC, Logger: slog.New(slog.DiscardHandler),
+				Host: h, Dir: b.TempDir(), Checked: b.TempDir(), Zone: HostZone, Logger: slog.New(slog.DiscardHandler),
 				Now: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) },
 			})
 			t.look()

@@ -20,6 +20,7 @@ type round struct {
 	repo job.Repository
 	runs runs
 	now  time.Time
+	zone *time.Location // the host's own
 
 	look time.Time // when the first of them is due; zero: never
 }
@@ -44,7 +45,7 @@ func (r *round) all(by []*fleetv1.Schedule) (states []schedule.State) {
 		switch {
 		case s.Enabled:
 			if !known {
-				c = s.Begin(r.now, r.t.o.Zone)
+				c = s.Begin(r.now, r.zone)
 			}
 			after[key], state.Next, state.Problem = r.one(s, c.Knows(r.runs.fired(s.ID, r.repo.ID)))
 			state.Missed = after[key].Missed
@@ -70,11 +71,11 @@ func sameCursors(a, b map[string]schedule.Cursor) bool {
 
 // one deals with one schedule.
 func (r *round) one(s schedule.Schedule, c schedule.Cursor) (after schedule.Cursor, next time.Time, problem string) {
-	times, err := s.TimesFor(r.repo.ID, r.t.o.Zone)
+	times, err := s.TimesFor(r.repo.ID, r.zone)
 	if err != nil {
 		return c, next, err.Error() // Check has passed, so it is the host's zone database
 	}
-	turn := s.Turn(c, times, r.now, r.t.o.Zone)
+	turn := s.Turn(c, times, r.now, r.zone)
 	after, next = turn.Cursor, turn.Look
 	if !turn.Fire.IsZero() {
 		if after, err = r.fire(s, turn, next); err != nil {
@@ -83,8 +84,10 @@ func (r *round) one(s schedule.Schedule, c schedule.Cursor) (after schedule.Curs
 		}
 	}
 	r.wakeAt(next)
-	if err := r.retry(s, next); err != nil {
-		r.t.complain(fmt.Sprintf("a backup cannot be tried again; trying later: %s", err))
+	if turn.Fire.IsZero() {
+		if err := r.retry(s, after.Until, next); err != nil {
+			r.t.complain(fmt.Sprintf("a backup cannot be tried again; trying later: %s", err))
+		}
 	}
 	return after, next, ""
 }
@@ -98,20 +101,20 @@ func (r *round) wakeAt(t time.Time) {
 // fire makes the backup that is due, unless the run before it is in its way.
 func (r *round) fire(s schedule.Schedule, turn schedule.Turn, next time.Time) (schedule.Cursor, error) {
 	if why := r.inTheWay(s); why != "" {
-		return turn.Cursor.LeftOut(turn.Fire, why), nil
+		return turn.LeftOut(why), nil
 	}
 	spec := r.spec(s, turn.Fire.Time, 0, next)
 	spec.CreatedAt = turn.Fire.Due
 	err := r.t.o.Host.Fire(s.JobKey(r.repo.ID, turn.Fire.Time, 0), spec)
 	if errors.Is(err, daemon.ErrFull) {
-		return turn.Cursor.LeftOut(turn.Fire, err.Error()), nil
+		return turn.LeftOut(err.Error()), nil
 	}
 	if err != nil {
 		return turn.Cursor, err
 	}
 	r.noteCheck(spec)
 	r.t.o.Logger.Info("schedule fired", "schedule", s.ID, "name", s.Name, "repository", r.repo.Path, "due", turn.Fire.Due)
-	return turn.Cursor.Made(turn.Fire), nil
+	return turn.Made(), nil
 }
 
 // inTheWay says why a run is left out; empty: nothing is.
@@ -179,10 +182,11 @@ func (r *round) noteCheck(spec job.Spec) {
 	}
 }
 
-// retry tries the newest run again, when it is time.
-func (r *round) retry(s schedule.Schedule, next time.Time) error {
-	run, ok := r.runs.newest(s.ID, r.repo.ID)
-	if !ok || run.verdict == nil {
+// retry tries the newest run again, when it is time. What had failed before the
+// schedule was dealt with last is not: a run was due since, or it has rested.
+func (r *round) retry(s schedule.Schedule, dealtWith, next time.Time) error {
+	run, ok := r.runs.newest(s.ID, r.repo.ID, r.now)
+	if !ok || run.verdict == nil || run.spec.CreatedAt.Before(dealtWith) && run.verdict.EndedAt.Before(dealtWith) {
 		return nil
 	}
 	at, again := s.RetryAt(*run.verdict, run.spec.Attempt)

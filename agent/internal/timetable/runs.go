@@ -21,10 +21,11 @@ type run struct {
 // runs are the newest that are on the host.
 type runs map[runKey][]run
 
-// mostRuns bounds what is looked at: of those that have not ended no more are made.
+// mostRuns bounds what is looked at, of those up to now and of those that were made
+// when the clock was ahead: of those that have not ended no more are made.
 const mostRuns = 8
 
-func runsOf(dirs []*jobdir.Dir) runs {
+func runsOf(dirs []*jobdir.Dir, now time.Time) runs {
 	all := runs{}
 	for _, d := range dirs {
 		spec := d.Spec()
@@ -36,7 +37,11 @@ func runsOf(dirs []*jobdir.Dir) runs {
 	}
 	for k, some := range all {
 		slices.SortFunc(some, func(a, b run) int { return b.spec.CreatedAt.Compare(a.spec.CreatedAt) })
-		all[k] = some[:min(len(some), mostRuns)]
+		ahead := 0
+		for ahead < len(some) && some[ahead].spec.CreatedAt.After(now) {
+			ahead++
+		}
+		all[k] = slices.Concat(some[:min(ahead, mostRuns)], some[ahead:min(len(some), ahead+mostRuns)])
 		for i := range all[k] {
 			all[k][i].verdict, _ = all[k][i].dir.Verdict()
 		}
@@ -44,9 +49,11 @@ func runsOf(dirs []*jobdir.Dir) runs {
 	return all
 }
 
-// newest is the last one that the schedule itself has made.
-func (all runs) newest(schedule, repository int64) (run, bool) {
-	own := slices.DeleteFunc(slices.Clone(all[runKey{schedule, repository}]), func(r run) bool { return r.spec.FireTime.IsZero() })
+// newest is the last one that the schedule itself has made, for a time that has come.
+func (all runs) newest(schedule, repository int64, now time.Time) (run, bool) {
+	own := slices.DeleteFunc(slices.Clone(all[runKey{schedule, repository}]), func(r run) bool {
+		return r.spec.FireTime.IsZero() || r.spec.FireTime.After(now)
+	})
 	if len(own) == 0 {
 		return run{}, false
 	}

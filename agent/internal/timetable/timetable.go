@@ -26,13 +26,12 @@ type Host interface {
 
 // Options is what a Timetable needs.
 type Options struct {
-	Host     Host
-	Dir      string // for what it remembers
-	Checked  string // where the daemon remembers checks
-	Now      func() time.Time
-	Zone     *time.Location // the host's own
-	ZoneName string         // its IANA name; empty: not known
-	Logger   *slog.Logger
+	Host    Host
+	Dir     string // for what it remembers
+	Checked string // where the daemon remembers checks
+	Now     func() time.Time
+	Zone    func() (own *time.Location, name string) // see HostZone
+	Logger  *slog.Logger
 }
 
 // Timetable is a host's schedules at work.
@@ -43,7 +42,8 @@ type Timetable struct {
 
 	mu      sync.Mutex
 	states  []schedule.State // guarded by mu
-	version uint64           // of states; guarded by mu
+	zone    string           // its name, that they are for; guarded by mu
+	version uint64           // of both; guarded by mu
 }
 
 // New makes a timetable; Run fires.
@@ -76,14 +76,15 @@ func (t *Timetable) Run(ctx context.Context) {
 func (t *Timetable) States() ([]schedule.State, string, uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.states, t.o.ZoneName, t.version
+	return t.states, t.zone, t.version
 }
 
 // look deals with all that is due, and says when to look again.
 func (t *Timetable) look() time.Duration {
 	now := t.o.Now()
+	zone, name := t.o.Zone()
 	next := now.Add(clock.Unheard)
-	runs := runsOf(t.o.Host.Dirs())
+	runs := runsOf(t.o.Host.Dirs(), now)
 	states := []schedule.State{} // never nil: a host without schedules says so
 	var keep []int64
 	left := mostSchedules
@@ -94,22 +95,22 @@ func (t *Timetable) look() time.Duration {
 			of.By = of.By[:left]
 		}
 		left -= len(of.By)
-		r := &round{t: t, repo: of.Repository, runs: runs, now: now}
+		r := &round{t: t, repo: of.Repository, runs: runs, now: now, zone: zone}
 		states = append(states, r.all(of.By)...)
 		if !r.look.IsZero() && r.look.Before(next) {
 			next = r.look
 		}
 	}
 	t.memory.only(keep)
-	t.publish(states)
+	t.publish(states, name)
 	return max(next.Sub(t.o.Now()), time.Millisecond)
 }
 
-func (t *Timetable) publish(states []schedule.State) {
+func (t *Timetable) publish(states []schedule.State, zone string) {
 	t.mu.Lock()
-	changed := t.version == 0 || !reflect.DeepEqual(states, t.states)
+	changed := t.version == 0 || zone != t.zone || !reflect.DeepEqual(states, t.states)
 	if changed {
-		t.states = states
+		t.states, t.zone = states, zone
 		t.version++
 	}
 	t.mu.Unlock()

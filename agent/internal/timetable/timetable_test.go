@@ -70,6 +70,7 @@ type fixture struct {
 	table *Timetable
 	dir   string
 	now   time.Time
+	zone  *time.Location
 	s     schedule.Schedule
 	repo  job.Repository
 }
@@ -79,7 +80,7 @@ func newFixture(t *testing.T, change func(*schedule.Schedule)) *fixture {
 	dir := t.TempDir()
 	f := &fixture{
 		host: &host{t: t, jobs: t.TempDir(), dirs: map[job.Key]*jobdir.Dir{}, turn: make(chan struct{})},
-		dir:  dir, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), repo: job.Repository{ID: 7, Name: "r", Path: "/r"},
+		dir:  dir, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), zone: time.UTC, repo: job.Repository{ID: 7, Name: "r", Path: "/r"},
 		s: schedule.Schedule{
 			ID: 3, Key: schedule.Key{1}, Name: "nightly", Cron: "0 2 * * *", Enabled: true, CatchUp: schedule.DefaultCatchUp,
 			Overlap: schedule.OverlapSkip, RetryDelay: schedule.DefaultRetryDelay,
@@ -102,7 +103,7 @@ func (f *fixture) define() {
 func (f *fixture) open() {
 	f.table = New(Options{
 		Host: f.host, Dir: filepath.Join(f.dir, "schedules"), Checked: filepath.Join(f.dir, "checked"),
-		Now: func() time.Time { return f.now }, Zone: time.UTC, ZoneName: "UTC", Logger: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return f.now }, Zone: func() (*time.Location, string) { return f.zone, f.zone.String() }, Logger: slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -247,6 +248,19 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
+// TestLeftOutIsNotMadeUpFor: the host slept in the middle of a backup.
+func TestLeftOutIsNotMadeUpFor(t *testing.T) {
+	f := newFixture(t, nil)
+	f.at("02 02:00")
+	f.starts("02 02:00")
+	f.at("05 09:00")
+	f.wants("02 02:00 0")
+	states, _, _ := f.table.States()
+	if m := states[0].Missed; len(m) != 1 || m[0].Count != 3 || m[0].First.Day() != 3 || m[0].Last.Day() != 5 || m[0].Reason != schedule.MissedOverlap {
+		t.Errorf("%+v", m)
+	}
+}
+
 // TestACrashBeforeItIsRemembered: the job is there, the memory is as before. It is
 // no run that is in its own way.
 func TestACrashBeforeItIsRemembered(t *testing.T) {
@@ -301,6 +315,87 @@ func TestRetries(t *testing.T) {
 		f.at("02 12:00")
 		f.wants("02 02:00 0")
 	}
+}
+
+// TestNoRetries beside another run, at its time, or of what failed before a pause.
+func TestNoRetries(t *testing.T) {
+	failed := func(after time.Duration, change func(*schedule.Schedule)) *fixture {
+		f := newFixture(t, func(s *schedule.Schedule) {
+			s.Retries, s.RetryDelay = 2, 10*time.Minute
+			if change != nil {
+				change(s)
+			}
+		})
+		f.at("02 02:00")
+		f.now = f.now.Add(after)
+		f.ends("02 02:00", 0, job.Failed, "lock_timeout")
+		return f
+	}
+	asleep := failed(time.Minute, nil)
+	asleep.at("05 09:00")
+	asleep.at("05 09:01")
+	asleep.wants("02 02:00 0", "05 02:00 0")
+
+	unseen := failed(78*time.Hour, nil) // it went on, and no agent ran
+	unseen.at("05 09:00")
+	unseen.at("05 09:01")
+	unseen.wants("02 02:00 0", "05 02:00 0")
+
+	late := failed(time.Minute, func(s *schedule.Schedule) { s.CatchUp = 0 })
+	late.at("05 09:00")
+	late.wants("02 02:00 0")
+
+	hourly := failed(50*time.Minute, func(s *schedule.Schedule) { s.Cron = "0 * * * *" })
+	hourly.at("02 02:51")
+	hourly.at("02 03:00")
+	hourly.at("02 03:01")
+	hourly.wants("02 02:00 0", "02 03:00 0")
+
+	for _, again := range []string{"02 02:30", "20 12:00"} {
+		paused := failed(time.Minute, nil)
+		paused.s.Enabled = false
+		paused.define()
+		paused.at("02 02:05")
+		paused.at(again)
+		paused.s.Enabled = true
+		paused.define()
+		paused.table.look()
+		paused.at(again[:3] + "13:00")
+		paused.wants("02 02:00 0")
+	}
+}
+
+// TestRunsOfAFuture that the clock has been in are neither tried again nor in the
+// place of those that are.
+func TestRunsOfAFuture(t *testing.T) {
+	f := newFixture(t, func(s *schedule.Schedule) { s.Retries, s.RetryDelay = 2, 10*time.Minute })
+	f.now = time.Date(2036, 3, 10, 2, 0, 0, 0, time.UTC)
+	for range 2 * mostRuns {
+		f.table.look()
+		f.ends(f.now.Format("02 15:04"), 0, job.Failed, "lock_timeout")
+		f.now = f.now.AddDate(0, 0, 1)
+	}
+	f.fired = nil
+	f.at("01 13:00")
+	f.at("02 02:00")
+	f.starts("02 02:00")
+	f.at("03 02:00")
+	f.wants("02 02:00 0")
+	f.ends("02 02:00", 0, job.Failed, "lock_timeout")
+	f.at("03 02:12")
+	f.wants("02 02:00 0", "02 02:00 1")
+}
+
+// TestARetryAfterARunThatWasLeftOut: the one that fails was in its way.
+func TestARetryAfterARunThatWasLeftOut(t *testing.T) {
+	f := newFixture(t, func(s *schedule.Schedule) { s.Cron = "0 * * * *"; s.Retries, s.RetryDelay = 2, 10*time.Minute })
+	f.at("02 02:00")
+	f.starts("02 02:00")
+	f.at("02 03:00")
+	f.now = f.now.Add(10 * time.Minute)
+	f.ends("02 02:00", 0, job.Failed, "lock_timeout")
+	f.at("02 03:20")
+	f.wants("02 02:00 0", "02 02:00 1")
 }
 
 // TestPaused: nothing fires, and nothing of it is made up for.
@@ -417,6 +512,25 @@ func TestWhatFollows(t *testing.T) {
 	if a := after("10"); a.Check == nil {
 		t.Error("a week later there is none")
 	}
+}
+
+// TestTheHostMoves to another zone, and goes by it without a restart.
+func TestTheHostMoves(t *testing.T) {
+	f := newFixture(t, nil)
+	f.at("02 02:00")
+	_, _, version := f.table.States()
+	kathmandu, err := time.LoadLocation("Asia/Kathmandu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.zone = kathmandu
+	f.at("02 02:01")
+	states, zone, now := f.table.States()
+	if zone != "Asia/Kathmandu" || now == version || states[0].Next.Format("02 15:04") != "02 20:15" {
+		t.Errorf("%s, version %d after %d: %+v", zone, now, version, states)
+	}
+	f.at("02 20:15")
+	f.wants("02 02:00 0", "02 20:15 0")
 }
 
 // TestRun fires by the real clock, and looks when it is told to.

@@ -10,7 +10,8 @@ import (
 )
 
 // HostZone is the host's time zone and its IANA name, which is empty where the
-// host does not tell it.
+// host does not tell it. It is read anew each time, but for one without a name,
+// which a process reads once.
 func HostZone() (*time.Location, string) { return hostZone(os.Getenv("TZ"), "/etc") }
 
 func hostZone(env, etc string) (*time.Location, string) {
