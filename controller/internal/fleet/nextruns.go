@@ -50,7 +50,7 @@ func (s *Service) NextRuns(ctx context.Context, id int64, n int) (runs []NextRun
 			unknown = append(unknown, repo.Name)
 			continue
 		}
-		u := upcoming{fires: f, splay: one.SplayOf(repository), left: n, run: NextRun{Repository: repo.ID, Name: repo.Name, AgentName: a.Name}}
+		u := upcoming{fires: f, splay: one.For(repository).SplayOf(repository), left: n, run: NextRun{Repository: repo.ID, Name: repo.Name, AgentName: a.Name}}
 		if u.first(ctx, now) {
 			due = append(due, u)
 		}
