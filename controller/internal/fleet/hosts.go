@@ -9,7 +9,6 @@ import (
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/history"
 	"borgfleet/controller/internal/store"
-	"borgfleet/shared/schedule"
 )
 
 // HostQuery selects repositories.
@@ -112,29 +111,26 @@ func (s *Service) hostView(repo store.Repository, a store.Agent, by []store.Sche
 		AgentOnline: s.online(a.ID), LastContactAt: s.lastContact(a), Scheduled: len(by) > 0, Last: last.Job, Good: last.Good,
 	}
 	now := s.now()
+	patience := leastPatience
+	if len(by) > 0 {
+		patience += 2 * s.tookLast(repo.ID, last.Good)
+	}
 	for _, one := range by {
-		t := s.expectations.of(one, repo.ID, a, now)
+		t := s.expectations.of(one, repo.ID, a, now, patience)
 		if !t.next.IsZero() && (v.NextRun.IsZero() || t.next.Before(v.NextRun)) {
 			v.NextRun = t.next
 		}
-		if due := t.dueBy(now, patience(last.Good)); due.After(v.ExpectedAt) {
-			v.ExpectedAt = due
+		if t.due.After(v.ExpectedAt) {
+			v.ExpectedAt = t.due
 		}
 	}
 	v.judge(repo, now, maxAge)
 	return v
 }
 
-// patience is how long after it was due a backup may be on its way: queues and
-// retries take some time, and big backups take long.
-func patience(good history.Mark) time.Duration {
-	p := leastPatience
-	if took := good.EndedAt.Sub(good.CreatedAt); good.ID != 0 && took > 0 {
-		p += 2 * took
-	}
-	return p
-}
-
+// leastPatience is how long after it was due a backup may be on its way at least:
+// queues and retries take some time. Big backups take long: twice the time that
+// the last good one took comes on top.
 const leastPatience = 2 * time.Hour
 
 // judge goes by the newest good archive: a backup that fails each night is no
@@ -150,21 +146,4 @@ func (v *HostView) judge(repo store.Repository, now time.Time, maxAge time.Durat
 	case maxAge == 0 && v.Good.CreatedAt.Before(v.ExpectedAt):
 		v.Stale, v.Why = true, fmt.Sprintf("no good backup since %s; one was due at %s", moment(v.Good.CreatedAt), moment(v.ExpectedAt))
 	}
-}
-
-// expectation is when a schedule was due for a repository, and will be.
-type expectation struct {
-	of           string // what it is made of: another one is made anew
-	before, last schedule.Fire
-	next         time.Time
-}
-
-// dueBy is when the newest backup was due that should be there by now.
-func (e expectation) dueBy(now time.Time, patience time.Duration) time.Time {
-	for _, f := range []schedule.Fire{e.last, e.before} {
-		if !f.IsZero() && !now.Before(f.Due.Add(patience)) {
-			return f.Due
-		}
-	}
-	return time.Time{}
 }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -89,4 +90,58 @@ func TestStaleness(t *testing.T) {
 		return d, at
 	})))
 	wants("paused, nothing is expected", false, "")
+}
+
+// staleFrom says which of the hours from one on the only repository is stale in:
+// each change of mind, by hours after from.
+func (r *rig) staleFrom(from time.Time, hours int) (changes []string) {
+	r.t.Helper()
+	stale := false
+	for h := range hours {
+		r.set(from.Add(time.Duration(h) * time.Hour))
+		all, err := r.s.Hosts(r.t.Context(), HostQuery{})
+		must(r.t, err)
+		if all[0].Stale != stale {
+			stale = !stale
+			changes = append(changes, fmt.Sprintf("%v at %d", stale, h))
+		}
+	}
+	return changes
+}
+
+// TestStaleStaysStale until there is a good backup, however often the schedule is
+// due, and however late the last one began.
+func TestStaleStaysStale(t *testing.T) {
+	for _, c := range []struct {
+		name, cron string
+		made       bool // the first one at 20:00, in half an hour
+		want       string
+	}{
+		{"nightly, never made", "0 2 * * *", false, "true at 4"},
+		{"hourly, never made", "0 * * * *", false, "true at 2"},
+		{"each quarter of an hour, never made", "*/15 * * * *", false, "true at 2"},
+		{"nightly, made up for late, then no more", "0 2 * * *", true, "true at 29"},
+		{"hourly, made once", "0 * * * *", true, "true at 6"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			day := r.clock().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+			r.set(day.Add(-time.Minute))
+			p := r.agent("host")
+			repo := r.repository(p, "/r")
+			p.connect("s1")
+			def := nightly("a")
+			def.Cron = c.cron
+			v := r.schedule(def, repo)
+			if c.made {
+				begun := day.Add(20 * time.Hour)
+				r.set(begun.Add(time.Hour))
+				j := p.fires(v, repo, day.Add(2*time.Hour), ends(begun, begun.Add(30*time.Minute), 0, nil))
+				r.await("the index", func() bool { return r.st.LastJobs(repo.ID).Good.ID == j.ID })
+			}
+			if got := strings.Join(r.staleFrom(day, 12*24), ", "); got != c.want {
+				t.Errorf("stale: %s; want %s", got, c.want)
+			}
+		})
+	}
 }

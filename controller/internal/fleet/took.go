@@ -1,0 +1,46 @@
+package fleet
+
+import (
+	"time"
+
+	"borgfleet/controller/internal/history"
+)
+
+// took is how long a backup ran.
+type took struct {
+	backup history.Mark
+	time   time.Duration
+}
+
+// tookLast is how long the last good backup of a repository ran. The index does not
+// know: one that is made up for was due long before it began, and counting from
+// there would let a backup be missing for as long. Only the job tells when it
+// began, and to read each one for each question would be slow.
+func (s *Service) tookLast(repository int64, good history.Mark) time.Duration {
+	if good.ID == 0 {
+		return 0
+	}
+	x := s.expectations
+	x.mu.Lock()
+	last, known := x.took[repository]
+	x.mu.Unlock()
+	if known && last.backup == good {
+		return last.time
+	}
+	j, ok, err := s.store.Job(good.ID)
+	if err != nil || !ok || j.Verdict == nil {
+		return 0
+	}
+	begun := j.StartedAt()
+	if begun.Before(good.CreatedAt) {
+		begun = good.CreatedAt // by a clock that was wrong
+	}
+	last = took{good, max(0, good.EndedAt.Sub(begun))}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.took) >= mostExpectations {
+		clear(x.took) // deleted ones are in it for ever else
+	}
+	x.took[repository] = last
+	return last.time
+}
