@@ -74,7 +74,7 @@ func within(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
-	return strings.ToValidUTF8(s[:most], "")
+	return strings.Clone(strings.ToValidUTF8(s[:most], "")) // or all of s would stay with it
 }
 
 // mostFigure is as much as every reader of JSON can tell exactly. Sums of figures

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,6 +25,7 @@ func (k *controller) apply() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, and do nothing"},
 			cmdline.YesFlag(),
+			&cli.BoolFlag{Name: "accept-new-keys", EnvVars: []string{}, Usage: "with --yes: seal passphrases to keys of hosts, and to a recovery key, that are not known here yet, and remember them. A controller that was taken over can name hosts of its own"},
 			&cli.StringFlag{Name: "agent-key", Usage: "seal passphrases to this key of a host and to no other (`KEY`, age1... or the fingerprint that enroll showed), and remember it"},
 			&cli.StringFlag{Name: "recovery-key", Usage: "seal passphrases to this recovery key and to no other (`KEY`, age1... or its fingerprint), and remember it"},
 		}, askFlags()...),
@@ -49,7 +51,15 @@ func (k *controller) runApply(c *cli.Context) error {
 		if err != nil {
 			return cmdline.Usagef("%w", err)
 		}
-		if err := k.showPlan(p, asJSON); err != nil {
+		recovery, err := recoveryFor(ctx, cl, p)
+		if err != nil {
+			return err
+		}
+		unknown, err := newKeys(c, p, recovery)
+		if err != nil {
+			return err
+		}
+		if err := k.showPlan(p, unknown, asJSON); err != nil {
 			return err
 		}
 		switch {
@@ -58,16 +68,22 @@ func (k *controller) runApply(c *cli.Context) error {
 		case c.Bool("dry-run"):
 			return cmdline.Silently(cmdline.ExitDifferent)
 		}
+		if err := refuseUnasked(c, unknown); err != nil {
+			return err
+		}
 		// Before anything is asked or done: a secret that is missing would leave half
 		// of it undone.
 		secrets, err := k.secretsOf(p, folder)
 		if err != nil {
 			return err
 		}
-		if err := cmdline.Confirm(c, k.in, k.err, planText(p), "apply"); err != nil {
+		if err := cmdline.Confirm(c, k.in, k.err, planText(p)+keysText(unknown), "apply"); err != nil {
 			return err
 		}
-		return k.carryOut(ctx, c, cl, p, secrets)
+		if err := k.acceptKeys(c, unknown); err != nil {
+			return err
+		}
+		return k.carryOut(ctx, c, cl, p, recovery, secrets)
 	})
 }
 
@@ -102,9 +118,19 @@ func fleetOf(ctx context.Context, cl *client.Client) (f plan.Fleet, err error) {
 	return f, err
 }
 
+// recoveryFor is the recovery key that passphrases are sealed to besides; empty:
+// there are none. It is asked for once, so that what is sealed to is what was shown.
+func recoveryFor(ctx context.Context, cl *client.Client, p plan.Plan) (string, error) {
+	if !slices.ContainsFunc(p.Changes, seals) {
+		return "", nil
+	}
+	key, err := cl.RecoveryKey(ctx)
+	return key.Recipient, err
+}
+
 // carryOut does what is planned, one after the other. What fails keeps nothing
 // else from being done, but the schedules that need it.
-func (k *controller) carryOut(ctx context.Context, c *cli.Context, cl *client.Client, p plan.Plan, secrets map[int][]byte) error {
+func (k *controller) carryOut(ctx context.Context, c *cli.Context, cl *client.Client, p plan.Plan, recovery string, secrets map[int][]byte) error {
 	made := map[[2]string]int64{} // by host and path
 	failed := 0
 	for i := range p.Changes {
@@ -112,7 +138,7 @@ func (k *controller) carryOut(ctx context.Context, c *cli.Context, cl *client.Cl
 		if change.Action == plan.Unchanged {
 			continue
 		}
-		said, err := k.carryOutOne(ctx, c, cl, change, secrets[i], made)
+		said, err := k.carryOutOne(ctx, c, cl, change, recovery, secrets[i], made)
 		if err != nil && ctx.Err() != nil {
 			return err
 		}
@@ -130,7 +156,7 @@ func (k *controller) carryOut(ctx context.Context, c *cli.Context, cl *client.Cl
 	return nil
 }
 
-func (k *controller) carryOutOne(ctx context.Context, c *cli.Context, cl *client.Client, change *plan.Change, secret []byte, made map[[2]string]int64) (string, error) {
+func (k *controller) carryOutOne(ctx context.Context, c *cli.Context, cl *client.Client, change *plan.Change, recovery string, secret []byte, made map[[2]string]int64) (string, error) {
 	if change.What == "schedule" {
 		if err := change.Resolve(func(u plan.Use) int64 { return made[[2]string{u.Agent, u.Path}] }); err != nil {
 			return "", err
@@ -144,7 +170,7 @@ func (k *controller) carryOutOne(ctx context.Context, c *cli.Context, cl *client
 	}
 	path := change.Repository.Path
 	if secret != nil {
-		sealed, err := k.sealTo(ctx, c, cl, change.Host, path, secret)
+		sealed, err := k.sealToKeys(c, change.Host, recovery, path, secret)
 		if err != nil {
 			return "", err
 		}
@@ -175,7 +201,7 @@ func done(a plan.Action) string {
 func (k *controller) secretsOf(p plan.Plan, folder string) (map[int][]byte, error) {
 	out := map[int][]byte{}
 	for i, c := range p.Changes {
-		if c.Repository == nil || c.Repository.Passphrase == nil || c.Action != plan.Create && c.Action != plan.TakeOver {
+		if !seals(c) {
 			continue
 		}
 		secret, err := k.definedSecret(*c.Repository.Passphrase, folder)

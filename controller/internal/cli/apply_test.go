@@ -28,8 +28,9 @@ schedules:
 // applied is a fleet of two hosts and a file that is for both.
 type applied struct {
 	*fake
-	file string
-	keys map[string]*seal.Identity
+	file     string
+	keys     map[string]*seal.Identity
+	recovery *seal.Identity
 }
 
 func newApplied(t *testing.T, more map[string][]answer) applied {
@@ -43,6 +44,7 @@ func newApplied(t *testing.T, more map[string][]answer) applied {
 	}
 	recovery, err := seal.NewIdentity()
 	must(t, err)
+	a.recovery = recovery
 	answers := map[string][]answer{
 		"GET /api/agents": ok(rest.AgentList{Agents: agents}), "GET /api/repositories": ok(rest.RepositoryList{}), "GET /api/schedule": ok(rest.ScheduleList{}),
 		"GET /api/fleet/recovery-key": ok(rest.RecoveryKey{Recipient: recovery.Recipient()}),
@@ -76,13 +78,12 @@ func TestApplyMakesAll(t *testing.T) {
 		"POST /api/repositories": ok(rest.Repository{ID: 4, Status: "ready"}, rest.Repository{ID: 5, Status: "pending"}),
 		"POST /api/schedule":     ok(rest.Schedule{ID: 1}),
 	})
-	r := a.command("", "apply", a.file, "--yes")
-	for _, want := range []string{
-		"repository web1 on web1: new, at ssh://bk@h/web1\nrepository web2 on web2: new, at ssh://bk@h/web2\nschedule nightly: new, 30 2 * * * (each host's time zone), for web1 on web1, web2 on web2\n0 unchanged\n",
-	} {
-		if r.code != 0 || r.out != want {
-			t.Errorf("%+v", r)
-		}
+	r := a.command("", "apply", a.file, "--yes", "--accept-new-keys")
+	if want := "repository web1 on web1: new, at ssh://bk@h/web1\nrepository web2 on web2: new, at ssh://bk@h/web2\nschedule nightly: new, 30 2 * * * (each host's time zone), for web1 on web1, web2 on web2\n" +
+		"the key of web1 is not known here yet: compare " + a.keys["web1"].Fingerprint() + " (enroll showed it on that host)\n" +
+		"the fleet's recovery key is not known here yet: compare " + a.recovery.Fingerprint() + " (its private half is with you: age-keygen -y gives the public one)\n" +
+		"the key of web2 is not known here yet: compare " + a.keys["web2"].Fingerprint() + " (enroll showed it on that host)\n0 unchanged\n"; r.code != 0 || r.out != want {
+		t.Errorf("%+v", r)
 	}
 	if !strings.Contains(r.err, "repository web1 on web1: made\n") || !strings.Contains(r.err, "repository web2 on web2: registered; the host has not answered yet\n") || !strings.Contains(r.err, "schedule nightly: made\n") {
 		t.Error(r.err)
@@ -118,7 +119,7 @@ func TestApplyOnlyShows(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &shown); err != nil || r.code != 5 || len(shown.Changes) != 3 || shown.Changes[1].Action != "create" || shown.Changes[1].Agent != "web2" {
 		t.Errorf("%v, %+v", err, r)
 	}
-	if r := a.command("", "apply", a.file, "--yes"); r.code != 2 || !strings.Contains(r.err, "repository web1 on web1: read passphrase: open ") {
+	if r := a.command("", "apply", a.file, "--yes", "--accept-new-keys"); r.code != 2 || !strings.Contains(r.err, "repository web1 on web1: read passphrase: open ") {
 		t.Errorf("%+v", r)
 	}
 	if posted := a.posted(); len(posted) > 0 {
@@ -128,7 +129,7 @@ func TestApplyOnlyShows(t *testing.T) {
 
 func TestApplyAsks(t *testing.T) {
 	a := newApplied(t, nil)
-	if r := a.command("apply\n", "apply", a.file); r.code != 2 || !strings.Contains(r.err, "This makes 3. Nothing is deleted. Nothing was done: nobody can be asked here.") {
+	if r := a.command("apply\n", "apply", a.file); r.code != 2 || !strings.Contains(r.err, "This makes 3. Nothing is deleted. Passphrases are sealed to 3 keys that are not known here yet, shown above: one that is not yours lets others read them. Nothing was done: nobody can be asked here.") {
 		t.Errorf("%+v", r)
 	}
 	if posted := a.posted(); len(posted) > 0 {
@@ -163,13 +164,69 @@ func TestApplyTwice(t *testing.T) {
 	}
 }
 
+// TestApplyRefusesKeysThatNobodyCompared: a controller that was taken over makes up
+// a host with the label that the file is for. It gets no passphrase unasked.
+func TestApplyRefusesKeysThatNobodyCompared(t *testing.T) {
+	made := map[string][]answer{"POST /api/repositories": ok(rest.Repository{ID: 4, Status: "ready"}), "POST /api/schedule": ok(rest.Schedule{ID: 1}), "PUT /api/schedule/1": ok(rest.Schedule{ID: 1})}
+	a := newApplied(t, made)
+	own := strings.ReplaceAll(twoHosts, "{label: role=web}", "{agents: [web1]}")
+	own = strings.ReplaceAll(own, `{file: "pass/{agent}"}`, "{env: FLEET_PASS}")
+	t.Setenv("FLEET_PASS", phrase)
+	apply := func(text string, more ...string) result {
+		return a.command(text, append([]string{"apply", "-"}, more...)...)
+	}
+	refuses := func(what string, r result, names ...string) {
+		t.Helper()
+		for _, want := range append(names, "nothing was done") {
+			if r.code != 2 || !strings.Contains(r.err, want) {
+				t.Errorf("%s: %+v\nwithout %s", what, r, want)
+			}
+		}
+	}
+	web1, web2, recovery := a.keys["web1"].Fingerprint(), a.keys["web2"].Fingerprint(), a.recovery.Fingerprint()
+	refuses("the first time", apply(own, "--yes"), "the key of web1 ("+web1, "recovery key ("+recovery)
+	refuses("half of it given", apply(own, "--yes", "--agent-key", web1), "recovery key ("+recovery)
+	if posted := a.posted(); len(posted) > 0 {
+		t.Error(posted)
+	}
+	if r := apply(own, "--yes", "--agent-key", web1, "--recovery-key", recovery); r.code != 0 || strings.Contains(r.out, "not known here") {
+		t.Errorf("both given: %+v", r)
+	}
+	if r := apply(own, "--yes"); r.code != 0 || len(a.posted()) != 4 {
+		t.Errorf("both known: %+v, %q", r, a.posted())
+	}
+	all := strings.ReplaceAll(own, "{agents: [web1]}", "{label: role=web}")
+	r := apply(all, "--yes")
+	if refuses("a host nobody knows", r, "the key of web2 ("+web2); strings.Contains(r.err, web1) || len(a.posted()) != 4 {
+		t.Errorf("%+v, %q", r, a.posted())
+	}
+	if want := `"new_keys":[{"agent":"web2","agent_id":"id-web2","fingerprint":"` + web2 + `"}]`; !strings.Contains(strings.Join(strings.Fields(apply(all, "--dry-run", "-o", "json").out), ""), want) {
+		t.Errorf("not shown to programs: %s", want)
+	}
+	if r := apply(all, "--yes", "--accept-new-keys"); r.code != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestApplyKeepsToTheKeysThatItShowed: the recovery key is no other one when it is
+// sealed to.
+func TestApplyKeepsToTheKeysThatItShowed(t *testing.T) {
+	thief, err := seal.NewIdentity()
+	must(t, err)
+	a := newApplied(t, map[string][]answer{"POST /api/repositories": ok(rest.Repository{ID: 4, Status: "ready"}), "POST /api/schedule": ok(rest.Schedule{ID: 1})})
+	a.answers["GET /api/fleet/recovery-key"] = append(a.answers["GET /api/fleet/recovery-key"], answer{200, rest.RecoveryKey{Recipient: thief.Recipient()}})
+	if r := a.command("", "apply", a.file, "--yes", "--accept-new-keys"); r.code != 0 || strings.Contains(r.out+r.err, thief.Fingerprint()) {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestApplyGoesOn: a host that refuses keeps no other one back, but the schedule
 // that needs it.
 func TestApplyGoesOn(t *testing.T) {
 	a := newApplied(t, map[string][]answer{
 		"POST /api/repositories": {{422, rest.Problem{Status: 422, Detail: "borg: no\x1b"}}, {201, rest.Repository{ID: 5, Status: "ready"}}},
 	})
-	r := a.command("", "apply", a.file, "--yes")
+	r := a.command("", "apply", a.file, "--yes", "--accept-new-keys")
 	for _, want := range []string{
 		"repository web1 on web1: failed: borg: no\\x1b\n", "repository web2 on web2: made\n", "schedule nightly: failed: web1 on web1 was not registered\n", "2 of these failed",
 	} {
@@ -196,15 +253,15 @@ func TestApplyBadFiles(t *testing.T) {
 func TestApplySecretFromTheEnvironment(t *testing.T) {
 	a := newApplied(t, map[string][]answer{"POST /api/repositories": ok(rest.Repository{ID: 4, Status: "ready"}), "POST /api/schedule": ok(rest.Schedule{ID: 1})})
 	text := strings.ReplaceAll(twoHosts, `{file: "pass/{agent}"}`, "{env: FLEET_PASS}")
-	if r := a.command(text, "apply", "-", "--yes"); r.code != 2 || !strings.Contains(r.err, "the environment variable FLEET_PASS, which is not set") {
+	if r := a.command(text, "apply", "-", "--yes", "--accept-new-keys"); r.code != 2 || !strings.Contains(r.err, "the environment variable FLEET_PASS, which is not set") {
 		t.Errorf("%+v", r)
 	}
 	t.Setenv("FLEET_PASS", "two\nlines")
-	if r := a.command(text, "apply", "-", "--yes"); r.code != 2 || !strings.Contains(r.err, "one line") || strings.Contains(r.err, "two") {
+	if r := a.command(text, "apply", "-", "--yes", "--accept-new-keys"); r.code != 2 || !strings.Contains(r.err, "one line") || strings.Contains(r.err, "two") {
 		t.Errorf("%+v", r)
 	}
 	t.Setenv("FLEET_PASS", phrase)
-	if r := a.command(text, "apply", "-", "--yes"); r.code != 0 || strings.Contains(r.err+r.out, phrase) {
+	if r := a.command(text, "apply", "-", "--yes", "--accept-new-keys"); r.code != 0 || strings.Contains(r.err+r.out, phrase) {
 		t.Errorf("%+v", r)
 	}
 }

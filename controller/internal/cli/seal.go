@@ -21,35 +21,44 @@ import (
 // keys those are the controller says. One that was taken over could name its own,
 // so what was sealed to before counts, and what a person gives counts more.
 func (k *controller) sealTo(ctx context.Context, c *cli.Context, cl *client.Client, agent rest.Agent, path string, passphrase []byte) ([]byte, error) {
-	if agent.AgeRecipient == nil {
-		return nil, fmt.Errorf("the agent %s has told no sealing key: upgrade it, or enroll it again", agent.Name)
-	}
 	key, err := cl.RecoveryKey(ctx)
 	if err != nil {
 		return nil, err
 	}
-	at := controllerOf(c)
-	host := named{
-		Key:    knownkeys.Key{Controller: at, ID: agent.ID, Name: agent.Name, Key: *agent.AgeRecipient},
-		option: "agent-key", whose: "the key of " + term.Clean(agent.Name), compare: "enroll showed it on that host",
-		changed: "if the host was enrolled anew",
+	return k.sealToKeys(c, agent, key.Recipient, path, passphrase)
+}
+
+func (k *controller) sealToKeys(c *cli.Context, agent rest.Agent, recovery, path string, passphrase []byte) ([]byte, error) {
+	if agent.AgeRecipient == nil {
+		return nil, fmt.Errorf("the agent %s has told no sealing key: upgrade it, or enroll it again", agent.Name)
 	}
-	fleet := named{
-		Key:    knownkeys.Key{Controller: at, Key: key.Recipient},
-		option: "recovery-key", whose: "the fleet's recovery key", compare: "its private half is with you: age-keygen -y gives the public one",
-		changed: "if you have replaced it",
-	}
-	for _, n := range []named{host, fleet} {
+	for _, n := range []named{hostKey(c, agent), fleetKey(c, recovery)} {
 		if err := k.trust(c, n); err != nil {
 			return nil, err
 		}
 	}
-	sealed, err := seal.Seal(*agent.AgeRecipient, agent.ID, job.Location(path, agent.ID), passphrase, key.Recipient)
+	sealed, err := seal.Seal(*agent.AgeRecipient, agent.ID, job.Location(path, agent.ID), passphrase, recovery)
 	if err != nil {
 		return nil, err
 	}
 	return sealed, k.err.Printf("The passphrase is sealed to %s, key %s (enroll showed it on that host), and to the fleet's recovery key, %s.\n",
-		term.Clean(agent.Name), seal.Fingerprint(*agent.AgeRecipient), seal.Fingerprint(key.Recipient))
+		term.Clean(agent.Name), seal.Fingerprint(*agent.AgeRecipient), seal.Fingerprint(recovery))
+}
+
+func hostKey(c *cli.Context, agent rest.Agent) named {
+	return named{
+		Key:    knownkeys.Key{Controller: controllerOf(c), ID: agent.ID, Name: agent.Name, Key: *agent.AgeRecipient},
+		option: "agent-key", whose: "the key of " + term.Clean(agent.Name), compare: "enroll showed it on that host",
+		changed: "if the host was enrolled anew",
+	}
+}
+
+func fleetKey(c *cli.Context, recovery string) named {
+	return named{
+		Key:    knownkeys.Key{Controller: controllerOf(c), Key: recovery},
+		option: "recovery-key", whose: "the fleet's recovery key", compare: "its private half is with you: age-keygen -y gives the public one",
+		changed: "if you have replaced it",
+	}
 }
 
 // named is a key as the controller names it.

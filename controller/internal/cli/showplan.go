@@ -18,9 +18,9 @@ func title(c plan.Change) string {
 }
 
 // showPlan tells what is to be done: all of it, but for what stays.
-func (k *controller) showPlan(p plan.Plan, asJSON bool) error {
+func (k *controller) showPlan(p plan.Plan, unknown []named, asJSON bool) error {
 	if asJSON {
-		return k.out.JSON(map[string]any{"changes": append([]plan.Change{}, p.Changes...), "no_host_yet": append([]string{}, p.Idle...)})
+		return k.out.JSON(map[string]any{"new_keys": unknownKeys(unknown), "changes": append([]plan.Change{}, p.Changes...), "no_host_yet": append([]string{}, p.Idle...)})
 	}
 	for _, c := range p.Changes {
 		if c.Action == plan.Unchanged {
@@ -36,6 +36,9 @@ func (k *controller) showPlan(p plan.Plan, asJSON bool) error {
 		if err := f.Print(k.out); err != nil {
 			return err
 		}
+	}
+	if err := k.showNewKeys(unknown); err != nil {
+		return err
 	}
 	for _, name := range p.Idle {
 		if err := k.out.Printf("schedule %s: no host has what it is for yet; it is made when one has\n", term.Clean(name)); err != nil {

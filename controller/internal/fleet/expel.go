@@ -8,11 +8,12 @@ import (
 )
 
 // expel ends an agent's epoch at once: its streams end with why, also those
-// that have nothing to say.
+// that have nothing to say. What it told of its schedules is nobody's any more.
 func (s *Service) expel(agent string, why error) {
 	if se := s.session(agent); se != nil {
 		s.finish(se, fault.Connect(why))
 	}
+	s.timetables.forget(agent)
 }
 
 // expelUnwelcome ends the epochs of agents whose certificate has expired or was

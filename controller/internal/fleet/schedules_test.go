@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -340,6 +341,50 @@ func TestWhatShouldHaveFired(t *testing.T) {
 	runs, unknown, err := r.s.NextRuns(t.Context(), v.ID, 2)
 	if got := fmt.Sprint(len(runs), unknown, err); got != "2 [] <nil>" || runs[1].At.Sub(day) != 92*time.Hour+15*time.Minute {
 		t.Errorf("%s %+v", got, runs)
+	}
+}
+
+// TestTimetableOfWhatThereIs: of what a host tells only that is kept which is
+// scheduled for it, and nothing once it is revoked or deleted.
+func TestTimetableOfWhatThereIs(t *testing.T) {
+	r := newRig(t)
+	p, other, gone := r.agent("host"), r.agent("other"), r.agent("gone")
+	one, two, three := r.repository(p, "/one"), r.repository(p, "/two"), r.repository(other, "/three")
+	v := r.schedule(nightly("a"), one, three)
+	told := []schedule.State{{Schedule: v.ID, Repository: one.ID, Cron: "here"}, {Schedule: v.ID, Repository: two.ID}, {Schedule: v.ID, Repository: three.ID}, {Schedule: v.ID + 1, Repository: one.ID}}
+	for i := range int64(5000) {
+		told = append(told, schedule.State{Schedule: v.ID, Repository: 1000 + i, Missed: []schedule.Missed{{Count: 1}}})
+	}
+	kept := func(id string) int {
+		r.s.timetables.mu.Lock()
+		defer r.s.timetables.mu.Unlock()
+		if _, known := r.s.timetables.by[id]; !known {
+			return -1
+		}
+		return len(r.s.timetables.by[id])
+	}
+	for i, tells := range []*puppet{p, gone} {
+		tells.connect(fmt.Sprint("s", i))
+		must(t, tells.stream.Send(&fleetv1.ReportRequest{Schedules: wire.FromScheduleStates(told, "UTC")}))
+		r.await("the timetable", func() bool { return kept(tells.id) >= 0 })
+	}
+	if st, ok := r.s.timetables.state(p.id, scheduled{v.ID, one.ID}); !ok || st.Cron != "here" || kept(p.id) != 1 || kept(gone.id) != 0 {
+		t.Errorf("%v %+v, and %d and %d are kept", ok, st, kept(p.id), kept(gone.id))
+	}
+	must(t, errOf(r.s.RevokeAgent(t.Context(), "host", "test")))
+	must(t, r.s.DeleteAgent(t.Context(), "gone", "test"))
+	if kept(p.id) != -1 || kept(gone.id) != -1 {
+		t.Errorf("kept of a revoked agent: %d, of a deleted one: %d", kept(p.id), kept(gone.id))
+	}
+	for _, expelled := range []*puppet{p, gone} {
+		se := &session{agent: expelled.id}
+		ctx, end := context.WithCancel(t.Context())
+		end()
+		se.ctx = ctx
+		r.s.timetables.put(se, map[scheduled]schedule.State{{v.ID, one.ID}: {}})
+		if kept(expelled.id) != -1 {
+			t.Error("what came when it was expelled is kept")
+		}
 	}
 }
 

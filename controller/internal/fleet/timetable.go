@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,14 +27,20 @@ func newTimetables() *timetables {
 	return &timetables{by: map[string]map[scheduled]schedule.State{}}
 }
 
-func (t *timetables) put(agent string, states []schedule.State) {
-	all := make(map[scheduled]schedule.State, len(states))
-	for _, st := range states {
-		all[scheduled{st.Schedule, st.Repository}] = st
-	}
+// put takes nothing from a session that has ended: its agent may have been expelled,
+// and what is put then would never go.
+func (t *timetables) put(se *session, all map[scheduled]schedule.State) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.by[agent] = all
+	if se.ctx.Err() == nil {
+		t.by[se.agent] = all
+	}
+}
+
+func (t *timetables) forget(agent string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.by, agent)
 }
 
 func (t *timetables) state(agent string, what scheduled) (schedule.State, bool) {
@@ -54,11 +61,13 @@ func (s *Service) takeTimetable(ctx context.Context, se *session, m *fleetv1.Sch
 	if len(m.States) > mostStates {
 		return fault.New(fault.Malformed, "too_many_schedules", "the agent tells of %d schedules, and %d are the most", len(m.States), mostStates)
 	}
-	var states []schedule.State
+	all := map[scheduled]schedule.State{}
 	for _, p := range m.States {
-		states = append(states, wire.ToScheduleState(p))
+		if what := (scheduled{p.GetScheduleId(), p.GetRepositoryId()}); s.isScheduled(se.agent, what) {
+			all[what] = wire.ToScheduleState(p)
+		}
 	}
-	s.timetables.put(se.agent, states)
+	s.timetables.put(se, all)
 	zone := m.Timezone
 	if len(zone) > mostName || schedule.CheckZone(zone) != nil {
 		zone = ""
@@ -74,6 +83,21 @@ func (s *Service) takeTimetable(ctx context.Context, se *session, m *fleetv1.Sch
 		a.Timezone = zone
 		return tx.PutAgent(a)
 	})
+}
+
+// isScheduled says whether there is such a thing for the agent: what it makes up is
+// not kept.
+func (s *Service) isScheduled(agent string, what scheduled) bool {
+	repo, ok := s.store.Repository(what.repository)
+	if !ok || repo.Agent != agent {
+		return false
+	}
+	one, ok := s.store.Schedule(what.schedule)
+	if !ok {
+		return false
+	}
+	_, has := slices.BinarySearch(one.Repositories, what.repository)
+	return has
 }
 
 // overdueAfter is how long a run may be due before it is missed here: its host may
