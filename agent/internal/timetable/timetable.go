@@ -22,6 +22,8 @@ type Host interface {
 	Fire(job.Key, job.Spec) error
 	Turn() <-chan struct{} // receives when schedules or jobs have changed
 	Stir()                 // there is something new to tell the controller
+
+	Linked() (connected bool, lostAt time.Time) // to the controller, whose word has been taken in
 }
 
 // Options is what a Timetable needs.
@@ -57,7 +59,8 @@ const mostSchedules = 1000
 
 // Run fires until ctx ends.
 func (t *Timetable) Run(ctx context.Context) {
-	for {
+	t.hearFirst(ctx, hearFirst)
+	for ctx.Err() == nil {
 		wait := t.look()
 		timer := time.NewTimer(wait)
 		select {
@@ -67,6 +70,31 @@ func (t *Timetable) Run(ctx context.Context) {
 		case <-t.o.Host.Turn():
 			timer.Stop()
 		case <-timer.C:
+		}
+	}
+}
+
+// hearFirst is how long a controller that can be reached has to say what was
+// changed while the agent did not run. Nothing is late by that.
+const hearFirst = 15 * time.Second
+
+// hearFirst keeps a schedule that was paused or deleted meanwhile from being fired
+// once more.
+func (t *Timetable) hearFirst(ctx context.Context, limit time.Duration) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	end := time.NewTimer(limit)
+	defer end.Stop()
+	for {
+		if connected, _ := t.o.Host.Linked(); connected {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-end.C:
+			return
+		case <-tick.C:
 		}
 	}
 }

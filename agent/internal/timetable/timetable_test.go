@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,8 @@ type host struct {
 	turn chan struct{}
 	fail error
 
+	linked atomic.Bool
+
 	mu    sync.Mutex
 	fired []string // guarded by mu
 }
@@ -38,6 +41,8 @@ type host struct {
 func (h *host) Scheduled() []daemon.Scheduled { return h.by }
 func (h *host) Turn() <-chan struct{}         { return h.turn }
 func (h *host) Stir()                         {}
+
+func (h *host) Linked() (bool, time.Time) { return h.linked.Load(), time.Time{} }
 
 func (h *host) Dirs() (all []*jobdir.Dir) {
 	for _, d := range h.dirs {
@@ -542,6 +547,7 @@ func TestRun(t *testing.T) {
 	began := time.Now()
 	start := f.now
 	f.table.o.Now = func() time.Time { return start.Add(time.Since(began)) }
+	f.linked.Store(true)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); f.table.Run(ctx) }()
@@ -581,4 +587,21 @@ func TestHostZone(t *testing.T) {
 	if loc, name := hostZone("nonsense", t.TempDir()); name != "" || loc != time.Local {
 		t.Errorf("%s %s", loc, name)
 	}
+}
+
+// TestHearsFirst: a controller that can be reached has its say before anything is
+// fired after a start; one that cannot is not waited for for long.
+func TestHearsFirst(t *testing.T) {
+	f := newFixture(t, nil)
+	heard := make(chan struct{})
+	go func() { defer close(heard); f.table.hearFirst(t.Context(), time.Hour) }()
+	select {
+	case <-heard:
+		t.Fatal("nobody has said anything")
+	case <-time.After(200 * time.Millisecond):
+	}
+	f.linked.Store(true)
+	<-heard
+	f.linked.Store(false)
+	f.table.hearFirst(t.Context(), time.Millisecond)
 }
