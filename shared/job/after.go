@@ -65,19 +65,26 @@ func hasStep(steps []Step, kind Kind) bool {
 // API; empty: there are none. Until the last one has ended it names the one that
 // runs, or is to run now: who waits for the end must not take the end of one
 // step for it.
-func (a After) Maintenance(backup Status, steps []Step) string {
+//
+// late: the step that is to run now should have been heard of long ago. Like a job
+// of which nothing is heard it counts as failed then, until somebody tells better.
+func (a After) Maintenance(backup Status, steps []Step, late bool) string {
 	for _, s := range steps {
 		if !s.Status.Final() {
 			return "running_" + string(s.Kind)
 		}
 	}
-	if kind, more := a.NextStep(backup, steps); more {
-		return "running_" + string(kind)
+	next, more := a.NextStep(backup, steps)
+	if more && !late {
+		return "running_" + string(next)
 	}
 	for _, s := range steps {
 		if !s.Status.Good() {
 			return string(s.Kind) + "_failed"
 		}
+	}
+	if more {
+		return string(next) + "_failed"
 	}
 	switch len(steps) {
 	case 0:

@@ -35,8 +35,21 @@ func TestWhatFollows(t *testing.T) {
 		if kind != c.next || more != (c.next != "") {
 			t.Errorf("%s: %q follows, want %q", name, kind, c.next)
 		}
-		if got := c.after.Maintenance(c.backup, c.steps); got != c.says {
+		if got := c.after.Maintenance(c.backup, c.steps, false); got != c.says {
 			t.Errorf("%s: %q, want %q", name, got, c.says)
+		}
+	}
+}
+
+// TestAStepThatNeverCame is no step that runs for ever.
+func TestAStepThatNeverCame(t *testing.T) {
+	after := After{Prune: &PruneSpec{}, Check: &CheckSpec{}}
+	for want, steps := range map[string][]Step{
+		"prune_failed": nil, "check_failed": {{Kind: Prune, Status: Completed}}, "running_prune": {{Kind: Prune, Status: Running}},
+		"maintenance_completed": {{Kind: Prune, Status: Completed}, {Kind: Check, Status: Completed}},
+	} {
+		if got := after.Maintenance(Completed, steps, true); got != want {
+			t.Errorf("%+v: %q, want %q", steps, got, want)
 		}
 	}
 }

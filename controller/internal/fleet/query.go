@@ -54,7 +54,7 @@ func (s *Service) view(scope *store.Scope, j job.Job) (JobView, error) {
 		LogLines:      j.LogNext - 1,
 	}
 	if j.Spec.Kind == job.Backup && j.Verdict != nil {
-		v.MaintenanceStatus = j.Spec.After.Maintenance(j.Status, j.Steps)
+		v.MaintenanceStatus = j.Spec.After.Maintenance(j.Status, j.Steps, s.stepLate(a, j))
 	}
 	if !j.Spec.Parent.IsZero() {
 		id, _, err := s.store.JobByKey(j.Spec.Parent)

@@ -602,3 +602,31 @@ func TestBackAfterDays(t *testing.T) {
 		t.Error("a run while it was paused is explained")
 	}
 }
+
+// TestAStepOfWhichNothingIsHeard does not run for ever.
+func TestAStepOfWhichNothingIsHeard(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("host")
+	repo := r.repository(p, "/r")
+	def := nightly("a")
+	def.After = job.After{Prune: &job.PruneSpec{Keep: job.Keep{Daily: 7}}}
+	v := r.schedule(def, repo)
+	p.connect("s1")
+	fire := r.clock().UTC().Truncate(24 * time.Hour).Add(26 * time.Hour)
+	wants := func(at time.Time, want string, id int64) {
+		t.Helper()
+		r.set(at)
+		if got := r.maintenanceOf(id); got != want {
+			t.Errorf("at %s: %s, want %s", at, got, want)
+		}
+	}
+	r.set(fire.Add(time.Hour))
+	j := p.fires(v, repo, fire, ends(fire, fire.Add(time.Hour), 0, nil))
+	wants(fire.Add(23*time.Hour), "running_prune", j.ID)
+	wants(fire.Add(26*time.Hour), "prune_failed", j.ID)
+	p.disconnect()
+	p.connect("s1")
+	wants(fire.Add(26*time.Hour), "running_prune", j.ID) // it may be about to tell
+	must(t, errOf(r.s.RevokeAgent(t.Context(), p.id, "test")))
+	wants(fire.Add(2*time.Hour), "prune_failed", j.ID)
+}

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"time"
 
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
@@ -174,3 +175,19 @@ func openStep(j job.Job) (int64, bool) {
 	}
 	return 0, false
 }
+
+// stepLate says whether a step should have been heard of long ago: its host is shut
+// out, or has been in contact for a while, a day after the backup.
+func (s *Service) stepLate(a store.Agent, backup job.Job) bool {
+	now := s.now()
+	if a.ID == "" || a.Revoked {
+		return true
+	}
+	if se := s.session(backup.Agent); se != nil && now.Sub(se.began) < stepTold {
+		return false // it may be about to tell
+	}
+	return now.Sub(backup.Verdict.EndedAt) > s.set.LostAfter
+}
+
+// stepTold is how long a host that has come back may take to tell of all its jobs.
+const stepTold = 5 * time.Minute
