@@ -534,6 +534,7 @@ func TestTheHostMoves(t *testing.T) {
 	if zone != "Asia/Kathmandu" || now == version || states[0].Next.Format("02 15:04") != "02 20:15" {
 		t.Errorf("%s, version %d after %d: %+v", zone, now, version, states)
 	}
+	f.ends("02 02:00", 0, job.Completed, "")
 	f.at("02 20:15")
 	f.wants("02 02:00 0", "02 20:15 0")
 }
