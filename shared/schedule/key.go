@@ -44,8 +44,8 @@ func (s Schedule) JobKey(repository int64, fire time.Time, attempt int) job.Key 
 	return job.DerivedKey(fire, b)
 }
 
-// splayOf is how much later than others the repository's backup begins.
-func (s Schedule) splayOf(repository int64) time.Duration {
+// SplayOf is how much later than others the repository's backup begins.
+func (s Schedule) SplayOf(repository int64) time.Duration {
 	seconds := uint64(s.Splay / time.Second)
 	if seconds == 0 {
 		return 0

@@ -23,7 +23,7 @@ func (s Schedule) TimesFor(repository int64, own *time.Location) (Times, error) 
 	if err != nil {
 		return Times{}, err
 	}
-	return Times{expression: e, zone: zone, splay: s.splayOf(repository)}, nil
+	return Times{expression: e, zone: zone, splay: s.SplayOf(repository)}, nil
 }
 
 // Fire is one time at which a backup is due.

@@ -188,7 +188,7 @@ func TestSplay(t *testing.T) {
 		}
 		f := times.Next(at(t, "2026-03-01 12:00"))
 		d := f.Due.Sub(f.Time)
-		if d < 0 || d >= s.Splay || d != s.splayOf(id) {
+		if d < 0 || d >= s.Splay || d != s.SplayOf(id) {
 			t.Errorf("repository %d: %s", id, d)
 		}
 		if again := times.Next(f.Due.Add(-time.Second)); again != f {

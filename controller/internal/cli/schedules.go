@@ -338,7 +338,7 @@ func (k *controller) schedulesDelete() *cli.Command {
 func (k *controller) schedulesNext() *cli.Command {
 	return &cli.Command{
 		Name: "next", ArgsUsage: "SCHEDULE", Usage: "show when a schedule is due, also one that is paused",
-		Flags: append([]cli.Flag{&cli.IntFlag{Name: "n", Value: 10, Usage: "`N` times for each repository, 100 at most"}}, askFlags()...),
+		Flags: append([]cli.Flag{&cli.IntFlag{Name: "n", Value: 10, Usage: "`N` times for each repository, 100 at most, and 1000 in all"}}, askFlags()...),
 		Action: func(c *cli.Context) error {
 			return k.withSchedule(c, func(ctx context.Context, cl *client.Client, s rest.Schedule, asJSON bool) error {
 				next, err := cl.NextRuns(ctx, s.ID, c.Int("n"))

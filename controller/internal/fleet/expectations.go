@@ -33,7 +33,7 @@ type expectation struct {
 type expected struct {
 	cron, zone, own string
 	splay           time.Duration
-	key             schedule.Key
+	key             schedule.Key // makes the splay
 	since           int64
 	patience        time.Duration
 }
@@ -44,7 +44,10 @@ type expected struct {
 func (x *expectations) of(one store.Schedule, repository int64, a store.Agent, now time.Time, patience time.Duration) expectation {
 	key := scheduled{one.ID, repository}
 	since := one.SinceFor(repository)
-	of := expected{one.Cron, one.Zone, a.Timezone, one.Splay, one.Key, since.UnixNano(), patience}
+	of := expected{cron: one.Cron, zone: one.Zone, own: a.Timezone, splay: one.Splay, since: since.UnixNano(), patience: patience}
+	if of.splay > 0 {
+		of.key = one.For(repository).Key
+	}
 	x.mu.Lock()
 	e, known := x.by[key]
 	x.mu.Unlock()

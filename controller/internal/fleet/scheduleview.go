@@ -171,36 +171,3 @@ func (s *Service) whyOverdue(one store.Schedule, repo store.Repository) string {
 	}
 	return "its host has not said why; see the agent's log"
 }
-
-// NextRun is one time at which a schedule is due for a repository.
-type NextRun struct {
-	Repository int64
-	Name       string
-	AgentName  string
-	At         time.Time
-}
-
-// NextRuns are the next n times of a schedule for each of its repositories, whose
-// zones are known, also of one that is paused.
-func (s *Service) NextRuns(_ context.Context, id int64, n int) (runs []NextRun, unknown []string, err error) {
-	one, ok := s.store.Schedule(id)
-	if !ok {
-		return nil, nil, noSuchSchedule(id)
-	}
-	for _, repository := range one.Repositories {
-		repo, ok := s.store.Repository(repository)
-		if !ok {
-			continue
-		}
-		a, _ := s.store.Agent(repo.Agent)
-		times, known := timesOf(one, repository, a)
-		if !known {
-			unknown = append(unknown, repo.Name)
-			continue
-		}
-		for f, i := times.Next(s.now()), 0; i < n && !f.IsZero(); f, i = times.Next(f.Due), i+1 {
-			runs = append(runs, NextRun{repo.ID, repo.Name, a.Name, f.Due})
-		}
-	}
-	return runs, unknown, nil
-}
