@@ -48,6 +48,15 @@ func (s *Service) order(tx *store.Tx, repository int64, kind job.Kind, by string
 // create puts a new job into the store and looks at once whether it may start:
 // then the grant is in the same commit, and no second fsync is waited for.
 func (s *Service) create(tx *store.Tx, key job.Key, agent string, spec job.Spec) (job.Job, error) {
+	j, err := s.put(tx, key, agent, spec)
+	if err != nil {
+		return j, err
+	}
+	return j, s.dispatch(tx, agent)
+}
+
+// put puts a new job into the store. Whether it may start is for the caller to look.
+func (s *Service) put(tx *store.Tx, key job.Key, agent string, spec job.Spec) (job.Job, error) {
 	if err := refuseGone(tx, agent); err != nil {
 		return job.Job{}, err
 	}
@@ -63,9 +72,6 @@ func (s *Service) create(tx *store.Tx, key job.Key, agent string, spec job.Spec)
 	}
 	tx.About(jobName(j.ID), aboutJob(tx, j))
 	s.noticeCounts(tx, agent)
-	if err := s.dispatch(tx, agent); err != nil {
-		return j, err
-	}
 	s.log.Info("job", "job", j.ID, "agent", agent, "kind", spec.Kind, "repository", spec.Repository.Path, "status", j.Status)
 	return j, nil
 }

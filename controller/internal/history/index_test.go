@@ -52,6 +52,16 @@ func (m model) last(repository int64) (l Last) {
 	return l
 }
 
+func (m model) repositories(f Filter) map[int64]bool {
+	have := map[int64]bool{}
+	for _, r := range m {
+		if f.Match(r) {
+			have[r.Repository] = true
+		}
+	}
+	return have
+}
+
 func (m model) totals(f Filter) Totals {
 	t := Totals{ByStatus: map[job.Status]int64{}}
 	for _, r := range m {
@@ -151,6 +161,9 @@ func compare(t *rapid.T, ix *Index, m model) {
 		if diff := cmp.Diff(m.last(repository), ix.Last(repository)); diff != "" {
 			t.Fatalf("last of %d (-want +got):\n%s", repository, diff)
 		}
+	}
+	if diff := cmp.Diff(m.repositories(f), ix.Repositories(f)); diff != "" {
+		t.Fatalf("repositories of %+v (-want +got):\n%s", f, diff)
 	}
 	if diff := cmp.Diff(m.totals(f), ix.Totals(f)); diff != "" {
 		t.Fatalf("totals (-want +got):\n%s", diff)

@@ -9,8 +9,9 @@ import (
 // bytes and a filter a set of bits. Numbers are never given back: there are as
 // many as there ever were agents or repositories.
 type numbers[K comparable] struct {
-	mu  sync.RWMutex // guards ids, which one writer changes; held for one look, never for a scan
+	mu  sync.RWMutex // guards what follows, which one writer changes; held for one look, never for a scan
 	ids map[K]uint32
+	ks  []K // by their numbers
 }
 
 func newNumbers[K comparable]() *numbers[K] {
@@ -27,7 +28,15 @@ func (n *numbers[K]) of(k K) uint32 {
 	defer n.mu.Unlock()
 	id := uint32(len(n.ids))
 	n.ids[k] = id
+	n.ks = append(n.ks, k)
 	return id
+}
+
+// value is what has this number.
+func (n *numbers[K]) value(id uint32) K {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.ks[id]
 }
 
 func (n *numbers[K]) known(k K) (uint32, bool) {

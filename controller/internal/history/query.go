@@ -25,6 +25,21 @@ func (ix *Index) Query(f Filter, after Position, limit int) (ids []int64, next P
 	return ids, next, more
 }
 
+// Repositories gives those that have a row which f selects.
+func (ix *Index) Repositories(f Filter) map[int64]bool {
+	m := ix.matcher(f)
+	have := map[uint32]bool{}
+	ix.scan(&m, Position{}, func(c *chunk, i int) bool {
+		have[c.repository[i]] = true
+		return true
+	})
+	ids := make(map[int64]bool, len(have))
+	for number := range have {
+		ids[ix.repositories.value(number)] = true
+	}
+	return ids
+}
+
 // scan calls yield for the rows that m selects, newest first, until it says no.
 func (ix *Index) scan(m *matcher, after Position, yield func(c *chunk, i int) bool) {
 	if m.none {

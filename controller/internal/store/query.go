@@ -56,6 +56,9 @@ func (s *Store) DiskBytes() int64 {
 // Totals sums up the jobs that f selects.
 func (s *Store) Totals(f history.Filter) history.Totals { return s.index.Totals(f) }
 
+// RepositoriesWith gives those that have a job which f selects.
+func (s *Store) RepositoriesWith(f history.Filter) map[int64]bool { return s.index.Repositories(f) }
+
 // LastJobs gives a repository's newest backup and its newest good one.
 func (s *Store) LastJobs(repository int64) history.Last { return s.index.Last(repository) }
 
