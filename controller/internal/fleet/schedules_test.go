@@ -196,6 +196,34 @@ func TestStepsOfItsOwnHost(t *testing.T) {
 	refusedAs(t, "nothing left to cancel", errOf(r.s.Cancel(t.Context(), backup.ID, "test")), "job_ended")
 }
 
+// TestStepsBeforeTheirBackup, as to a store that was restored: the backup tells of
+// them, whatever another host says that it has made.
+func TestStepsBeforeTheirBackup(t *testing.T) {
+	r := newRig(t)
+	p, thief := r.agent("host"), r.agent("thief")
+	repo, thiefs := r.repository(p, "/one"), r.repository(thief, "/two")
+	p.connect("s1")
+	thief.connect("s2")
+	def := nightly("a")
+	def.After = job.After{Prune: &job.PruneSpec{Keep: job.Keep{Daily: 7}}}
+	v := r.schedule(def, repo, thiefs)
+	fire := r.clock().Add(-time.Hour).Truncate(time.Minute)
+	backup := v.JobKey(repo.ID, fire, 0)
+	spec := job.Spec{
+		Kind: job.Prune, Repository: thiefs.Repository, CreatedAt: fire, StartDeadline: fire.Add(48 * time.Hour), TriggeredBy: job.BySchedule,
+		ScheduleID: v.ID, Parent: backup, Prune: def.After.Prune,
+	}
+	thief.brings(job.Key{8}, spec, register(1, job.PhaseStarted, job.Completed))
+	spec.Repository = repo.Repository
+	prune := p.brings(job.StepKey(backup, job.Prune), spec, register(1, job.PhaseStarted, job.Completed))
+	spec.Repository = thiefs.Repository
+	thief.brings(job.Key{9}, spec, register(1, job.PhaseStarted, job.Failed))
+	late := p.fires(v, repo, fire, register(1, job.PhaseStarted, job.Completed))
+	if steps := r.job(late.ID).Steps; len(steps) != 1 || steps[0].ID != prune.ID || r.maintenanceOf(late.ID) != "prune_completed" {
+		t.Errorf("%+v, %s", steps, r.maintenanceOf(late.ID))
+	}
+}
+
 // TestStepsOfAMaintainer are ordered by the controller, once each.
 func TestStepsOfAMaintainer(t *testing.T) {
 	r := newRig(t)
@@ -326,6 +354,7 @@ func TestWhatShouldHaveFired(t *testing.T) {
 	tells(schedule.State{Schedule: v.ID, Repository: repo.ID, Cron: def.Cron, Missed: []schedule.Missed{{First: due, Last: due, Count: 1, Reason: schedule.MissedOverlap}}})
 	wants("the host says why", "20h15m0s", schedule.MissedOverlap)
 	p.fires(v, repo, due, register(1, job.PhaseStarted, job.Failed))
+	r.await("it in the history", func() bool { return at().Last != nil })
 	wants("it was made after all", "", "")
 	if got := at(); got.Last == nil || got.Last.Status != job.Failed {
 		t.Errorf("%+v", got)

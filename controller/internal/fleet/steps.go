@@ -44,9 +44,10 @@ func (s *Service) backupOf(tx *store.Tx, step job.Job) (job.Job, bool, error) {
 }
 
 // tellOfSteps is for a backup that comes after its steps, as to a store that was
-// restored.
+// restored. What its maintainer did counts more than that it was refused, which is
+// with its host.
 func (s *Service) tellOfSteps(tx *store.Tx, backup job.Job) error {
-	steps, err := tx.StepsOf(backup.Key)
+	steps, err := tx.StepsOf(backup.Key, backup.Agent, backup.Spec.Repository.Maintainer)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func (tx *Tx) newJob(j job.Job) error {
 		return err
 	}
 	if IsStep(j) {
-		if err := tx.set(stepKey(j.Spec.Parent, j.Spec.Kind), number(uint64(j.ID))); err != nil {
+		if err := tx.set(stepKey(j.Spec.Parent, j.Spec.Kind, j.Agent), number(uint64(j.ID))); err != nil {
 			return err
 		}
 	}
@@ -85,26 +85,29 @@ func (tx *Tx) newJob(j job.Job) error {
 // IsStep says whether a job is one of those that follow a backup.
 func IsStep(j job.Job) bool { return !j.Spec.Parent.IsZero() && j.Spec.Kind.Maintains() }
 
-// StepsOf gives the jobs that followed a backup, also one that is not known here
-// (any more, or yet), in their order.
-func (tx *Tx) StepsOf(parent job.Key) (steps []job.Job, err error) {
+// StepsOf gives the jobs of these agents that followed a backup, also one that is
+// not known here (any more, or yet): in the order of the steps, and of the agents.
+func (tx *Tx) StepsOf(parent job.Key, agents ...string) (steps []job.Job, err error) {
 	for _, kind := range []job.Kind{job.Prune, job.Compact, job.Check} {
-		b, ok, err := tx.get(stepKey(parent, kind))
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			continue
-		}
-		j, ok, err := tx.Job(decodeNumber(b))
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			steps = append(steps, j)
+		for _, agent := range agents {
+			j, ok, err := tx.stepAt(stepKey(parent, kind, agent))
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				steps = append(steps, j)
+			}
 		}
 	}
 	return steps, nil
+}
+
+func (tx *Tx) stepAt(key []byte) (job.Job, bool, error) {
+	b, ok, err := tx.get(key)
+	if err != nil || !ok {
+		return job.Job{}, false, err
+	}
+	return tx.Job(decodeNumber(b))
 }
 
 func (tx *Tx) index(fn func(*history.Index)) { tx.g.index = append(tx.g.index, fn) }
@@ -165,7 +168,7 @@ func (tx *Tx) DeleteJob(id int64) error {
 		}
 	}
 	if IsStep(j) {
-		if err := tx.del(stepKey(j.Spec.Parent, j.Spec.Kind)); err != nil {
+		if err := tx.del(stepKey(j.Spec.Parent, j.Spec.Kind, j.Agent)); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,6 +42,44 @@ func TestLiveStateStaysOffTheDisk(t *testing.T) {
 	}); err == nil {
 		t.Error("a job ended in memory only")
 	}
+}
+
+// TestStepsOfOneAgent: what another agent says that it follows is beside them.
+func TestStepsOfOneAgent(t *testing.T) {
+	s := open(t, t.TempDir())
+	backup := job.Key{7}
+	step := func(agent string) job.Job {
+		var j job.Job
+		update(t, s, func(tx *Tx) error {
+			j = newJob(tx.NewJobID(), agent)
+			j.Spec.Kind, j.Spec.Parent = job.Prune, backup
+			j = ended(j, job.Completed)
+			return tx.PutJob(j)
+		})
+		return j
+	}
+	wants := func(want ...int64) {
+		t.Helper()
+		update(t, s, func(tx *Tx) error {
+			steps, err := tx.StepsOf(backup, "host", "keeper")
+			var got []int64
+			for _, j := range steps {
+				got = append(got, j.ID)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("steps %v, want %v", got, want)
+			}
+			return err
+		})
+	}
+	keepers := step("keeper")
+	hosts := step("host")
+	thiefs := step("thief")
+	wants(hosts.ID, keepers.ID)
+	update(t, s, func(tx *Tx) error { return tx.DeleteJob(thiefs.ID) })
+	wants(hosts.ID, keepers.ID)
+	update(t, s, func(tx *Tx) error { return tx.DeleteJob(hosts.ID) })
+	wants(keepers.ID)
 }
 
 // TestOneKeyOneJob: the guard holds within a group, across commits and across

@@ -31,7 +31,7 @@ const (
 	auditPrefix            = 'w' // + time + id: an entry of the audit log
 	recoveryKeyPrefix      = 'y' // + number
 	schedulePrefix         = 'g' // + id
-	stepPrefix             = 'x' // + key of a backup + kind: the id of the job that followed it
+	stepPrefix             = 'x' // + key of a backup + kind + agent id: that agent's job which followed it
 	copiesPrefix           = 's' // + repository id: what is kept of it for the recovery keys
 )
 
@@ -50,8 +50,10 @@ func idKey(prefix byte, id int64) []byte {
 
 func guardKey(k job.Key) []byte { return append([]byte{guardPrefix}, k[:]...) }
 
-func stepKey(parent job.Key, kind job.Kind) []byte {
-	return append(append([]byte{stepPrefix}, parent[:]...), kind...)
+// stepKey has the agent in it: what one says that it follows must not stand in the
+// place of what another one made.
+func stepKey(parent job.Key, kind job.Kind, agent string) []byte {
+	return append(append(append([]byte{stepPrefix}, parent[:]...), kind...), agent...)
 }
 
 func nameKey(prefix byte, name string) []byte { return append([]byte{prefix}, name...) }
