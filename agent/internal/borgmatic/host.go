@@ -43,6 +43,9 @@ func (im *importer) secret() string {
 	phrase, command := im.take("encryption_passphrase"), im.take("encryption_passcommand")
 	switch {
 	case phrase != nil:
+		if command != nil {
+			im.refuse(command.key, command.label(), "%s counts, as with borg", phrase.label())
+		}
 		if m := regexp.MustCompile(`^\{credential file (/[^{}]+)\}$`).FindStringSubmatch(phrase.value.Value); m != nil {
 			return " --passphrase-file " + term.Shell(m[1])
 		}
