@@ -166,6 +166,23 @@ func yamlOf(t *testing.T, text string) []byte {
 	return out
 }
 
+// TestOneRepositoryOfAHost: where its keys are changes no other repository, and what
+// changes all is said to.
+func TestOneRepositoryOfAHost(t *testing.T) {
+	got := string(yamlOf(t, "repositories: [/r, /s]\nborg_base_directory: /var/lib/b b\nssh_command: ssh -i /k\nlocal_path: /opt/borg\n"))
+	for _, want := range []string{
+		"adopt /r --borg-base-dir '/var/lib/b b'\n", "adopt /s --borg-base-dir '/var/lib/b b'\n",
+		"3 ssh_command: in agent.yaml it is for all repositories", "4 local_path: in agent.yaml it is for all repositories",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("it lacks %s in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "borg_base_dir:") {
+		t.Errorf("it is for all of the host:\n%s", got)
+	}
+}
+
 // TestOtherThanSaid: what becomes something else is mentioned with its line, and
 // nothing is said of what is not there.
 func TestOtherThanSaid(t *testing.T) {
