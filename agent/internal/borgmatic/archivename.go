@@ -46,10 +46,15 @@ func (im *importer) archiveNames(r *definitions.Repository) {
 // givenMatch is what the configuration says of which archives are its own.
 func (im *importer) givenMatch() (glob string, o *option) {
 	prefix := im.takeIn("retention", "prefix")
-	_ = im.takeIn("consistency", "prefix") // a check looks at all archives, which is more
+	if o := im.takeIn("consistency", "prefix"); o != nil {
+		im.refuse(o.key, o.label(), "a check looks at all archives, which is more")
+	}
 	match := im.take("match_archives")
 	switch {
 	case match != nil:
+		if prefix != nil {
+			im.refuse(prefix.key, prefix.label(), "match_archives counts: look whether it matches what is to be pruned")
+		}
 		s, ok := im.text(match.label(), match.value)
 		shell, isShell := strings.CutPrefix(s, "sh:")
 		if !ok {

@@ -13,9 +13,9 @@ import (
 // host is what belongs on the host itself, and never to the controller: how the
 // repository is opened and reached.
 func (im *importer) host() {
-	secret := im.secret()
+	opened := im.secret() + im.baseDir()
 	for _, r := range im.result.Defined.Repositories {
-		im.result.Commands = append(im.result.Commands, "borgfleet-agent adopt "+term.Shell(r.Path)+secret)
+		im.result.Commands = append(im.result.Commands, "borgfleet-agent adopt "+term.Shell(r.Path)+opened)
 	}
 	if len(im.result.Defined.Repositories) > 0 && im.result.Defined.Repositories[0].Retention != nil {
 		im.result.Commands = append(im.result.Commands, "borgfleet-agent allow --maintenance")
@@ -26,15 +26,28 @@ func (im *importer) host() {
 			im.refuse(o.value, o.label(), "borg in agent.yaml is a name or an absolute path")
 		} else {
 			im.agentLine(map[string]any{"borg": p})
+			im.forWholeHost(o)
 		}
 	}
-	if p, o := im.word("borg_base_directory"); p != "" {
-		if !filepath.IsAbs(p) {
-			im.refuse(o.value, o.label(), "borg_base_dir in agent.yaml is an absolute path")
-		} else {
-			im.agentLine(map[string]any{"borg_base_dir": p})
-		}
+}
+
+// forWholeHost warns of a line of agent.yaml that was for one configuration.
+func (im *importer) forWholeHost(o *option) {
+	im.doubt(o.key, o.label(), "in agent.yaml it is for all repositories of the host: if it has others, look whether these are reached with it, too")
+}
+
+// baseDir is the option of adopt that says where the keys and caches are. It is for
+// these repositories alone: one for the whole host would hide the keys of others.
+func (im *importer) baseDir() string {
+	p, o := im.word("borg_base_directory")
+	if p == "" {
+		return ""
 	}
+	if !filepath.IsAbs(p) {
+		im.refuse(o.value, o.label(), "adopt takes an absolute path: add --borg-base-dir DIR to it")
+		return ""
+	}
+	return " --borg-base-dir " + term.Shell(p)
 }
 
 // secret is the option of adopt that says where the passphrase is. Neither a
@@ -43,6 +56,9 @@ func (im *importer) secret() string {
 	phrase, command := im.take("encryption_passphrase"), im.take("encryption_passcommand")
 	switch {
 	case phrase != nil:
+		if command != nil {
+			im.refuse(command.key, command.label(), "%s counts, as with borg", phrase.label())
+		}
 		if m := regexp.MustCompile(`^\{credential file (/[^{}]+)\}$`).FindStringSubmatch(phrase.value.Value); m != nil {
 			return " --passphrase-file " + term.Shell(m[1])
 		}
@@ -74,6 +90,7 @@ func (im *importer) ssh() {
 		return
 	}
 	im.agentLine(map[string]any{"ssh": map[string]any{"command": words}})
+	im.forWholeHost(o)
 }
 
 // agentLine adds lines for agent.yaml.

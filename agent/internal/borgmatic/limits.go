@@ -19,8 +19,10 @@ func (im *importer) limits(r *definitions.Repository) {
 		}
 	}
 	r.UploadRatelimit = im.number("upload_rate_limit")
-	if r.UploadRatelimit == 0 {
-		r.UploadRatelimit = im.number("remote_rate_limit") // its name up to 1.6
+	if old, o := im.numberOf("remote_rate_limit"); r.UploadRatelimit == 0 { // its name up to 1.6
+		r.UploadRatelimit = old
+	} else if old != 0 {
+		im.refuse(o.key, o.label(), "upload_rate_limit counts, which is its new name")
 	}
 	r.CheckpointInterval = definitions.Seconds(im.number("checkpoint_interval"))
 	r.LockWait = definitions.Seconds(im.number("lock_wait"))

@@ -146,16 +146,21 @@ func (im *importer) word(name string) (string, *option) {
 
 // number is a whole number from 0 on.
 func (im *importer) number(name string) int64 {
+	n, _ := im.numberOf(name)
+	return n
+}
+
+func (im *importer) numberOf(name string) (int64, *option) {
 	o := im.take(name)
 	if o == nil {
-		return 0
+		return 0, nil
 	}
 	var n int64
 	if o.value.Decode(&n) != nil || n < 0 {
 		im.refuse(o.value, o.label(), "here must be a whole number")
-		return 0
+		return 0, nil
 	}
-	return n
+	return n, o
 }
 
 func (im *importer) flag(name string) bool {

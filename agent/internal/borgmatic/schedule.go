@@ -22,21 +22,10 @@ func (im *importer) schedule(base definitions.Repository) {
 	if im.Label != "" {
 		s.Name = "borgmatic " + strings.ReplaceAll(im.Label, "=", " ")
 	}
-	im.checks(&s)
-	im.retries(&s)
-	o := im.take("skip_actions")
-	for _, e := range im.entries(o) {
-		switch e.text {
-		case "prune":
-			s.RunPruneAfter = false
-		case "compact":
-			s.RunCompactAfter = false
-		case "check":
-			s.RunCheckAfter, s.CheckDepth, s.CheckEvery, s.CheckMaxDuration = false, "", 0, 0
-		default:
-			im.refuse(e.node, o.label(), "%s is no step that follows a backup here", e.text)
-		}
+	if !im.skips(&s) {
+		im.checks(&s)
 	}
+	im.retries(&s)
 	for _, r := range im.result.Defined.Repositories {
 		s.Repositories = append(s.Repositories, r.Name)
 	}
@@ -47,19 +36,55 @@ func (im *importer) schedule(base definitions.Repository) {
 	im.result.Defined.Schedules = append(im.result.Defined.Schedules, s)
 }
 
-func (im *importer) retries(s *definitions.Schedule) {
-	s.Retries = int(min(im.number("retries"), schedule.MostRetries))
-	if wait := im.number("retry_wait"); wait > 0 {
-		delay := definitions.Seconds(min(max(wait, int64(schedule.LeastRetryDelay/time.Second)), int64(schedule.MostRetryDelay/time.Second)))
-		s.RetryDelay = &delay
+// skips takes the steps out that are not to follow a backup, and says whether the
+// check is one of them.
+func (im *importer) skips(s *definitions.Schedule) (check bool) {
+	o := im.take("skip_actions")
+	for _, e := range im.entries(o) {
+		switch e.text {
+		case "prune":
+			s.RunPruneAfter = false
+		case "compact":
+			s.RunCompactAfter = false
+		case "check":
+			check = true
+			if checks := im.take("checks"); checks != nil {
+				im.refuse(checks.key, checks.label(), "skip_actions leaves the check out, so the schedule has none")
+			}
+		default:
+			im.refuse(e.node, o.label(), "%s is no step that follows a backup here", e.text)
+			continue
+		}
+		im.doubt(e.node, o.label(), "no %s follows a backup", e.text)
 	}
+	return check
+}
+
+// retries are within the bounds of a schedule; borgmatic has none.
+func (im *importer) retries(s *definitions.Schedule) {
+	count, o := im.numberOf("retries")
+	s.Retries = int(min(count, schedule.MostRetries))
+	if int64(s.Retries) != count {
+		im.doubt(o.value, o.label(), "%d are the most that a schedule has, and are put in its place", s.Retries)
+	}
+	const least, most = int64(schedule.LeastRetryDelay / time.Second), int64(schedule.MostRetryDelay / time.Second)
+	wait, o := im.numberOf("retry_wait")
+	if wait == 0 {
+		return
+	}
+	delay := definitions.Seconds(min(max(wait, least), most))
+	if int64(delay) != wait {
+		im.doubt(o.value, o.label(), "a schedule waits from %d to %d seconds before it tries again: %d are put in its place", least, most, delay)
+	}
+	s.RetryDelay = &delay
 }
 
 // check is one of the checks of the configuration.
 type check struct {
-	name  string
-	every time.Duration
-	node  *yaml.Node
+	name    string
+	every   time.Duration
+	longest definitions.Seconds
+	node    *yaml.Node
 }
 
 // checks are one check that looks at all that theirs look at, as often as the most
@@ -68,20 +93,24 @@ func (im *importer) checks(s *definitions.Schedule) {
 	o := im.take("checks")
 	all := []check{{name: "repository"}, {name: "archives"}}
 	if o != nil {
-		all = im.readChecks(s, o)
+		all = im.readChecks(o)
 	}
 	var depths []string
+	var longest definitions.Seconds
 	every := time.Duration(-1)
 	differ := false
 	for _, c := range all {
 		switch c.name {
 		case "repository", "archives", "data":
-			depths = append(depths, c.name)
+			depths, longest = append(depths, c.name), max(longest, c.longest)
 			differ = differ || every >= 0 && c.every != every
 			if every < 0 || c.every < every {
 				every = c.every
 			}
 		case "disabled":
+			if len(all) > 1 {
+				im.refuse(o.key, o.label(), "disabled counts before the others: no check follows a backup")
+			}
 			return
 		default:
 			im.refuse(c.node, o.label(), "there is no check %s here", c.name)
@@ -94,10 +123,11 @@ func (im *importer) checks(s *definitions.Schedule) {
 	if differ {
 		im.doubt(o.key, o.label(), "a schedule has one check: this one looks at all that these look at, as often as the most frequent of them")
 	}
-	if s.CheckMaxDuration != 0 && s.CheckDepth != string(job.CheckRepository) {
+	if longest != 0 && s.CheckDepth != string(job.CheckRepository) {
 		im.refuse(o.key, o.label()+".max_duration", "borg limits the time of a check of the repository alone; this one looks at archives, too")
-		s.CheckMaxDuration = 0
+		return
 	}
+	s.CheckMaxDuration = longest
 }
 
 func depthOf(names []string) string {
@@ -122,7 +152,7 @@ func depthOf(names []string) string {
 }
 
 // readChecks reads names, and sections with a name and a frequency.
-func (im *importer) readChecks(s *definitions.Schedule, o *option) []check {
+func (im *importer) readChecks(o *option) []check {
 	nodes := []*yaml.Node{o.value}
 	if o.value.Kind == yaml.SequenceNode {
 		nodes = o.value.Content
@@ -146,14 +176,16 @@ func (im *importer) readChecks(s *definitions.Schedule, o *option) []check {
 					im.refuse(value, o.label()+".max_duration", "here must be a number of seconds")
 					continue
 				}
-				s.CheckMaxDuration = definitions.Seconds(seconds)
+				c.longest = definitions.Seconds(seconds)
 			default:
 				im.refuse(key, o.label()+"."+key.Value, "a check here has no such rule")
 			}
 		}
-		if c.name != "" {
-			out = append(out, c)
+		if c.name == "" {
+			im.refuse(n, o.label(), "the entry names no check")
+			continue
 		}
+		out = append(out, c)
 	}
 	return out
 }

@@ -23,7 +23,7 @@ func untaken() map[string]string {
 		"the controller knows how every job ended (events, jobs list); a hook (always) can tell another service": {
 			"healthchecks", "cronitor", "cronhub", "uptimekuma", "uptime_kuma", "pagerduty", "ntfy", "pushover", "apprise", "loki", "zabbix", "sentry", "victoriametrics"},
 		"borg on the server is named by the server, in the forced command of the host's key": {"remote_path"},
-		"borg's directories lie below borg_base_dir of agent.yaml, all of them": {
+		"borg's directories lie below one, all of them: name that to adopt with --borg-base-dir, where it is not the account's home": {
 			"borg_config_directory", "borg_cache_directory", "borg_security_directory", "borg_keys_directory"},
 		"borg's cache is pruned by borg": {"borg_files_cache_ttl"},
 		"it is for borgmatic's own files, which the fleet does not have": {

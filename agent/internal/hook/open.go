@@ -137,11 +137,24 @@ func (d Dir) usable(path string, st unix.Stat_t) error {
 func (d Dir) trusted(path string, st unix.Stat_t) error {
 	switch {
 	case st.Uid != 0 && int(st.Uid) != d.UID:
-		return fmt.Errorf("%s belongs to another account (%d), which could have the agent run anything: chown root %s", path, st.Uid, path)
+		return fmt.Errorf("%s belongs to another account (%d), which could have the agent run anything: %s", path, st.Uid, d.remedy("chown root", path, st))
 	case st.Mode&0o022 != 0:
-		return fmt.Errorf("%s can be written by others (mode %04o), who could have the agent run anything: chmod go-w %s, or set hooks.directory in agent.yaml", path, st.Mode&0o7777, path)
+		return fmt.Errorf("%s can be written by others (mode %04o), who could have the agent run anything: %s", path, st.Mode&0o7777, d.remedy("chmod go-w", path, st))
 	}
 	return nil
+}
+
+// remedy changes what is there for hooks alone. What lies above it, and what is
+// sticky, is used by others: a machine whose /tmp has lost its mode breaks.
+func (d Dir) remedy(command, path string, st unix.Stat_t) string {
+	dir := filepath.Clean(d.Path)
+	switch {
+	case filepath.Dir(path) == dir:
+		return command + " " + path
+	case path == dir && st.Mode&unix.S_ISVTX == 0:
+		return command + " " + path + ", or set hooks.directory in agent.yaml to another directory"
+	}
+	return "leave it as it is, move the hooks to a directory that only root and the agent's account can change, all the way up, and set hooks.directory in agent.yaml to it"
 }
 
 // shown is a name in a message: it may be long, and of any bytes.
