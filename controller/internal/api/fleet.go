@@ -37,7 +37,7 @@ func (s *server) fleetHosts(w http.ResponseWriter, r *http.Request) error {
 func hostBody(v fleet.HostView, now time.Time) rest.Host {
 	out := rest.Host{
 		RepositoryID: v.Repository, Name: v.Name, Path: v.Path, Agent: cmp.Or(v.AgentName, v.AgentID), AgentID: v.AgentID,
-		AgentOnline: v.AgentOnline, LastContactAt: rest.At(v.LastContactAt), Scheduled: v.Scheduled,
+		AgentOnline: v.AgentOnline, LastContactAt: rest.At(v.LastContactAt), Scheduled: v.Scheduled, Paused: v.Paused,
 		LastJobID: orNull(v.Last.ID), LastStatus: orNull(string(v.Last.Status)), LastAt: markTime(v.Last),
 		LastGoodJobID: orNull(v.Good.ID), LastGoodAt: markTime(v.Good),
 		ExpectedAt: rest.At(v.ExpectedAt), NextRun: rest.At(v.NextRun), Stale: v.Stale, Why: orNull(v.Why),

@@ -40,7 +40,7 @@ func scheduledBody(v fleet.ScheduledView) rest.ScheduledAt {
 	out := rest.ScheduledAt{
 		RepositoryID: v.Repository, Name: v.Name, Path: v.Path, Agent: cmp.Or(v.AgentName, v.AgentID), AgentID: v.AgentID,
 		Timezone: orNull(v.Zone), NextRun: rest.At(v.NextRun), Missed: []rest.Missed{},
-		OverdueSince: rest.At(v.OverdueAt), Problem: orNull(v.Why),
+		OverdueSince: rest.At(v.OverdueAt), Problem: orNull(v.Why), LastMaintenanceStatus: orNull(v.LastSteps),
 	}
 	if v.Last != nil {
 		status := string(v.Last.Status)

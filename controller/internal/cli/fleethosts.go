@@ -98,9 +98,21 @@ func (k *controller) tellHosts(all []rest.Host, stale bool) error {
 		if h.LastGoodAt != nil {
 			good = term.Ago(h.LastGoodAt.Time, k.now())
 		}
-		t.Add(h.Agent, h.Name, good, cmp.Or(text(h.LastStatus), "-"), cmp.Or(moment(h.NextRun), "no schedule"), yes(h.Stale), aboutHost(h))
+		t.Add(h.Agent, h.Name, good, cmp.Or(text(h.LastStatus), "-"), nextOfHost(h), yes(h.Stale), aboutHost(h))
 	}
 	return t.Print(k.out)
+}
+
+func nextOfHost(h rest.Host) string {
+	switch {
+	case h.NextRun != nil:
+		return moment(h.NextRun)
+	case h.Paused:
+		return "paused"
+	case h.Scheduled:
+		return "not known"
+	}
+	return "no schedule"
 }
 
 func yes(is bool) string {

@@ -121,7 +121,12 @@ func aboutScheduled(at rest.ScheduledAt) string {
 	if at.OverdueSince != nil {
 		return "overdue since " + moment(at.OverdueSince) + ": " + text(at.Problem)
 	}
-	return text(at.Problem)
+	about := text(at.Problem)
+	if steps := text(at.LastMaintenanceStatus); about == "" && strings.HasSuffix(steps, "_failed") {
+		// A backup that is never pruned goes well each night, until its disk is full.
+		about = strings.ReplaceAll(steps, "_", " ") + " after the last backup"
+	}
+	return about
 }
 
 // findSchedule takes a name or an id.

@@ -28,7 +28,8 @@ type HostView struct {
 	AgentName     string
 	AgentOnline   bool
 	LastContactAt time.Time
-	Scheduled     bool         // some schedule backs it up
+	Scheduled     bool         // some schedule backs it up, and is not paused
+	Paused        bool         // all that would are
 	Last          history.Mark // the newest backup
 	Good          history.Mark // the newest that left an archive to rely on
 	ExpectedAt    time.Time    // when the newest backup that there should be was due; zero: none is expected yet
@@ -43,14 +44,16 @@ func (s *Service) Hosts(ctx context.Context, q HostQuery) ([]HostView, error) {
 	if err != nil {
 		return nil, err
 	}
-	by := s.schedulesByRepository()
+	by, paused := s.schedulesByRepository()
 	out := []HostView{}
 	for _, repo := range s.repositoriesIn(ctx) {
 		a, known := s.store.Agent(repo.Agent)
 		if !known || a.Revoked || agents != nil && !slices.Contains(agents, a.ID) {
 			continue
 		}
-		if v := s.hostView(repo, a, by[repo.ID], q.MaxAge); v.Stale || !q.StaleOnly {
+		v := s.hostView(repo, a, by[repo.ID], q.MaxAge)
+		v.Paused = !v.Scheduled && paused[repo.ID]
+		if v.Stale || !q.StaleOnly {
 			out = append(out, v)
 		}
 	}
@@ -92,16 +95,18 @@ func (s *Service) askedAgents(q HostQuery) ([]string, error) {
 	return labelled, err
 }
 
-func (s *Service) schedulesByRepository() map[int64][]store.Schedule {
-	by := map[int64][]store.Schedule{}
+func (s *Service) schedulesByRepository() (by map[int64][]store.Schedule, paused map[int64]bool) {
+	by, paused = map[int64][]store.Schedule{}, map[int64]bool{}
 	for _, one := range s.store.Schedules() {
 		for _, id := range one.Repositories {
 			if one.Enabled {
 				by[id] = append(by[id], one)
+			} else {
+				paused[id] = true
 			}
 		}
 	}
-	return by
+	return by, paused
 }
 
 func (s *Service) hostView(repo store.Repository, a store.Agent, by []store.Schedule, maxAge time.Duration) HostView {

@@ -90,6 +90,9 @@ func TestStaleness(t *testing.T) {
 		return d, at
 	})))
 	wants("paused, nothing is expected", false, "")
+	if by := look(HostQuery{}); !by["/nightly"].Paused || by["/manual"].Paused {
+		t.Errorf("paused: %v, and what no schedule has: %v", by["/nightly"].Paused, by["/manual"].Paused)
+	}
 }
 
 // staleFrom says which of the hours from one on the only repository is stale in:

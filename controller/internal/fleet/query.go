@@ -53,9 +53,7 @@ func (s *Service) view(scope *store.Scope, j job.Job) (JobView, error) {
 		WaitingFor:    s.waitingFor(scope, j),
 		LogLines:      j.LogNext - 1,
 	}
-	if j.Spec.Kind == job.Backup && j.Verdict != nil {
-		v.MaintenanceStatus = j.Spec.After.Maintenance(j.Status, j.Steps, s.stepLate(a, j))
-	}
+	v.MaintenanceStatus = s.maintenanceOf(a, j)
 	if !j.Spec.Parent.IsZero() {
 		id, _, err := s.store.JobByKey(j.Spec.Parent)
 		if err != nil {

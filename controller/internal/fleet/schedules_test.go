@@ -653,6 +653,9 @@ func TestAStepOfWhichNothingIsHeard(t *testing.T) {
 	j := p.fires(v, repo, fire, ends(fire, fire.Add(time.Hour), 0, nil))
 	wants(fire.Add(23*time.Hour), "running_prune", j.ID)
 	wants(fire.Add(26*time.Hour), "prune_failed", j.ID)
+	if v, err := r.s.Schedule(t.Context(), v.ID); err != nil || v.At[0].LastSteps != "prune_failed" {
+		t.Errorf("the schedule says %q, %v", v.At[0].LastSteps, err)
+	}
 	p.disconnect()
 	p.connect("s1")
 	wants(fire.Add(26*time.Hour), "running_prune", j.ID) // it may be about to tell

@@ -29,6 +29,7 @@ type ScheduledView struct {
 	Zone       string    // that its times are of; empty: the host's, which is not known
 	NextRun    time.Time // zero: none, or not known
 	Last       *job.Job  // the newest backup that the schedule stands behind; nil: none
+	LastSteps  string    // how what follows that stands; see JobView.MaintenanceStatus
 	Missed     []schedule.Missed
 	OverdueAt  time.Time // when it was due and nothing is known of a backup; zero: it is not
 	Why        string    // it is overdue, or the host cannot go by it
@@ -90,7 +91,7 @@ func (s *Service) scheduledView(one store.Schedule, repo store.Repository) (Sche
 		return v, err
 	}
 	if len(last) > 0 {
-		v.Last = &last[0]
+		v.Last, v.LastSteps = &last[0], s.maintenanceOf(a, last[0])
 	}
 	state, told := s.timetables.state(repo.Agent, scheduled{one.ID, repo.ID})
 	v.Missed = state.Missed

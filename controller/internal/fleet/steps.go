@@ -177,6 +177,14 @@ func openStep(j job.Job) (int64, bool) {
 	return 0, false
 }
 
+// maintenanceOf is how the steps of a backup stand; empty: there are none.
+func (s *Service) maintenanceOf(a store.Agent, j job.Job) string {
+	if j.Spec.Kind != job.Backup || j.Verdict == nil {
+		return ""
+	}
+	return j.Spec.After.Maintenance(j.Status, j.Steps, s.stepLate(a, j))
+}
+
 // stepLate says whether a step should have been heard of long ago: its host is shut
 // out, or has been in contact for a while, a day after the backup.
 func (s *Service) stepLate(a store.Agent, backup job.Job) bool {

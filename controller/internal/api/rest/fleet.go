@@ -10,6 +10,7 @@ type Host struct {
 	AgentOnline   bool    `json:"agent_online"`
 	LastContactAt *Time   `json:"last_contact_at"`
 	Scheduled     bool    `json:"scheduled"`
+	Paused        bool    `json:"paused"`
 	LastJobID     *int64  `json:"last_job_id"`
 	LastStatus    *string `json:"last_status"`
 	LastAt        *Time   `json:"last_at"`

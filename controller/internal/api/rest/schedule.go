@@ -76,16 +76,19 @@ type Schedule struct {
 
 // ScheduledAt is how a schedule stands for one repository.
 type ScheduledAt struct {
-	RepositoryID int64    `json:"repository_id"`
-	Name         string   `json:"name"`
-	Path         string   `json:"path"`
-	Agent        string   `json:"agent"`
-	AgentID      string   `json:"agent_id"`
-	Timezone     *string  `json:"timezone"` // null: the host's, which is not known
-	NextRun      *Time    `json:"next_run"`
-	LastRun      *Time    `json:"last_run"`
-	LastJobID    *int64   `json:"last_job_id"`
-	LastStatus   *string  `json:"last_status"`
+	RepositoryID int64   `json:"repository_id"`
+	Name         string  `json:"name"`
+	Path         string  `json:"path"`
+	Agent        string  `json:"agent"`
+	AgentID      string  `json:"agent_id"`
+	Timezone     *string `json:"timezone"` // null: the host's, which is not known
+	NextRun      *Time   `json:"next_run"`
+	LastRun      *Time   `json:"last_run"`
+	LastJobID    *int64  `json:"last_job_id"`
+	LastStatus   *string `json:"last_status"`
+
+	LastMaintenanceStatus *string `json:"last_maintenance_status"`
+
 	Missed       []Missed `json:"missed"` // oldest first
 	OverdueSince *Time    `json:"overdue_since"`
 	Problem      *string  `json:"problem"`
