@@ -27,10 +27,18 @@ type round struct {
 
 // all deals with each of the repository's schedules. What is remembered is put on
 // the disk after the jobs are: a crash in between makes the same jobs again, which
-// is nothing.
-func (r *round) all(by []*fleetv1.Schedule) (states []schedule.State) {
+// is nothing. Of those that it cannot go by, and of the rest, it forgets nothing.
+func (r *round) all(by, rest []*fleetv1.Schedule) (states []schedule.State) {
 	before := r.t.memory.of(r.repo.ID)
 	after := map[string]schedule.Cursor{}
+	rests := func(p *fleetv1.Schedule) {
+		if c, known := before[cursorKey(p)]; known {
+			after[cursorKey(p)] = c.Paused()
+		}
+	}
+	for _, p := range rest {
+		rests(p)
+	}
 	for _, p := range by {
 		s, err := wire.CheckedSchedule(p)
 		state := schedule.State{Schedule: p.Id, Name: p.Name, Repository: r.repo.ID, Cron: p.Cron, Paused: !p.Enabled}
@@ -38,19 +46,19 @@ func (r *round) all(by []*fleetv1.Schedule) (states []schedule.State) {
 			state.Problem = err.Error()
 			r.t.complain(fmt.Sprintf("schedule %d cannot be gone by: %s", p.Id, err))
 			states = append(states, state)
+			rests(p)
 			continue
 		}
-		key := fmt.Sprintf("%x", s.Key)
-		c, known := before[key]
-		switch {
-		case s.Enabled:
+		if s.Enabled {
+			key := cursorKey(p)
+			c, known := before[key]
 			if !known {
 				c = s.Begin(r.now, r.zone)
 			}
 			after[key], state.Next, state.Problem = r.one(s, c.Knows(r.runs.fired(s.ID, r.repo.ID)))
 			state.Missed = after[key].Missed
-		case known:
-			after[key] = c.Paused()
+		} else {
+			rests(p)
 		}
 		states = append(states, state)
 	}
@@ -61,6 +69,8 @@ func (r *round) all(by []*fleetv1.Schedule) (states []schedule.State) {
 	}
 	return states
 }
+
+func cursorKey(p *fleetv1.Schedule) string { return fmt.Sprintf("%x", p.Key) }
 
 func sameCursors(a, b map[string]schedule.Cursor) bool {
 	return maps.EqualFunc(a, b, func(x, y schedule.Cursor) bool {

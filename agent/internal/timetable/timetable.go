@@ -118,13 +118,13 @@ func (t *Timetable) look() time.Duration {
 	left := mostSchedules
 	for _, of := range t.o.Host.Scheduled() {
 		keep = append(keep, of.Repository.ID)
-		if len(of.By) > left {
+		taken := min(len(of.By), left)
+		if taken < len(of.By) {
 			t.complain(fmt.Sprintf("the controller has more than %d schedules for this host; the rest is left alone", mostSchedules))
-			of.By = of.By[:left]
 		}
-		left -= len(of.By)
+		left -= taken
 		r := &round{t: t, repo: of.Repository, runs: runs, now: now, zone: zone}
-		states = append(states, r.all(of.By)...)
+		states = append(states, r.all(of.By[:taken], of.By[taken:])...)
 		if !r.look.IsZero() && r.look.Before(next) {
 			next = r.look
 		}

@@ -438,6 +438,39 @@ func TestPaused(t *testing.T) {
 	f.wants("03 02:00 0", "04 02:00 0")
 }
 
+// TestWhatIsNotGoneByIsRemembered: a schedule that this agent cannot read, or that is
+// one too many, has fired what it has fired.
+func TestWhatIsNotGoneByIsRemembered(t *testing.T) {
+	other := wire.FromSchedule(schedule.Schedule{ID: 4, Key: schedule.Key{2}, Name: "other", Cron: "0 3 1 1 *", CatchUp: schedule.DefaultCatchUp, Overlap: schedule.OverlapSkip, RetryDelay: schedule.DefaultRetryDelay})
+	for what, rest := range map[string]func(*fixture){
+		"unreadable": func(f *fixture) { f.by[0].By[0].Cron = "nonsense" },
+		"too many": func(f *fixture) {
+			f.by[0].By = append(slices.Repeat([]*fleetv1.Schedule{other}, mostSchedules), f.by[0].By...)
+		},
+	} {
+		f := newFixture(t, nil)
+		f.at("02 02:00")
+		rest(f)
+		f.at("02 02:01")
+		for key, d := range f.dirs {
+			if err := d.Remove(); err != nil {
+				t.Fatal(err)
+			}
+			delete(f.dirs, key)
+		}
+		f.open()
+		f.at("02 02:02")
+		f.at("03 02:00")
+		f.at("01 23:00") // the clock is set back
+		f.define()
+		f.at("01 23:01")
+		f.at("02 02:00")
+		f.at("03 02:00")
+		t.Log(what)
+		f.wants("02 02:00 0", "03 02:00 0")
+	}
+}
+
 // TestAMadeRunIsNotMissed: after a crash that took the memory of it.
 func TestAMadeRunIsNotMissed(t *testing.T) {
 	f := newFixture(t, nil)
