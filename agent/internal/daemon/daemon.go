@@ -61,7 +61,7 @@ type Daemon struct {
 
 	draining bool // no new jobs are begun; guarded by mu
 
-	following sync.Mutex // held by who makes the step after a job: two would make the same one, and both look after it; taken before mu
+	following sync.Mutex // held by who makes the step after a job: two would make the same one; taken before mu
 
 	seen map[int64]*noticed // by definition; guarded by mu, and so is what it points to
 	look chan struct{}      // look at the repositories now
@@ -160,9 +160,14 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 }
 
-// add makes a new directory known and tended.
+// add makes a new directory known and tended, unless somebody has taken it up who
+// wanted to make the same: a job is looked after by one.
 func (d *Daemon) add(dir *jobdir.Dir) *tended {
 	d.mu.Lock()
+	if t, known := d.jobs[dir.Key()]; known {
+		d.mu.Unlock()
+		return t
+	}
 	t := newTended(dir)
 	d.jobs[dir.Key()] = t
 	d.damaged = slices.DeleteFunc(d.damaged, func(k job.Key) bool { return k == dir.Key() })
