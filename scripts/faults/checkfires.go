@@ -106,18 +106,18 @@ func (t *trial) due(m made) time.Time {
 }
 
 func (t *trial) timesOf(id, repository int64) (schedule.Times, error) {
-	s, err := t.scheduleOf(id)
+	s, err := t.scheduleOf(id, repository)
 	if err != nil {
 		return schedule.Times{}, err
 	}
 	return s.TimesFor(repository, time.UTC)
 }
 
-func (t *trial) scheduleOf(id int64) (schedule.Schedule, error) {
+func (t *trial) scheduleOf(id, repository int64) (schedule.Schedule, error) {
 	i := slices.IndexFunc(schedules(), func(s timed) bool { return s.ID == id })
-	key, known := t.memory.keys[id]
+	key, known := t.memory.keys[[2]int64{id, repository}]
 	if i < 0 || !known {
-		return schedule.Schedule{}, fmt.Errorf("schedule %d is not known", id)
+		return schedule.Schedule{}, fmt.Errorf("schedule %d of repository %d is not known", id, repository)
 	}
 	s := schedules()[i].Schedule
 	s.Key = key
@@ -143,7 +143,7 @@ func (t *trial) checkOnce(byID map[int64]testenv.Job, all []made) {
 			t.problem("two jobs for %s, attempt %d: %s and %s", a.fire, a.n, other.key, m.key)
 		}
 		tries[a] = m
-		s, err := t.scheduleOf(m.spec.ScheduleID)
+		s, err := t.scheduleOf(m.spec.ScheduleID, m.spec.Repository.ID)
 		if err != nil {
 			t.problem("%s on %s: %v", m.key, m.host, err)
 			continue

@@ -89,7 +89,7 @@ func readSpec(file string) (job.Spec, error) {
 // memory is what the hosts remembered of their schedules, at the ends of rounds:
 // it may be forgotten later, as when a schedule is removed.
 type memory struct {
-	keys   map[int64]schedule.Key // of schedules
+	keys   map[[2]int64]schedule.Key // by schedule and repository: each host has one of its own
 	fired  map[fire]bool
 	missed map[[2]int64][]schedule.Missed // by schedule and repository, as told last
 	moved  bool                           // the hourly one goes by movedCron
@@ -97,7 +97,7 @@ type memory struct {
 }
 
 func newMemory() memory {
-	return memory{keys: map[int64]schedule.Key{}, fired: map[fire]bool{}, missed: map[[2]int64][]schedule.Missed{}}
+	return memory{keys: map[[2]int64]schedule.Key{}, fired: map[fire]bool{}, missed: map[[2]int64][]schedule.Missed{}}
 }
 
 // remember reads the hosts' memories.
@@ -147,10 +147,11 @@ func (t *trial) take(key string, repository int64, c schedule.Cursor) error {
 		return fmt.Errorf("a host remembers a schedule that goes by %q", c.Of)
 	}
 	id := schedules()[i].ID
-	if known, ok := t.memory.keys[id]; ok && known != k {
-		return fmt.Errorf("schedule %d has two keys", id)
+	of := [2]int64{id, repository}
+	if known, ok := t.memory.keys[of]; ok && known != k {
+		return fmt.Errorf("schedule %d has two keys for repository %d", id, repository)
 	}
-	t.memory.keys[id] = k
+	t.memory.keys[of] = k
 	seen := map[int64]bool{}
 	for _, at := range c.Fired {
 		if seen[at.Unix()] {

@@ -26,7 +26,7 @@ type fired struct {
 func newFired(t *testing.T) *fired {
 	t.Helper()
 	f := &fired{trial: &trial{memory: newMemory(), began: time.Now()}, at: time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)}
-	f.memory.keys[checked] = schedule.Key{1}
+	f.memory.keys[[2]int64{checked, 2}] = schedule.Key{1}
 	f.memory.fired[fire{checked, 2, f.at.Unix()}] = true
 	backup := f.backup(t, 7, 0)
 	f.all = append(f.all, made{host: "a", id: 8, key: job.StepKey(backup.key, job.Check), spec: job.Spec{
@@ -43,7 +43,7 @@ func newFired(t *testing.T) *fired {
 // backup adds an attempt.
 func (f *fired) backup(t *testing.T, id int64, n int) *made {
 	t.Helper()
-	s, err := f.scheduleOf(checked)
+	s, err := f.scheduleOf(checked, 2)
 	must(t, err)
 	m := made{host: "a", id: id, key: s.JobKey(2, f.at, n), spec: job.Spec{
 		Kind: job.Backup, Repository: job.Repository{ID: 2}, ScheduleID: checked, FireTime: f.at, Attempt: n,

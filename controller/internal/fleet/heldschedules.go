@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -21,7 +22,11 @@ func (s *Service) takeSchedules(tx *store.Tx, repo store.Repository, held []sche
 			continue
 		}
 		i := slices.IndexFunc(held, func(h schedule.Schedule) bool { return h.Key == one.For(repo.ID).Key })
-		if i >= 0 && sameRules(one.Schedule, held[i]) {
+		if i >= 0 && (len(one.Repositories) == 1 || sameRules(one.Schedule, held[i])) {
+			one.Schedule = withRules(one.Schedule, held[i])
+			if err := s.putSchedule(tx, one, one.Repositories); err != nil {
+				return err
+			}
 			held = slices.Delete(slices.Clone(held), i, i+1)
 			continue
 		}
@@ -40,12 +45,17 @@ func (s *Service) takeSchedules(tx *store.Tx, repo store.Repository, held []sche
 // takeSchedule brings a repository to a schedule that says the same, or makes one
 // for it alone.
 func (s *Service) takeSchedule(tx *store.Tx, repo store.Repository, h schedule.Schedule) error {
-	next, same := tx.Schedule(h.ID)
-	if !same || !sameRules(next.Schedule, h) {
+	all := tx.Schedules()
+	var next store.Schedule
+	if i := slices.IndexFunc(all, func(one store.Schedule) bool {
+		return sameRules(one.Schedule, h) && (one.ID == h.ID || one.Name == h.Name || strings.HasPrefix(one.Name, h.Name+" ("))
+	}); i >= 0 {
+		next = all[i]
+	} else {
 		now := s.now().UTC()
 		next = store.Schedule{Schedule: h, CreatedAt: now, Since: now}
 		next.Key, next.Name = schedule.NewKey(), s.freeName(tx, h, repo)
-		if same || !tx.ScheduleIDGiven(h.ID) {
+		if _, taken := tx.Schedule(h.ID); taken || !tx.ScheduleIDGiven(h.ID) {
 			next.ID = tx.NewScheduleID()
 		}
 	}
@@ -72,10 +82,16 @@ func (s *Service) freeName(tx *store.Tx, h schedule.Schedule, repo store.Reposit
 	return name
 }
 
+// withRules is a schedule that goes by what another says, under its own id, key and
+// name.
+func withRules(own, rules schedule.Schedule) schedule.Schedule {
+	rules.ID, rules.Key, rules.Name = own.ID, own.Key, own.Name
+	return rules
+}
+
 // sameRules: all but id, key and name.
 func sameRules(a, b schedule.Schedule) bool {
-	b.ID, b.Key, b.Name = a.ID, a.Key, a.Name
-	return proto.Equal(wire.FromSchedule(a), wire.FromSchedule(b))
+	return proto.Equal(wire.FromSchedule(a), wire.FromSchedule(withRules(a, b)))
 }
 
 func leaveSchedule(tx *store.Tx, one store.Schedule, repository int64) error {

@@ -518,6 +518,15 @@ func TestHeldSchedules(t *testing.T) {
 	}
 	holds()
 	rules("old 0 2 * * * [2]", "a 0 2 29 2 * []")
+	// What is for this host alone is changed as it is.
+	solo := r.schedule(nightly("solo"), repo)
+	edited := r.st.SchedulesOf(repo.ID)[0]
+	edited.Cron = "0 5 * * *"
+	holds(edited)
+	rules("old 0 2 * * * [2]", "a 0 2 29 2 * []", "solo 0 5 * * * [1]")
+	if v, err := r.s.Schedule(t.Context(), solo.ID); err != nil || v.Cron != "0 5 * * *" || told() != edited.Key {
+		t.Errorf("%+v, %v", v, err)
+	}
 }
 
 // TestAThiefsBackups: what a host makes up is followed by nothing on the maintainer,
