@@ -51,7 +51,7 @@ func (s Schedule) Check() error {
 func (s Schedule) checkAfter() error {
 	if p := s.After.Prune; p != nil && p.Keep != (job.Keep{}) {
 		if err := p.Keep.Check(); err != nil {
-			return &Problem{"prune_keep", err.Error()}
+			return &Problem{keepField(p.Keep), err.Error()}
 		}
 	}
 	if c := s.After.Check; c != nil {
@@ -60,6 +60,16 @@ func (s Schedule) checkAfter() error {
 		}
 	}
 	return nil
+}
+
+// keepField is the field of what is wrong with a rule that keeps something.
+func keepField(k job.Keep) string {
+	for _, c := range k.Counts() {
+		if *c.N < 0 || *c.N > job.MostKeep {
+			return "prune_" + c.Name
+		}
+	}
+	return "prune_" + job.KeepWithin
 }
 
 // CheckZone says what is wrong with the name of a time zone; empty is the host's.

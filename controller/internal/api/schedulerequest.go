@@ -119,12 +119,14 @@ func (r *scheduleReader) steps() {
 	})
 	var names job.Keep
 	for i, c := range names.Counts() {
-		r.number("prune_"+c.Name, 0, job.MostKeep, func(d *schedule.Schedule, v int64) {
-			r.keep(d, func(k *job.Keep) { *k.Counts()[i].N = v })
+		name := "prune_" + c.Name
+		r.number(name, 0, job.MostKeep, func(d *schedule.Schedule, v int64) {
+			r.keep(d, name, func(k *job.Keep) { *k.Counts()[i].N = v })
 		})
 	}
-	r.text("prune_"+job.KeepWithin, nil, func(d *schedule.Schedule, v string) {
-		r.keep(d, func(k *job.Keep) { k.Within = v })
+	const within = "prune_" + job.KeepWithin
+	r.text(within, nil, func(d *schedule.Schedule, v string) {
+		r.keep(d, within, func(k *job.Keep) { k.Within = v })
 	})
 	r.text("check_depth", nil, func(d *schedule.Schedule, v string) {
 		r.check(d, func(c *job.CheckSpec) { c.Depth = job.CheckDepth(v) })
@@ -135,7 +137,7 @@ func (r *scheduleReader) steps() {
 }
 
 // keep changes a copy: a schedule's values are shared.
-func (r *scheduleReader) keep(d *schedule.Schedule, set func(*job.Keep)) {
+func (r *scheduleReader) keep(d *schedule.Schedule, field string, set func(*job.Keep)) {
 	var k job.Keep
 	if d.After.Prune != nil {
 		k = d.After.Prune.Keep
@@ -144,7 +146,7 @@ func (r *scheduleReader) keep(d *schedule.Schedule, set func(*job.Keep)) {
 	set(&k)
 	if d.After.Prune == nil {
 		if k != before {
-			r.misplaced("prune_keep", "there is no prune that it could be for: give run_prune_after as well")
+			r.misplaced(field, "there is no prune that it could be for: give run_prune_after as well")
 		}
 		return
 	}
