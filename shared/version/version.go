@@ -11,12 +11,18 @@ package version
 //	   2026-11-26  the recovery key: who does not know it seals nothing to it
 //	   2026-11-26  hooks: an agent says that it knows them, and backups with hooks
 //	               wait for one that does
+//	   2026-11-26  schedules: an agent that does not know them fires nothing and
+//	               confirms nothing, and they are shown as overdue
+//	   2026-11-26  steps: what follows a backup is in its spec; an agent that does
+//	               not know them makes none, and its backups say that they are to run
 const Protocol = 1
 
 // Store is the version of the controller's data directory. A controller
 // refuses to open a newer one: it would drop what it does not know.
 //
 //	1  2026-11-23  jobs, agents, repositories, join tokens, users, log chunks
+//	   2026-11-26  schedules, the steps of backups, and which jobs their agents
+//	               announced; nothing that was released has written 1 without them
 const Store = 1
 
 // version is set by the linker: -X borgfleet/shared/version.version=…
