@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -100,4 +101,22 @@ func jobIDs(statuses []string) func(context.Context, *client.Client) ([]string, 
 		}
 		return ids, err
 	}
+}
+
+// spanOf is a number of seconds for people; empty: none.
+func spanOf(seconds int64) string {
+	switch {
+	case seconds == 0:
+		return ""
+	case seconds%86400 == 0:
+		return fmt.Sprintf("%dd", seconds/86400)
+	}
+	out := strings.TrimSuffix((time.Duration(seconds) * time.Second).String(), "m0s")
+	if !strings.HasSuffix(out, "s") {
+		out = strings.TrimSuffix(out+"m", "h0m")
+	}
+	if !strings.ContainsAny(out[len(out)-1:], "ms") {
+		out += "h"
+	}
+	return out
 }
