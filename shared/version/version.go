@@ -14,7 +14,8 @@ package version
 //	   2026-11-26  schedules: an agent that does not know them fires nothing and
 //	               confirms nothing, and they are shown as overdue
 //	   2026-11-26  steps: what follows a backup is in its spec; an agent that does
-//	               not know them makes none, and its backups say that they are to run
+//	               not know them makes none, and its backups say that they are to
+//	               run, and after a day that they failed
 const Protocol = 1
 
 // Store is the version of the controller's data directory. A controller
