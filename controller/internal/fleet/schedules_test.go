@@ -208,7 +208,7 @@ func TestStepsBeforeTheirBackup(t *testing.T) {
 	def.After = job.After{Prune: &job.PruneSpec{Keep: job.Keep{Daily: 7}}}
 	v := r.schedule(def, repo, thiefs)
 	fire := r.clock().Add(-time.Hour).Truncate(time.Minute)
-	backup := v.JobKey(repo.ID, fire, 0)
+	backup := v.For(repo.ID).JobKey(repo.ID, fire, 0)
 	spec := job.Spec{
 		Kind: job.Prune, Repository: thiefs.Repository, CreatedAt: fire, StartDeadline: fire.Add(48 * time.Hour), TriggeredBy: job.BySchedule,
 		ScheduleID: v.ID, Parent: backup, Prune: def.After.Prune,
