@@ -186,7 +186,13 @@ func TestErrors(t *testing.T) {
 		"0 2 * 13 *":              {6, `month, character 7, "13": it is a number from 1 to 12, or jan to dec`},
 		"0 2 * * 8":               {8, `day of week, character 9`},
 		"0 2 * * mon,tuesday":     {12, `"tuesday"`},
-		"0 2 * * fri-mon":         {8, "the range runs backwards"},
+		"@daily 5":                {0, "are @hourly"},
+		"daily":                   {0, "it has one field, and five are needed"},
+		"0 2 * * fri-mon":         {8, "the range runs backwards: write fri-sat,sun-mon"},
+		"0 2 * * MON-sun":         {8, "the range runs backwards: write MON-7, where 7 is Sunday"},
+		"0 2 * * 1-0":             {8, "the range runs backwards: write 1-7, where 7 is Sunday"},
+		"0 2 * * 6-mon":           {8, "the range runs backwards: write 6-6,sun-mon"},
+		"0 2 * nov-2 *":           {6, "the range runs backwards: write nov-dec,1-2"},
 		"0 22-2 * * *":            {2, "write 22-23,0-2"},
 		"0/15 2 * * *":            {0, "a step needs a range: 0-59/15 or */15"},
 		"*/0 2 * * *":             {2, "a step is a number from 1 to 59"},
@@ -207,7 +213,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%.40q: %v, want %q at %d", text, err, want.says, want.at)
 		}
 	}
-	for _, fine := range []string{"0 2 31 2 mon", "0\t2\t*\t*\t*", " @Daily ", "0 2 29 FEB *", "*/59 */23 */31 */12 */7", "0 0 1-31/3 * *", "5-10,20 1 * * MON-FRI"} {
+	for _, fine := range []string{"0 2 31 2 mon", "0\t2\t*\t*\t*", " @Daily ", "0 2 29 FEB *", "0 2 * * fri-sat,sun-mon", "0 2 * * MON-7", "0 2 * * 6-6,sun-mon", "0 2 * nov-dec,1-2 *", "*/59 */23 */31 */12 */7", "0 0 1-31/3 * *", "5-10,20 1 * * MON-FRI"} {
 		if _, err := Parse(fine); err != nil {
 			t.Errorf("%q: %v", fine, err)
 		}

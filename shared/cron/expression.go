@@ -40,11 +40,14 @@ func Parse(text string) (Expression, error) {
 	e := Expression{text: strings.Join(strings.Fields(text), " ")}
 	parts, at := split(spelt)
 	if len(parts) != len(fields()) {
-		hint := ""
-		if len(parts) == 6 {
+		has, hint := fmt.Sprintf("%d fields", len(parts)), ""
+		switch len(parts) {
+		case 1:
+			has = "one field"
+		case 6:
 			hint = "; seconds are none of them"
 		}
-		return whole("it has %d fields, and five are needed: minute, hour, day of month, month, day of week%s", len(parts), hint)
+		return whole("it has %s, and five are needed: minute, hour, day of month, month, day of week%s", has, hint)
 	}
 	for i, to := range []*set{&e.minutes, &e.hours, &e.days, &e.months, &e.weekdays} {
 		s, err := fields()[i].parse(parts[i], at[i])

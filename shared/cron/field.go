@@ -73,7 +73,7 @@ func (f field) part(text string, at int) (bits uint64, err error) {
 		case stepped && !ranged:
 			return 0, f.wrong(at, text, "a step needs a range: %s-%d/%d or */%d", low, f.max, n, n)
 		case last < first:
-			return 0, f.wrong(at, values, "the range runs backwards: write %s-%d,%d-%s", low, f.max, f.min, high)
+			return 0, f.wrong(at, values, "the range runs backwards: write %s", f.forwards(low, high, last))
 		}
 	}
 	for v := first; v <= last; v += n {
@@ -83,6 +83,24 @@ func (f field) part(text string, at int) (bits uint64, err error) {
 		bits |= 1 << v
 	}
 	return bits, nil
+}
+
+// forwards writes a range that runs backwards as two, in the words that it has.
+func (f field) forwards(low, high string, last int) string {
+	if f.name == "day of week" && last == 0 {
+		return low + "-7, where 7 is Sunday"
+	}
+	end, begin := strconv.Itoa(f.max), strconv.Itoa(f.min)
+	if f.name == "day of week" {
+		end = "6" // 7 is the Sunday that 0 is
+	}
+	if _, err := strconv.Atoi(low); err != nil {
+		end = f.names[len(f.names)-1]
+	}
+	if _, err := strconv.Atoi(high); err != nil {
+		begin = f.names[0]
+	}
+	return low + "-" + end + "," + begin + "-" + high
 }
 
 func (f field) value(text string, at int) (int, error) {

@@ -39,8 +39,7 @@ func (s *server) authorized(rt route) handler {
 			noteCaller(w, who)
 			call.Is(who.User, via(who))
 			if !who.Role.May(rt.role) {
-				return fault.New(fault.Forbidden, "forbidden",
-					"this needs the role %s, and %s has the role %q", rt.role, who.User, who.Role)
+				return fault.New(fault.Forbidden, "forbidden", "this needs the role %s, and %s has the role %q", rt.role, whose(who), who.Role)
 			}
 			ctx := context.WithValue(r.Context(), principalKey{}, who)
 			if who.Scope != nil {
@@ -62,9 +61,17 @@ func (s *server) authorized(rt route) handler {
 func (s *server) still(r *http.Request, role Role) error {
 	who, err := s.identify(r, false)
 	if err == nil && !who.Role.May(role) {
-		err = fault.New(fault.Forbidden, "forbidden", "this needs the role %s, and %s has the role %q now", role, who.User, who.Role)
+		err = fault.New(fault.Forbidden, "forbidden", "this needs the role %s, and %s has the role %q now", role, whose(who), who.Role)
 	}
 	return err
+}
+
+// whose says who has the role: that of a token may be less than its user's.
+func whose(who Principal) string {
+	if who.APIToken != "" {
+		return "the API token " + who.APIToken + " of " + who.User
+	}
+	return who.User
 }
 
 func (s *server) identify(r *http.Request, queryToken bool) (Principal, error) {

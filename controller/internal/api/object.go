@@ -44,7 +44,9 @@ func (o *object) loc(name string) string { return o.at + "." + shorten(name) }
 
 // get is a field's value; null is the same as nothing.
 func (o *object) get(name string) (json.RawMessage, bool) {
-	o.asked = append(o.asked, name)
+	if !slices.Contains(o.asked, name) {
+		o.asked = append(o.asked, name)
+	}
 	raw, ok := o.fields[name]
 	return raw, ok && string(raw) != "null"
 }

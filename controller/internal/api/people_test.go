@@ -217,6 +217,9 @@ func TestPasswordAndTokens(t *testing.T) {
 	if a := p.post("/api/auth/logout", "", bearer(made.Token)...).is(400); !strings.Contains(a.problem().Detail, "DELETE /api/tokens/"+made.ID) {
 		t.Errorf("%s", a.body)
 	}
+	if a := p.get("/api/users", bearer(made.Token)...).is(403); a.problem().Detail != `this needs the role admin, and the API token `+made.ID+` of admin has the role "operator"` {
+		t.Errorf("%s", a.body)
+	}
 	p.post("/api/auth/password", `{"old_password":"wrong wrong wrong","new_password":"another that is right"}`, before...).is(422)
 	var token rest.Token
 	p.post("/api/auth/password", `{"old_password":"`+right+`","new_password":"another that is right"}`, before...).is(200).into(&token)

@@ -12,7 +12,7 @@ import (
 
 const (
 	mostScheduled = 10_000 // repositories of one schedule
-	mostSpan      = 10 * 366 * 24 * time.Hour
+	mostCheckTime = 10 * 366 * 24 * time.Hour
 )
 
 // scheduleChange gives a schedule the fields of a request.
@@ -28,10 +28,9 @@ func readSchedule(body *object) scheduleChange {
 	r.flag("enabled", func(d *schedule.Schedule, v bool) { d.Enabled = v })
 	r.text("overlap", nil, func(d *schedule.Schedule, v string) { d.Overlap = schedule.Overlap(v) })
 	r.number("retries", 0, schedule.MostRetries, func(d *schedule.Schedule, v int64) { d.Retries = int(v) })
-	r.span("splay", func(d *schedule.Schedule, v time.Duration) { d.Splay = v })
-	r.span("catch_up", func(d *schedule.Schedule, v time.Duration) { d.CatchUp = v })
-	r.span("retry_delay", func(d *schedule.Schedule, v time.Duration) { d.RetryDelay = v })
-	r.span("check_every", func(d *schedule.Schedule, v time.Duration) { d.CheckEvery = v })
+	r.span("splay", 0, schedule.MostSplay, func(d *schedule.Schedule, v time.Duration) { d.Splay = v })
+	r.span("catch_up", 0, schedule.MostCatchUp, func(d *schedule.Schedule, v time.Duration) { d.CatchUp = v })
+	r.span("retry_delay", schedule.LeastRetryDelay, schedule.MostRetryDelay, func(d *schedule.Schedule, v time.Duration) { d.RetryDelay = v })
 	r.steps()
 	r.repositories()
 	body.noOthers()
@@ -91,8 +90,8 @@ func (r *scheduleReader) number(name string, least, most int64, set func(*schedu
 	}
 }
 
-func (r *scheduleReader) span(name string, set func(*schedule.Schedule, time.Duration)) {
-	if v, ok := r.body.duration(name, 0, mostSpan); ok {
+func (r *scheduleReader) span(name string, least, most time.Duration, set func(*schedule.Schedule, time.Duration)) {
+	if v, ok := r.body.duration(name, least, most); ok {
 		r.add(func(d *schedule.Schedule) { set(d, v) })
 	}
 }
@@ -112,7 +111,7 @@ func (r *scheduleReader) steps() {
 	r.flag("run_check_after", func(d *schedule.Schedule, v bool) {
 		switch {
 		case !v:
-			d.After.Check = nil
+			d.After.Check, d.CheckEvery = nil, 0
 		case d.After.Check == nil:
 			d.After.Check = &job.CheckSpec{}
 		}
@@ -131,7 +130,14 @@ func (r *scheduleReader) steps() {
 	r.text("check_depth", nil, func(d *schedule.Schedule, v string) {
 		r.check(d, func(c *job.CheckSpec) { c.Depth = job.CheckDepth(v) })
 	})
-	r.span("check_max_duration", func(d *schedule.Schedule, v time.Duration) {
+	r.span("check_every", 0, schedule.MostCheckEvery, func(d *schedule.Schedule, v time.Duration) {
+		if d.After.Check == nil && v != d.CheckEvery && v != 0 {
+			r.misplacedCheck()
+			return
+		}
+		d.CheckEvery = v
+	})
+	r.span("check_max_duration", 0, mostCheckTime, func(d *schedule.Schedule, v time.Duration) {
 		r.check(d, func(c *job.CheckSpec) { c.MaxDuration = v })
 	})
 }
@@ -162,11 +168,15 @@ func (r *scheduleReader) check(d *schedule.Schedule, set func(*job.CheckSpec)) {
 	set(&c)
 	if d.After.Check == nil {
 		if c != before {
-			r.misplaced("run_check_after", "there is no check that check_depth or check_max_duration could be for: give run_check_after as well")
+			r.misplacedCheck()
 		}
 		return
 	}
 	d.After.Check = &c
+}
+
+func (r *scheduleReader) misplacedCheck() {
+	r.misplaced("run_check_after", "there is no check that check_depth, check_every or check_max_duration could be for: give run_check_after as well")
 }
 
 func (r *scheduleReader) misplaced(field, why string) {

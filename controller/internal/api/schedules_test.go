@@ -41,7 +41,7 @@ func TestSchedules(t *testing.T) {
 	// What is left out stays, null is the host's zone, and false takes a step away.
 	e.do("PUT", "/api/schedule/4", `{"timezone": null, "run_check_after": false, "prune_keep_daily": 0, "prune_keep_weekly": 4}`).is(200)
 	got = e.fleet.schedules.all[1].Schedule
-	want.Zone, want.After.Check, want.After.Prune = "", nil, &job.PruneSpec{Keep: job.Keep{Weekly: 4, Within: "48H"}}
+	want.Zone, want.After.Check, want.CheckEvery, want.After.Prune = "", nil, 0, &job.PruneSpec{Keep: job.Keep{Weekly: 4, Within: "48H"}}
 	if !reflect.DeepEqual(got.Schedule, want) {
 		t.Errorf("changed to %+v", got)
 	}
@@ -90,8 +90,14 @@ func TestBadSchedules(t *testing.T) {
 		`{` + good + `, "timezone": "../../etc/passwd"}`:                                          "body.timezone",
 		`{` + good + `, "timezone": "Local"}`:                                                     "body.timezone",
 		`{` + good + `, "repository_ids": [7, 8]}`:                                                "body.repository_id",
-		`{` + good + `, "splay": 90000}`:                                                          "body.splay",
-		`{` + good + `, "splay": -1}`:                                                             "body.splay",
+		`{` + good + `, "splay": 90000}`:                                                          "between 0 and 86400",
+		`{` + good + `, "splay": -1}`:                                                             "between 0 and 86400",
+		`{` + good + `, "splay": "-1s"}`:                                                          "between 0 and 86400 seconds",
+		`{` + good + `, "catch_up": -1}`:                                                          "between 0 and 31622400",
+		`{` + good + `, "retry_delay": -1}`:                                                       "between 60 and 86400",
+		`{` + good + `, "run_check_after": true, "check_every": -1}`:                              "between 0 and 31622400",
+		`{` + good + `, "check_every": 604800}`:                                                   "give run_check_after",
+		`{` + good + `, "run_check_after": false, "check_every": 604800}`:                         "give run_check_after",
 		`{` + good + `, "catch_up": 99999999999}`:                                                 "body.catch_up",
 		`{` + good + `, "overlap": "both"}`:                                                       "body.overlap",
 		`{` + good + `, "retries": 11}`:                                                           "body.retries",
@@ -113,9 +119,13 @@ func TestBadSchedules(t *testing.T) {
 			t.Errorf("%s: no %q in %s", body, where, got)
 		}
 	}
+	if got := string(e.post("/api/schedule", `{"every": 5}`).is(422).body); strings.Count(got, "cron_expression, ") != 1 || !strings.Contains(got, "known are name, ") {
+		t.Errorf("a name is listed twice: %s", got)
+	}
 	if len(e.fleet.schedules.all) > 0 {
 		t.Errorf("made %+v", e.fleet.schedules.all)
 	}
+	e.post("/api/schedule", `{`+good+`, "check_every": 0}`).is(201) // as it is answered
 	e.post("/api/schedule", "").is(400)
 	e.post("/api/schedule", "[").is(400)
 	e.get("/api/schedule?name=n").is(422)

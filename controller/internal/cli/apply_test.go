@@ -127,6 +127,26 @@ func TestApplyOnlyShows(t *testing.T) {
 	}
 }
 
+// TestApplyForNoHost: a label that is written wrong looks like a file that is applied
+// already, unless something is said.
+func TestApplyForNoHost(t *testing.T) {
+	a := newApplied(t, nil)
+	must(t, os.WriteFile(a.file, []byte(strings.ReplaceAll(twoHosts, "role=web", "role=wbe")), 0o600))
+	a.command("", "apply", a.file, "--yes").want(t, 0, "repository {agent}: no host has the label role=wbe; it is made for each that gets it, by the next apply\n"+
+		"schedule nightly: no host has what it is for yet; it is made when one has\n0 unchanged\n", "")
+	a.command("", "apply", a.file, "--dry-run", "-o", "json").want(t, 0, `{
+  "changes": [],
+  "new_keys": [],
+  "no_host_yet": [
+    "nightly"
+  ],
+  "unmatched": [
+    "{agent}"
+  ]
+}
+`, "")
+}
+
 func TestApplyAsks(t *testing.T) {
 	a := newApplied(t, nil)
 	if r := a.command("apply\n", "apply", a.file); r.code != 2 || !strings.Contains(r.err, "This makes 3. Nothing is deleted. Passphrases are sealed to 3 keys that are not known here yet, shown above: one that is not yours lets others read them. Nothing was done: nobody can be asked here.") {

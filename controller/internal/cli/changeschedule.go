@@ -30,7 +30,7 @@ func scheduleFlags() []cli.Flag {
 		&cli.StringFlag{Name: "catch-up", Usage: "make up for a missed run within this `TIME`; 0: never"},
 		&cli.StringFlag{Name: "overlap", Usage: "what becomes of a run while the one before has not ended: `WHAT` is skip or queue"},
 		&cli.Int64Flag{Name: "retries", Usage: "try a backup that failed again `N` times"},
-		&cli.StringFlag{Name: "retry-delay", Usage: "wait this `TIME` before the first retry; it doubles with each"},
+		&cli.StringFlag{Name: "retry-delay", Usage: "wait this `TIME` before the first retry, at least 60s; it doubles with each"},
 	)
 }
 

@@ -173,3 +173,14 @@ func TestFleetPictureOfAnAbsentController(t *testing.T) {
 	newFake(t, map[string][]answer{eventsAsked: {cut()}, agentsAsked: {{403, rest.Problem{Status: 403, Detail: "not you"}}}, jobsAsked: ok(listed())}).
 		command("", "fleet", "watch").want(t, 3, "", "borgfleet-controller: not you\n")
 }
+
+// TestStaleSaysWhenSomethingIs: whoever has a monitor call it reads only its help.
+func TestStaleSaysWhenSomethingIs(t *testing.T) {
+	f := newFake(t, nil)
+	for _, name := range []string{"stale", "hosts"} {
+		r := f.command("", "fleet", name, "--help")
+		if text := strings.Join(strings.Fields(r.out), " "); r.code != 0 || !strings.Contains(text, "after it was due, a backup has two hours") {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}

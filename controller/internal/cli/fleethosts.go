@@ -22,10 +22,12 @@ func hostFlags() []cli.Flag {
 	}
 }
 
+const whatIsStale = "What counts is the newest backup that left an archive to rely on. It is stale when it is older than one that should be there by now: after it was due, a backup has two hours, and twice as long as the last good one took."
+
 func (k *controller) fleetHosts() *cli.Command {
 	return &cli.Command{
 		Name: "hosts", Usage: "show how well each repository of each host is backed up",
-		Description: "What counts is the newest backup that left an archive to rely on. It is stale when it is older than one that should be there by now: after it was due, a backup has two hours, and twice as long as the last good one took.",
+		Description: whatIsStale,
 		Flags:       append(hostFlags(), listFlags()...),
 		Action:      k.repeated((*controller).listHosts),
 	}
@@ -34,7 +36,7 @@ func (k *controller) fleetHosts() *cli.Command {
 func (k *controller) fleetStale() *cli.Command {
 	return &cli.Command{
 		Name: "stale", Usage: "show what has no good backup that should have one",
-		Description: "For monitoring: the exit status is 1 if there is something.\n\n  borgfleet-controller fleet stale --max-age 26h --label role=db",
+		Description: "For monitoring: the exit status is 1 if there is something. " + whatIsStale + "\n\n  borgfleet-controller fleet stale --max-age 26h --label role=db",
 		Flags:       append(hostFlags(), listFlags()...),
 		Action:      k.repeated((*controller).listStale),
 	}

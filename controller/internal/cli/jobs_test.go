@@ -32,6 +32,17 @@ func TestJobsList(t *testing.T) {
 	}
 }
 
+// TestNoJobsOfARepository: a repository that rests is told apart from one that is not
+// there.
+func TestNoJobsOfARepository(t *testing.T) {
+	f := newFake(t, map[string][]answer{
+		"GET /api/repositories":                ok(rest.RepositoryList{Repositories: []rest.Repository{{ID: 4, Name: "web", Path: "/r"}}}),
+		"GET /api/repositories/4":              ok(rest.Repository{ID: 4, Name: "web", Path: "/r"}),
+		"GET /api/repositories/4/running-jobs": ok(rest.RunningJobs{}),
+	})
+	f.command("", "repositories", "jobs", "web").want(t, 0, "", "Nothing runs or waits for it. What was: borgfleet-controller jobs list --repository 4 --kind all\n")
+}
+
 func TestJobsListPages(t *testing.T) {
 	big := rest.JobList{NextCursor: ptr("two")}
 	for range pageJobs {

@@ -43,6 +43,8 @@ func (k *controller) repositoriesJobs() *cli.Command {
 					return err
 				case asJSON:
 					return k.out.JSON(jobs)
+				case len(jobs.Jobs) == 0:
+					return k.err.Printf("Nothing runs or waits for it. What was: borgfleet-controller jobs list --repository %d --kind all\n", r.ID)
 				}
 				return k.tellJobs(rest.JobList{Jobs: jobs.Jobs}, "REPOSITORY", "AGENT")
 			})

@@ -20,7 +20,7 @@ func title(c plan.Change) string {
 // showPlan tells what is to be done: all of it, but for what stays.
 func (k *controller) showPlan(p plan.Plan, unknown []named, asJSON bool) error {
 	if asJSON {
-		return k.out.JSON(map[string]any{"new_keys": unknownKeys(unknown), "changes": append([]plan.Change{}, p.Changes...), "no_host_yet": append([]string{}, p.Idle...)})
+		return k.out.JSON(map[string]any{"new_keys": unknownKeys(unknown), "changes": append([]plan.Change{}, p.Changes...), "no_host_yet": append([]string{}, p.Idle...), "unmatched": unmatched(p)})
 	}
 	for _, c := range p.Changes {
 		if c.Action == plan.Unchanged {
@@ -40,12 +40,26 @@ func (k *controller) showPlan(p plan.Plan, unknown []named, asJSON bool) error {
 	if err := k.showNewKeys(unknown); err != nil {
 		return err
 	}
+	for _, r := range p.Unmatched {
+		if err := k.out.Printf("repository %s: no host has the label %s; it is made for each that gets it, by the next apply\n", term.Clean(r.Name), term.Clean(r.For.Label)); err != nil {
+			return err
+		}
+	}
 	for _, name := range p.Idle {
 		if err := k.out.Printf("schedule %s: no host has what it is for yet; it is made when one has\n", term.Clean(name)); err != nil {
 			return err
 		}
 	}
 	return k.out.Printf("%d unchanged\n", p.Count(plan.Unchanged))
+}
+
+// unmatched are names of entries that are for no host.
+func unmatched(p plan.Plan) []string {
+	names := []string{}
+	for _, r := range p.Unmatched {
+		names = append(names, r.Name)
+	}
+	return names
 }
 
 // about is the first line on a change.

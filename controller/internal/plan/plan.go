@@ -55,6 +55,8 @@ type Plan struct {
 	Changes []Change
 	// Idle are schedules that no host is for yet. They are not made.
 	Idle []string
+	// Unmatched are entries of repositories whose label no host has.
+	Unmatched []definitions.Repository
 }
 
 // Some says whether anything is to be done.
@@ -85,6 +87,11 @@ func Make(f definitions.File, fleet Fleet) (Plan, error) {
 			return Plan{}, fmt.Errorf("repository %s: %w", o.Repository.Name, err)
 		}
 		p.Changes = append(p.Changes, c)
+	}
+	for i, r := range f.Repositories {
+		if !slices.ContainsFunc(on, func(o definitions.On) bool { return o.Entry == i }) {
+			p.Unmatched = append(p.Unmatched, r)
+		}
 	}
 	made := slices.Clone(p.Changes)
 	for _, s := range f.Schedules {

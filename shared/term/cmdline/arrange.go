@@ -132,7 +132,11 @@ func (p Program) unknownOption(path []*cli.Command, arg string) error {
 	if len(path) == 0 {
 		return Usagef("options stand after the command, and %s is none of this program's own; see %s", name, p.helpCommand(path))
 	}
-	return Usagef("%s has no option %s; see %s", p.full(path), name, p.helpCommand(path))
+	hint := ""
+	if len(name) > 1 && name[1] >= '0' && name[1] <= '9' || strings.Contains(name, " ") {
+		hint = "; if it is no option, put -- before it"
+	}
+	return Usagef("%s has no option %s%s; see %s", p.full(path), name, hint, p.helpCommand(path))
 }
 
 func (p Program) full(path []*cli.Command) string {

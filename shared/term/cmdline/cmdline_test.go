@@ -110,6 +110,7 @@ func TestMistakes(t *testing.T) {
 		"nothing":               `there is no command "prog nothing"; there are logs, jobs, completion (see prog --help)`,
 		"jobs nothing":          `there is no command "prog jobs nothing"; there are list (see prog jobs --help)`,
 		"logs --what=secret 17": "prog logs has no option --what; see prog logs --help",
+		"logs -17":              "prog logs has no option -17; if it is no option, put -- before it; see prog logs --help",
 		"--follow logs":         "options stand after the command",
 		"logs 17 --name":        "the option --name needs a value; see prog logs --help",
 		"logs --limit x":        `invalid value "x" for --limit`,
