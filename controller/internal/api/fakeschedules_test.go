@@ -7,6 +7,7 @@ import (
 
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/fleet"
+	"borgfleet/controller/internal/history"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
 	"borgfleet/shared/schedule"
@@ -37,7 +38,7 @@ func (f *fakeFleet) CreateSchedule(_ context.Context, r fleet.ScheduleRequest) (
 	for _, id := range r.Repositories {
 		v.At = append(v.At, fleet.ScheduledView{
 			Repository: id, Name: "my-repo", Path: "/local/backups/my-repo", AgentName: "web-1", AgentID: "a", Zone: "UTC",
-			Last:   &job.Job{ID: 124, Status: job.Completed, Spec: job.Spec{CreatedAt: v.CreatedAt}},
+			Last:   history.Mark{ID: 124, Status: job.Completed, CreatedAt: v.CreatedAt},
 			Missed: []schedule.Missed{{First: v.CreatedAt, Last: v.CreatedAt, Count: 1, Reason: schedule.MissedAway}},
 		})
 	}

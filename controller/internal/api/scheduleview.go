@@ -42,9 +42,9 @@ func scheduledBody(v fleet.ScheduledView) rest.ScheduledAt {
 		Timezone: orNull(v.Zone), NextRun: rest.At(v.NextRun), Missed: []rest.Missed{},
 		OverdueSince: rest.At(v.OverdueAt), Problem: orNull(v.Why), LastMaintenanceStatus: orNull(v.LastSteps),
 	}
-	if v.Last != nil {
+	if v.Last.ID != 0 {
 		status := string(v.Last.Status)
-		out.LastRun, out.LastJobID, out.LastStatus = rest.At(v.Last.Spec.CreatedAt), &v.Last.ID, &status
+		out.LastRun, out.LastJobID, out.LastStatus = rest.At(v.Last.CreatedAt), &v.Last.ID, &status
 	}
 	for _, m := range v.Missed {
 		out.Missed = append(out.Missed, missedBody(m))

@@ -22,11 +22,12 @@ func newExpectations() *expectations {
 
 // expectation is when a schedule was due for a repository, and will be.
 type expectation struct {
-	of   expected  // what it is made of: another one is made anew
-	made time.Time // it holds from then on
-	due  time.Time // the newest backup that should be there by now was due then; zero: none is expected yet
-	next time.Time // zero: never
-	end  time.Time // it holds until then; zero: for ever
+	of    expected  // what it is made of: another one is made anew
+	known bool      // the zone is
+	made  time.Time // it holds from then on
+	due   time.Time // the newest backup that should be there by now was due then; zero: none is expected yet
+	next  time.Time // zero: never
+	end   time.Time // it holds until then; zero: for ever
 }
 
 // expected is what an expectation depends on.
@@ -56,6 +57,7 @@ func (x *expectations) of(one store.Schedule, repository int64, a store.Agent, n
 	}
 	e = expectation{of: of, made: now}
 	if times, ok := timesOf(one, repository, a); ok {
+		e.known = true
 		e.due = times.Last(since, now.Add(-patience)).Due
 		e.next = times.Next(now).Due
 		e.end = e.next

@@ -8,7 +8,6 @@ import (
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/history"
 	"borgfleet/controller/internal/store"
-	"borgfleet/shared/job"
 	"borgfleet/shared/schedule"
 )
 
@@ -26,20 +25,20 @@ type ScheduledView struct {
 	Path       string
 	AgentID    string
 	AgentName  string
-	Zone       string    // that its times are of; empty: the host's, which is not known
-	NextRun    time.Time // zero: none, or not known
-	Last       *job.Job  // the newest backup that the schedule stands behind; nil: none
-	LastSteps  string    // how what follows that stands; see JobView.MaintenanceStatus
+	Zone       string       // that its times are of; empty: the host's, which is not known
+	NextRun    time.Time    // zero: none, or not known
+	Last       history.Mark // the newest backup that the schedule stands behind
+	LastSteps  string       // how what follows that stands; see JobView.MaintenanceStatus
 	Missed     []schedule.Missed
 	OverdueAt  time.Time // when it was due and nothing is known of a backup; zero: it is not
 	Why        string    // it is overdue, or the host cannot go by it
 }
 
 // Schedules gives all schedules by id.
-func (s *Service) Schedules(context.Context) ([]ScheduleView, error) {
+func (s *Service) Schedules(ctx context.Context) ([]ScheduleView, error) {
 	var out []ScheduleView
 	for _, one := range s.store.Schedules() {
-		v, err := s.scheduleView(one)
+		v, err := s.scheduleView(ctx, one)
 		if err != nil {
 			return nil, err
 		}
@@ -49,20 +48,23 @@ func (s *Service) Schedules(context.Context) ([]ScheduleView, error) {
 }
 
 // Schedule gives one schedule.
-func (s *Service) Schedule(_ context.Context, id int64) (ScheduleView, error) {
+func (s *Service) Schedule(ctx context.Context, id int64) (ScheduleView, error) {
 	one, ok := s.store.Schedule(id)
 	if !ok {
 		return ScheduleView{}, noSuchSchedule(id)
 	}
-	return s.scheduleView(one)
+	return s.scheduleView(ctx, one)
 }
 
-func (s *Service) scheduleView(one store.Schedule) (ScheduleView, error) {
+func (s *Service) scheduleView(ctx context.Context, one store.Schedule) (ScheduleView, error) {
 	v := ScheduleView{Schedule: one, At: []ScheduledView{}}
 	for _, id := range one.Repositories {
 		repo, ok := s.store.Repository(id)
 		if !ok {
 			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return v, err
 		}
 		at, err := s.scheduledView(one, repo)
 		if err != nil {
@@ -84,14 +86,14 @@ func (s *Service) scheduledView(one store.Schedule, repo store.Repository) (Sche
 	if v.Zone == "" {
 		v.Zone = a.Timezone
 	}
-	last, _, err := s.store.Query(history.Filter{
-		Repositories: []int64{repo.ID}, Kinds: []job.Kind{job.Backup}, Schedule: one.ID,
-	}, "", 1)
-	if err != nil {
-		return v, err
-	}
-	if len(last) > 0 {
-		v.Last, v.LastSteps = &last[0], s.maintenanceOf(a, last[0])
+	if v.Last = s.store.LastScheduled(one.ID, repo.ID); v.Last.ID != 0 {
+		last, ok, err := s.store.Job(v.Last.ID)
+		if err != nil {
+			return v, err
+		}
+		if ok {
+			v.LastSteps = s.maintenanceOf(a, last)
+		}
 	}
 	state, told := s.timetables.state(repo.Agent, scheduled{one.ID, repo.ID})
 	v.Missed = state.Missed
@@ -105,15 +107,15 @@ func (s *Service) scheduledView(one store.Schedule, repo store.Repository) (Sche
 	if told && state.Problem != "" {
 		v.Why = "the host cannot go by it: " + state.Problem
 	}
-	times, known := timesOf(one, repo.ID, a)
-	if !known {
+	t := s.overdue.of(one, repo.ID, a, s.now(), overdueAfter)
+	if !t.known {
 		if told && state.Cron == one.Cron {
 			v.NextRun = state.Next
 		}
 		return v, nil
 	}
-	v.NextRun = times.Next(s.now()).Due
-	s.addOverdue(&v, one, repo, times)
+	v.NextRun = t.next
+	s.addOverdue(&v, one, repo, t.due)
 	return v, nil
 }
 
@@ -131,19 +133,17 @@ func timesOf(one store.Schedule, repository int64, a store.Agent) (schedule.Time
 }
 
 // addOverdue says what should have fired and did not, and why.
-func (s *Service) addOverdue(v *ScheduledView, one store.Schedule, repo store.Repository, times schedule.Times) {
-	now := s.now()
-	due := times.Last(one.SinceFor(repo.ID), now.Add(-overdueAfter))
-	if due.IsZero() || v.Last != nil && !v.Last.Spec.CreatedAt.Before(due.Due) {
+func (s *Service) addOverdue(v *ScheduledView, one store.Schedule, repo store.Repository, due time.Time) {
+	if due.IsZero() || v.Last.ID != 0 && !v.Last.CreatedAt.Before(due) {
 		return
 	}
 	for _, m := range v.Missed {
-		if !due.Due.Before(m.First) && !due.Due.After(m.Last) {
-			v.OverdueAt, v.Why = due.Due, m.Reason
+		if !due.Before(m.First) && !due.After(m.Last) {
+			v.OverdueAt, v.Why = due, m.Reason
 			return
 		}
 	}
-	v.OverdueAt = due.Due
+	v.OverdueAt = due
 	if v.Why == "" {
 		v.Why = s.whyOverdue(one, repo)
 	}

@@ -96,7 +96,8 @@ type Service struct {
 	measures  *measures
 
 	timetables   *timetables
-	expectations *expectations
+	expectations *expectations // of good backups
+	overdue      *expectations // of any
 
 	folders   *folders
 	listsWake chan struct{} // a list may be ready for the catalogue
@@ -127,6 +128,7 @@ func New(o Options) *Service {
 
 		timetables:   newTimetables(),
 		expectations: newExpectations(),
+		overdue:      newExpectations(),
 
 		folders:   newFolders(),
 		listsWake: make(chan struct{}, 1),

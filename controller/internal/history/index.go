@@ -78,7 +78,7 @@ func (ix *Index) Delete(p Position) {
 		return
 	}
 	next := &snapshot{tail: s.tail, rows: s.rows - 1}
-	n, repository := s.count(ci), s.chunks[ci].repository[ri]
+	n, repository, schedule := s.count(ci), s.chunks[ci].repository[ri], s.chunks[ci].schedule[ri]
 	if n == 1 {
 		next.chunks = slices.Concat(s.chunks[:ci], s.chunks[ci+1:])
 	} else {
@@ -94,7 +94,7 @@ func (ix *Index) Delete(p Position) {
 		}
 	}
 	ix.snap.Store(next)
-	ix.lasts.forget(repository, p, ix)
+	ix.lasts.forget(repository, schedule, p, ix)
 }
 
 func (ix *Index) put(p packed) {
@@ -109,7 +109,7 @@ func (ix *Index) put(p packed) {
 		ix.insert(s, ci, ri, e)
 	}
 	if p.backup() {
-		ix.lasts.put(e.repository, p, ix)
+		ix.lasts.put(e, p, ix)
 	}
 }
 

@@ -52,6 +52,15 @@ func (m model) last(repository int64) (l Last) {
 	return l
 }
 
+func (m model) lastScheduled(schedule, repository int64) Mark {
+	for _, r := range m.sorted() {
+		if r.Kind == job.Backup && r.Repository == repository && r.Schedule == schedule && schedule != 0 {
+			return Mark{ID: r.ID, CreatedAt: r.CreatedAt, EndedAt: r.EndedAt, Status: r.Status, Original: r.Original}
+		}
+	}
+	return Mark{}
+}
+
 func (m model) repositories(f Filter) map[int64]bool {
 	have := map[int64]bool{}
 	for _, r := range m {
@@ -160,6 +169,11 @@ func compare(t *rapid.T, ix *Index, m model) {
 	for repository := range int64(5) {
 		if diff := cmp.Diff(m.last(repository), ix.Last(repository)); diff != "" {
 			t.Fatalf("last of %d (-want +got):\n%s", repository, diff)
+		}
+		for schedule := range int64(4) {
+			if diff := cmp.Diff(m.lastScheduled(schedule, repository), ix.LastScheduled(schedule, repository)); diff != "" {
+				t.Fatalf("last of %d by schedule %d (-want +got):\n%s", repository, schedule, diff)
+			}
 		}
 	}
 	if diff := cmp.Diff(m.repositories(f), ix.Repositories(f)); diff != "" {
@@ -312,13 +326,14 @@ func TestReadersAndWriter(t *testing.T) {
 				}
 				ix.Totals(f)
 				ix.Last(1)
+				ix.LastScheduled(1, 1)
 			}
 		})
 	}
 	for round := range int64(3) {
 		for i := int64(0); i < 3000; i++ {
 			id := round*1000 + i*617%1000 + 1
-			r := Row{ID: id, CreatedAt: t0.Add(time.Duration(id%1000) * time.Second), Agent: agents[id%3], Repository: id % 3,
+			r := Row{ID: id, CreatedAt: t0.Add(time.Duration(id%1000) * time.Second), Agent: agents[id%3], Repository: id % 3, Schedule: id % 3,
 				Kind: job.Backup, Status: job.Statuses()[i%6], TriggeredBy: job.ByManual}
 			if i%5 == 0 {
 				ix.Delete(r.Position())

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -43,8 +44,15 @@ func (m mark) public() Mark {
 type last struct{ job, good mark }
 
 type lasts struct {
-	mu sync.RWMutex // guards by, which one writer changes
-	by []last       // by the repository's number
+	mu        sync.RWMutex  // guards what follows, which one writer changes
+	by        []last        // by the repository's number
+	scheduled [][]scheduled // by the repository's number: few schedules have it
+}
+
+// scheduled is the newest backup of a repository that a schedule stands behind.
+type scheduled struct {
+	schedule uint32
+	mark
 }
 
 func newLasts() *lasts { return &lasts{} }
@@ -78,11 +86,77 @@ func (ix *Index) Last(repository int64) Last {
 	return Last{Job: l.job.public(), Good: l.good.public()}
 }
 
+// LastScheduled is a repository's newest backup that a schedule stands behind.
+func (ix *Index) LastScheduled(schedule, repository int64) Mark {
+	of, known := ix.schedules.known(schedule)
+	number, has := ix.repositories.known(repository)
+	if !known || !has {
+		return Mark{}
+	}
+	ix.lasts.mu.RLock()
+	defer ix.lasts.mu.RUnlock()
+	if m := ix.lasts.ofSchedule(number, of); m != nil {
+		return m.public()
+	}
+	return Mark{}
+}
+
+// ofSchedule gives what is noted of a repository and a schedule; nil: nothing.
+func (l *lasts) ofSchedule(repository, schedule uint32) *mark {
+	if int(repository) >= len(l.scheduled) {
+		return nil
+	}
+	for i := range l.scheduled[repository] {
+		if one := &l.scheduled[repository][i]; one.schedule == schedule {
+			return &one.mark
+		}
+	}
+	return nil
+}
+
+// putScheduled takes note of a backup that a schedule stands behind.
+func (l *lasts) putScheduled(repository, schedule uint32, m mark) {
+	old := l.ofSchedule(repository, schedule)
+	if old != nil && (*old == m || old.pos.compare(m.pos) > 0) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if old != nil {
+		*old = m
+		return
+	}
+	for int(repository) >= len(l.scheduled) {
+		l.scheduled = append(l.scheduled, nil)
+	}
+	l.scheduled[repository] = append(l.scheduled[repository], scheduled{schedule, m})
+}
+
+// forgetScheduled looks again if p was the last one.
+func (l *lasts) forgetScheduled(repository, schedule uint32, p Position, ix *Index) {
+	old := l.ofSchedule(repository, schedule)
+	if old == nil || old.pos != p {
+		return
+	}
+	now := ix.newestOf(repository, schedule)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.pos.IsZero() {
+		l.scheduled[repository] = slices.DeleteFunc(l.scheduled[repository], func(s scheduled) bool { return s.schedule == schedule })
+		return
+	}
+	*old = now
+}
+
 // put takes note of a backup. The writer's lock is held.
-func (l *lasts) put(repository uint32, p packed, ix *Index) {
+func (l *lasts) put(e entry, p packed, ix *Index) {
+	repository := e.repository
 	old := l.of(repository)
 	now := old
 	m := mark{pos: p.pos, ended: p.ended, status: p.status, original: p.original}
+	if p.schedule != 0 {
+		l.putScheduled(repository, e.schedule, m)
+	}
 	if old.job.pos.IsZero() || old.job.pos.compare(p.pos) <= 0 {
 		now.job = m
 	}
@@ -99,7 +173,8 @@ func (l *lasts) put(repository uint32, p packed, ix *Index) {
 
 // forget looks again if p was the last one. The writer's lock is held, and p is
 // no longer in the index.
-func (l *lasts) forget(repository uint32, p Position, ix *Index) {
+func (l *lasts) forget(repository, schedule uint32, p Position, ix *Index) {
+	l.forgetScheduled(repository, schedule, p, ix)
 	old := l.of(repository)
 	if old.job.pos != p && old.good.pos != p {
 		return

@@ -85,8 +85,22 @@ func (s *snapshot) before(after Position, until int64) (ci, end int) {
 func (ix *Index) newest(repository uint32, f Filter) mark {
 	m := ix.matcher(f)
 	m.equal(repositoryColumn, repository)
+	return ix.first(&m)
+}
+
+// newestOf finds the newest backup of one repository that a schedule stands behind.
+// The writer's lock is held.
+func (ix *Index) newestOf(repository, schedule uint32) mark {
+	m := ix.matcher(anyBackup())
+	m.equal(repositoryColumn, repository)
+	m.equal(scheduleColumn, schedule)
+	return ix.first(&m)
+}
+
+// first is the newest row that m selects.
+func (ix *Index) first(m *matcher) mark {
 	var found mark
-	ix.scan(&m, Position{}, func(c *chunk, i int) bool {
+	ix.scan(m, Position{}, func(c *chunk, i int) bool {
 		found = mark{
 			pos: c.position(i), ended: atomic.LoadUint32(&c.ended[i]),
 			status: statusIn(atomic.LoadUint32(&c.attr[i])), original: atomic.LoadInt64(&c.original[i]),

@@ -62,6 +62,11 @@ func (s *Store) RepositoriesWith(f history.Filter) map[int64]bool { return s.ind
 // LastJobs gives a repository's newest backup and its newest good one.
 func (s *Store) LastJobs(repository int64) history.Last { return s.index.Last(repository) }
 
+// LastScheduled gives a repository's newest backup that a schedule stands behind.
+func (s *Store) LastScheduled(schedule, repository int64) history.Mark {
+	return s.index.LastScheduled(schedule, repository)
+}
+
 // Job gives the job with this id.
 func (s *Store) Job(id int64) (job.Job, bool, error) {
 	jobs, err := s.jobs([]int64{id})
