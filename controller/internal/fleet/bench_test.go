@@ -47,3 +47,51 @@ func BenchmarkEvents(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFleet is what the answers about a whole fleet cost: 10 000 hosts with a
+// repository each, by 1000 schedules, and a backup of each night of a week.
+func BenchmarkFleet(b *testing.B) {
+	s, one := benchFleet(b, benched{hosts: 10_000, each: 1, by: 10, nights: 7})
+	for _, c := range []struct {
+		name string
+		ask  func(context.Context) error
+	}{
+		{"summary", func(ctx context.Context) error { return errOf(s.Summary(ctx)) }},
+		{"stale", func(ctx context.Context) error { return errOf(s.Hosts(ctx, HostQuery{StaleOnly: true})) }},
+		{"schedules", func(ctx context.Context) error { return errOf(s.Schedules(ctx)) }},
+		{"schedule", func(ctx context.Context) error { return errOf(s.Schedule(ctx, one)) }},
+	} {
+		began := time.Now()
+		if err := c.ask(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		first := time.Since(began)
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				if err := c.ask(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(first.Milliseconds()), "ms-first")
+		})
+	}
+}
+
+// BenchmarkRunNow starts a schedule of so many repositories, one on each host or all
+// on one.
+func BenchmarkRunNow(b *testing.B) {
+	for _, c := range []benched{{hosts: 10_000, each: 1}, {hosts: 1, each: 3000}} {
+		b.Run(fmt.Sprintf("hosts=%d,each=%d", c.hosts, c.each), func(b *testing.B) {
+			for range b.N {
+				b.StopTimer()
+				s, one := benchFleet(b, benched{hosts: c.hosts, each: c.each, by: c.hosts * c.each})
+				repos := len(s.store.Repositories())
+				b.StartTimer()
+				out, err := s.RunSchedule(b.Context(), one, "bench")
+				if err != nil || len(out.Jobs) != repos {
+					b.Fatal(len(out.Jobs), err)
+				}
+			}
+		})
+	}
+}
