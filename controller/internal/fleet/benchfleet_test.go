@@ -55,7 +55,7 @@ func benchFleet(b *testing.B, of benched) (s *Service, one int64) {
 	})
 	benchSteps(b, st, of.nights*len(repos), func(tx *store.Tx, i int) error {
 		repo, night := repos[i%len(repos)], of.nights-i/len(repos)
-		at := now.AddDate(0, 0, 1-night).Add(-11 * time.Hour)
+		at := now.AddDate(0, 0, 1-night).Add(-9 * time.Hour)
 		key, err := job.NewKey()
 		if err != nil {
 			return err

@@ -40,27 +40,47 @@ type HostView struct {
 
 // Hosts says how well everything is backed up, by agent and name.
 func (s *Service) Hosts(ctx context.Context, q HostQuery) ([]HostView, error) {
-	agents, err := s.askedAgents(q)
+	asked, err := s.askedAgents(q)
 	if err != nil {
 		return nil, err
 	}
-	by, paused := s.schedulesByRepository()
-	out := []HostView{}
-	for _, repo := range s.repositoriesIn(ctx) {
-		a, known := s.store.Agent(repo.Agent)
-		if !known || a.Revoked || agents != nil && !slices.Contains(agents, a.ID) {
-			continue
+	agents := s.store.AgentsByID()
+	if asked != nil {
+		all := agents
+		agents = map[string]*store.Agent{}
+		for _, id := range asked {
+			if a, ok := all[id]; ok {
+				agents[id] = a
+			}
 		}
-		v := s.hostView(repo, a, by[repo.ID], q.MaxAge)
-		v.Paused = !v.Scheduled && paused[repo.ID]
+	}
+	out := []HostView{}
+	err = s.eachHost(ctx, agents, q.MaxAge, func(v HostView) {
 		if v.Stale || !q.StaleOnly {
 			out = append(out, v)
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(out, func(a, b HostView) int {
 		return compareTexts(a.AgentName, b.AgentName, a.Name, b.Name)
 	})
 	return out, nil
+}
+
+// eachHost calls do with the repositories of agents, in no order.
+func (s *Service) eachHost(ctx context.Context, agents map[string]*store.Agent, maxAge time.Duration, do func(HostView)) error {
+	by, paused := s.schedulesByRepository()
+	scope := scopeOf(ctx)
+	for _, repo := range s.store.AnyOrder() {
+		if a := agents[repo.Agent]; a != nil && !a.Revoked && scope.Covers(repo.ID, repo.Agent) {
+			v := s.hostView(repo, *a, by[repo.ID], maxAge)
+			v.Paused = !v.Scheduled && paused[repo.ID]
+			do(v)
+		}
+	}
+	return ctx.Err()
 }
 
 func compareTexts(pairs ...string) int {
@@ -95,12 +115,13 @@ func (s *Service) askedAgents(q HostQuery) ([]string, error) {
 	return labelled, err
 }
 
-func (s *Service) schedulesByRepository() (by map[int64][]store.Schedule, paused map[int64]bool) {
-	by, paused = map[int64][]store.Schedule{}, map[int64]bool{}
-	for _, one := range s.store.Schedules() {
-		for _, id := range one.Repositories {
-			if one.Enabled {
-				by[id] = append(by[id], one)
+func (s *Service) schedulesByRepository() (by map[int64][]*store.Schedule, paused map[int64]bool) {
+	by, paused = map[int64][]*store.Schedule{}, map[int64]bool{}
+	all := s.store.Schedules()
+	for i := range all {
+		for _, id := range all[i].Repositories {
+			if all[i].Enabled {
+				by[id] = append(by[id], &all[i])
 			} else {
 				paused[id] = true
 			}
@@ -109,7 +130,7 @@ func (s *Service) schedulesByRepository() (by map[int64][]store.Schedule, paused
 	return by, paused
 }
 
-func (s *Service) hostView(repo store.Repository, a store.Agent, by []store.Schedule, maxAge time.Duration) HostView {
+func (s *Service) hostView(repo store.Repository, a store.Agent, by []*store.Schedule, maxAge time.Duration) HostView {
 	last := s.store.LastJobs(repo.ID)
 	v := HostView{
 		Repository: repo.ID, Name: repo.Name, Path: repo.Path, AgentID: a.ID, AgentName: a.Name,
@@ -121,7 +142,7 @@ func (s *Service) hostView(repo store.Repository, a store.Agent, by []store.Sche
 		patience += 2 * s.tookLast(repo.ID, last.Good)
 	}
 	for _, one := range by {
-		t := s.expectations.of(one, repo.ID, a, now, patience)
+		t := s.expectations.of(*one, repo.ID, a, now, patience)
 		if !t.next.IsZero() && (v.NextRun.IsZero() || t.next.Before(v.NextRun)) {
 			v.NextRun = t.next
 		}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -39,7 +40,8 @@ func summarySpans() []time.Duration {
 // Summary sums the fleet up.
 func (s *Service) Summary(ctx context.Context) (Summary, error) {
 	var out Summary
-	for _, a := range s.store.Agents() {
+	agents := s.store.AgentsByID()
+	for _, a := range agents {
 		if a.Revoked {
 			continue
 		}
@@ -55,11 +57,7 @@ func (s *Service) Summary(ctx context.Context) (Summary, error) {
 			}
 		}
 	}
-	hosts, err := s.Hosts(ctx, HostQuery{})
-	if err != nil {
-		return out, err
-	}
-	for _, h := range hosts {
+	err := s.eachHost(ctx, agents, 0, func(h HostView) {
 		out.Repositories++
 		if h.Stale {
 			out.Stale++
@@ -68,11 +66,12 @@ func (s *Service) Summary(ctx context.Context) (Summary, error) {
 			out.Unscheduled++
 		}
 		if !h.NextRun.IsZero() {
-			out.Next = append(out.Next, NextRun{h.Repository, h.Name, h.AgentName, h.NextRun})
+			out.addNext(NextRun{h.Repository, h.Name, h.AgentName, h.NextRun})
 		}
+	})
+	if err != nil {
+		return out, err
 	}
-	slices.SortStableFunc(out.Next, func(a, b NextRun) int { return a.At.Compare(b.At) })
-	out.Next = out.Next[:min(len(out.Next), nextInSummary)]
 	now := s.now()
 	for _, span := range summarySpans() {
 		out.Spans = append(out.Spans, SpanTotals{span, s.store.Totals(history.Filter{
@@ -80,4 +79,15 @@ func (s *Service) Summary(ctx context.Context) (Summary, error) {
 		})})
 	}
 	return out, nil
+}
+
+// addNext keeps the first of the next runs.
+func (s *Summary) addNext(n NextRun) {
+	i, _ := slices.BinarySearchFunc(s.Next, n, func(a, b NextRun) int {
+		return cmp.Or(a.At.Compare(b.At), compareTexts(a.AgentName, b.AgentName, a.Name, b.Name))
+	})
+	if i < nextInSummary {
+		s.Next = slices.Insert(s.Next, i, n)
+		s.Next = s.Next[:min(len(s.Next), nextInSummary)]
+	}
 }

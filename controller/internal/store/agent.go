@@ -83,6 +83,19 @@ func agentFromProto(p *storev1.Agent) Agent {
 // Agent gives the agent with this id.
 func (tx *Tx) Agent(id string) (Agent, bool) { return tx.s.working.agents.get(id) }
 
+// AgentsByID gives all agents by their ids, for those who want no order: it costs
+// more than all else about a big fleet.
+func (s *Store) AgentsByID() map[string]*Agent {
+	s.mu.RLock()
+	all := s.published.agents.all()
+	s.mu.RUnlock()
+	by := make(map[string]*Agent, len(all))
+	for i := range all {
+		by[all[i].ID] = &all[i]
+	}
+	return by
+}
+
 // AgentByName gives the agent with this name.
 func (tx *Tx) AgentByName(name string) (Agent, bool) { return tx.s.working.agentByName(name) }
 
@@ -146,7 +159,7 @@ func unname(a Agent) change {
 }
 
 func sortedAgents(st *state) []Agent {
-	return st.agents.sorted(func(a, b Agent) int {
+	return st.agents.sorted(func(a, b *Agent) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 }

@@ -72,7 +72,7 @@ func (s *Store) APITokens() []APIToken {
 func apiTokensOf(st *state) table[string, APIToken] { return st.apiTokens }
 
 func sortedAPITokens(st *state) []APIToken {
-	return st.apiTokens.sorted(func(a, b APIToken) int {
+	return st.apiTokens.sorted(func(a, b *APIToken) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
 }

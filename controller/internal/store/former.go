@@ -39,7 +39,7 @@ func (s *Store) FormerAgent(id string) (FormerAgent, bool) {
 func (s *Store) FormerAgents() []FormerAgent {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.published.formerAgents.sorted(func(a, b FormerAgent) int {
+	return s.published.formerAgents.sorted(func(a, b *FormerAgent) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 }

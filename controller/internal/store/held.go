@@ -87,7 +87,7 @@ func heldFromProto(p *storev1.HeldRepository) HeldRepository {
 func heldOf(st *state) table[heldID, HeldRepository] { return st.held }
 
 func sortedHeld(st *state) []HeldRepository {
-	return st.held.sorted(func(a, b HeldRepository) int {
+	return st.held.sorted(func(a, b *HeldRepository) int {
 		return cmp.Or(cmp.Compare(a.Agent, b.Agent), cmp.Compare(a.Repository.ID, b.Repository.ID))
 	})
 }

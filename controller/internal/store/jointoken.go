@@ -76,5 +76,5 @@ func joinTokenKey(hash []byte) []byte { return append([]byte{joinTokenPrefix}, h
 func joinTokensOf(st *state) table[string, JoinToken] { return st.joinTokens }
 
 func sortedTokens(st *state) []JoinToken {
-	return st.joinTokens.sorted(func(a, b JoinToken) int { return bytes.Compare(a.Hash, b.Hash) })
+	return st.joinTokens.sorted(func(a, b *JoinToken) int { return bytes.Compare(a.Hash, b.Hash) })
 }

@@ -42,7 +42,7 @@ func (s *Store) NewLists() []NewList {
 func newListsOf(st *state) table[int64, NewList] { return st.newLists }
 
 func sortedNewLists(st *state) []NewList {
-	return st.newLists.sorted(func(a, b NewList) int { return cmp.Compare(a.Job, b.Job) })
+	return st.newLists.sorted(func(a, b *NewList) int { return cmp.Compare(a.Job, b.Job) })
 }
 
 func (s *Store) loadNewLists(txn *badger.Txn) error {

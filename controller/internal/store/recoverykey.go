@@ -43,7 +43,7 @@ func (s *Store) RecoveryKey() (RecoveryKey, bool) {
 }
 
 func sortedRecoveryKeys(st *state) []RecoveryKey {
-	return st.recoveryKeys.sorted(func(a, b RecoveryKey) int { return cmp.Compare(a.Number, b.Number) })
+	return st.recoveryKeys.sorted(func(a, b *RecoveryKey) int { return cmp.Compare(a.Number, b.Number) })
 }
 
 // KnowsRecoveryKey says whether the fleet has or had this key.

@@ -103,4 +103,11 @@ func sortedRepositories(st *state) []Repository {
 	return st.repositories.sorted(byID)
 }
 
-func byID(a, b Repository) int { return cmp.Compare(a.ID, b.ID) }
+// AnyOrder gives all repositories, in no order; see AgentsByID.
+func (s *Store) AnyOrder() []Repository {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.published.repositories.all()
+}
+
+func byID(a, b *Repository) int { return cmp.Compare(a.ID, b.ID) }

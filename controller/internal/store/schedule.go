@@ -154,5 +154,5 @@ func scheduleFromProto(p *storev1.Schedule) (Schedule, error) {
 func schedulesOf(st *state) table[int64, Schedule] { return st.schedules }
 
 func sortedSchedules(st *state) []Schedule {
-	return st.schedules.sorted(func(a, b Schedule) int { return cmp.Compare(a.ID, b.ID) })
+	return st.schedules.sorted(func(a, b *Schedule) int { return cmp.Compare(a.ID, b.ID) })
 }

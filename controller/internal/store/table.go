@@ -15,13 +15,28 @@ func (t table[K, V]) get(k K) (V, bool) {
 	return v, ok
 }
 
-func (t table[K, V]) sorted(compare func(a, b V) int) []V {
+// all gives all values, in no order.
+func (t table[K, V]) all() []V {
 	all := make([]V, 0, len(t))
 	for _, v := range t {
 		all = append(all, v)
 	}
-	slices.SortFunc(all, compare)
 	return all
+}
+
+// sorted gives all values in order. Values are large: moving each one as often as a
+// sort does costs more than all else.
+func (t table[K, V]) sorted(compare func(a, b *V) int) []V {
+	all, order := t.all(), make([]*V, 0, len(t))
+	for i := range all {
+		order = append(order, &all[i])
+	}
+	slices.SortFunc(order, compare)
+	out := make([]V, 0, len(t))
+	for _, v := range order {
+		out = append(out, *v)
+	}
+	return out
 }
 
 // change is one change of what is in memory, and gives the way back. It is made

@@ -76,5 +76,5 @@ func (s *Store) Users() []User {
 func usersOf(st *state) table[string, User] { return st.users }
 
 func sortedUsers(st *state) []User {
-	return st.users.sorted(func(a, b User) int { return cmp.Compare(a.Name, b.Name) })
+	return st.users.sorted(func(a, b *User) int { return cmp.Compare(a.Name, b.Name) })
 }
