@@ -105,11 +105,19 @@ func (i *Impostor) Lure(h *Host) {
 	h.Proxy.Restore()
 }
 
-// Seize lures the host and waits for it.
+// Seize lures the host and waits for it. It lures again after a while: an agent that
+// is cut off right after its Hello may open its streams on another connection, and
+// has no reason to say Hello once more.
 func (i *Impostor) Seize(h *Host) error {
 	before := i.Hellos()
-	i.Lure(h)
-	return i.await("the agent watches", func() bool { return i.hellos > before && i.watch != nil && i.report != nil })
+	var err error
+	for range 6 {
+		i.Lure(h)
+		if err = i.awaitFor(10*time.Second, "the agent watches", func() bool { return i.hellos > before && i.watch != nil && i.report != nil }); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // Release gives the host back to the true controller.
@@ -182,6 +190,10 @@ func (i *Impostor) Reported(key job.Key) *fleetv1.Register {
 
 // await waits for a condition, which is asked with mu held.
 func (i *Impostor) await(what string, cond func() bool) error {
+	return i.awaitFor(patience, what, cond)
+}
+
+func (i *Impostor) awaitFor(patience time.Duration, what string, cond func() bool) error {
 	end := time.NewTimer(patience)
 	defer end.Stop()
 	for {

@@ -40,9 +40,11 @@ type rig struct {
 	now time.Time // guarded by mu
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T) *rig { return newRigAt(t, time.Now()) }
+
+func newRigAt(t *testing.T, now time.Time) *rig {
 	t.Helper()
-	r := &rig{t: t, now: time.Now()}
+	r := &rig{t: t, now: now}
 	dir := t.TempDir()
 	var err error
 	if r.ca, err = certs.CreateAuthority(filepath.Join(dir, "ca"), r.now, rand.Reader); err != nil {
