@@ -101,16 +101,13 @@ func TestTheSameSnapshotIsNotWritten(t *testing.T) {
 		t.Errorf("the same snapshot needs the disk: %v", err)
 	}
 	m.Repositories[1].Path = "/c"
-	m.Orders = []*fleetv1.Order{{Key: newKeyBytes(t), Id: 1, Desired: fleetv1.Order_DESIRED_RUN, Spec: wire.FromSpec(spec(f.now))}}
+	key := newKey(t)
+	m.Orders = []*fleetv1.Order{{Key: key[:], Id: 1, Desired: fleetv1.Order_DESIRED_RUN, Spec: wire.FromSpec(spec(f.now))}}
 	if err := f.d.Apply(m); err == nil {
 		t.Error("another one is confirmed and not on the disk")
 	}
 	if len(f.d.Dirs()) != 1 {
 		t.Error("an order is not taken because the definitions cannot be kept")
 	}
-}
-
-func newKeyBytes(t *testing.T) []byte {
-	key := newKey(t)
-	return key[:]
+	f.ended(key) // it writes into its directory until then
 }

@@ -405,6 +405,15 @@ func TestTheCatalogueIsUnknown(t *testing.T) {
 	}
 }
 
+// awaited returns once somebody waits for the job.
+func (r *rig) awaited(id int64) {
+	r.await("somebody waits", func() bool {
+		r.s.watch.mu.Lock()
+		defer r.s.watch.mu.Unlock()
+		return len(r.s.watch.jobs[id]) > 0
+	})
+}
+
 // TestARefreshSaysWhatCameOfIt: an old list must not pass for a new one.
 func TestARefreshSaysWhatCameOfIt(t *testing.T) {
 	r, a, repo, at := catalogueRig(t)
@@ -430,6 +439,7 @@ func TestARefreshSaysWhatCameOfIt(t *testing.T) {
 	sent := make(chan error, 1)
 	go func() {
 		key := a.order(slow.ID).Key
+		r.awaited(slow.ID) // else it would be over, and another list asked for
 		sent <- a.stream.Send(&fleetv1.ReportRequest{Jobs: []*fleetv1.JobReport{{Key: key, Register: reg}}})
 	}()
 	got := ask().Refresh.List // the list that waits already

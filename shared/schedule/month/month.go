@@ -66,7 +66,7 @@ func (s Spans) Holds(at time.Time) bool {
 
 // Hosts are the three, and when the controller is away.
 func Hosts() (hosts []Host, away Spans, err error) {
-	luck := rand.New(rand.NewPCG(6, 2026)) //nolint:gosec // the same month each time
+	luck := rand.New(rand.NewPCG(6, 2026))
 	var every []string
 	for hour := range 12 {
 		every = append(every, fmt.Sprintf("%02d:20", 2*hour))
@@ -102,7 +102,7 @@ func spans(luck *rand.Rand, offMin, offMax, onMin, onMax time.Duration) (all Spa
 func (h Host) Outcome(fire time.Time, attempt int) (lasts time.Duration, failed bool) {
 	sum := fnv.New64a()
 	fmt.Fprint(sum, h.Name, fire.Unix(), attempt)
-	luck := rand.New(rand.NewPCG(sum.Sum64(), 0)) //nolint:gosec // the same each time
+	luck := rand.New(rand.NewPCG(sum.Sum64(), 0))
 	lasts = Step * time.Duration(1+luck.IntN(12))
 	if luck.IntN(10) == 0 {
 		lasts += 3 * time.Hour
