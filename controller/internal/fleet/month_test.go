@@ -125,8 +125,13 @@ func (h *monthHost) bring(i int, now time.Time) {
 // inHistory compares what is answered with what has to be there.
 func (h *monthHost) inHistory() {
 	h.t.Helper()
-	page, err := h.rig.s.Jobs(h.t.Context(), JobQuery{Repository: h.repo.Path, Limit: 1000})
-	must(h.t, err)
+	var page JobPage
+	h.rig.await("the index to have them", func() (whole bool) {
+		var err error
+		page, err = h.rig.s.Jobs(h.t.Context(), JobQuery{Repository: h.repo.Path, Limit: 1000})
+		must(h.t, err)
+		return len(page.Jobs) >= len(h.runs)
+	})
 	if len(page.Jobs) != len(h.runs) {
 		h.t.Fatalf("%s: %d jobs, want %d", h.of.Name, len(page.Jobs), len(h.runs))
 	}

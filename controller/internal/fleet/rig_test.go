@@ -230,6 +230,7 @@ func (p *puppet) connect(stateID string, jobs ...*fleetv1.JobState) *fleetv1.Hel
 	p.watch = make(chan *fleetv1.WatchResponse, 100)
 	p.answer = make(chan *fleetv1.JobAnswer, 100)
 	p.broke, p.watchBroke = make(chan error, 2), make(chan error, 1)
+	told, answers := p.watch, p.answer // of this connection
 	watch, err := p.client.Watch(ctx, &fleetv1.WatchRequest{Epoch: p.epoch})
 	if err != nil {
 		p.t.Fatalf("watch: %v", err)
@@ -237,7 +238,7 @@ func (p *puppet) connect(stateID string, jobs ...*fleetv1.JobState) *fleetv1.Hel
 	watchBroke := p.watchBroke
 	go func() {
 		for watch.Receive() {
-			p.watch <- watch.Msg()
+			told <- watch.Msg()
 		}
 		watchBroke <- watch.Err()
 	}()
@@ -262,7 +263,7 @@ func (p *puppet) connect(stateID string, jobs ...*fleetv1.JobState) *fleetv1.Hel
 				return
 			}
 			for _, a := range m.Jobs {
-				p.answer <- a
+				answers <- a
 			}
 		}
 	}()
