@@ -72,6 +72,13 @@ func TestRecoveryDocument(t *testing.T) {
 	walk(t, env.Bin, blocks(t, filepath.Join("..", "..", "docs", "recovery.md")))
 }
 
+// TestRESTDocument runs docs/rest.md: what scripts and dashboards do.
+func TestRESTDocument(t *testing.T) {
+	t.Parallel()
+	env := newFleet(t, testenv.Fleet{})
+	walk(t, env.Bin, blocks(t, filepath.Join("..", "..", "docs", "rest.md")))
+}
+
 const mark = "#### block"
 
 // walk runs blocks and looks for what each should print, in its order.
