@@ -5,7 +5,8 @@ set -eu
 
 fail=0
 refuse() { # packages, forbidden pattern, why
-	bad=$(go list -f '{{$p := .ImportPath}}{{range .Imports}}{{$p}} -> {{.}}{{"\n"}}{{end}}' "$1" | grep -E -- "-> $2" || true)
+	# Unquoted: there may be several.
+	bad=$(go list -f '{{$p := .ImportPath}}{{range .Imports}}{{$p}} -> {{.}}{{"\n"}}{{end}}' $1 | grep -E -- "-> $2" || true)
 	if [ -n "$bad" ]; then
 		echo "$3:" >&2
 		echo "$bad" >&2
@@ -20,6 +21,7 @@ refuse ./controller/internal/store/... '(net/http|connectrpc|borgfleet/controlle
 refuse ./controller/internal/history/... '(net|os|borgfleet/controller)' 'the index must stand alone'
 refuse ./agent/internal/borg/... 'borgfleet/agent/internal/(jobdir|jobproc|daemon|link)' 'the wrapper of borg must not know jobs on disk'
 refuse ./agent/internal/jobproc/... '(connectrpc|net/http|borgfleet/agent/internal/(daemon|link))' 'the job process must not depend on the daemon or the link'
+refuse "$(go list ./agent/... ./certs/... ./controller/... ./shared/... | grep -v '/controller/internal/metrics$')" 'github\.com/prometheus/' 'only controller/internal/metrics knows of Prometheus: declare whom you tell'
 
 cgo=$(CGO_ENABLED=0 go list -deps -f '{{if .CgoFiles}}{{.ImportPath}}{{end}}' ./agent ./controller)
 if [ -n "$cgo" ]; then

@@ -43,6 +43,21 @@ type Listener struct {
 	came    uint64            // connections up to now; guarded by mu
 	closed  int               // for want of room, and not logged yet; guarded by mu
 	sayNext time.Time         // guarded by mu
+	refused uint64            // for want of room, up to now; guarded by mu
+}
+
+// Counts is how full it is behind a door.
+type Counts struct {
+	All       int    // open connections
+	Strangers int    // of these, that nobody is known on
+	Refused   uint64 // closed for want of room, up to now
+}
+
+// Counts says how full it is.
+func (l *Listener) Counts() Counts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Counts{All: l.all, Strangers: l.unknown, Refused: l.refused}
 }
 
 // Listen puts limits on l.
@@ -102,6 +117,7 @@ func (l *Listener) admit(c net.Conn) (in *conn, out net.Conn) {
 // caller holds mu.
 func (l *Listener) say(at net.Addr) {
 	l.closed++
+	l.refused++
 	if now := time.Now(); now.After(l.sayNext) {
 		l.log.Warn("too many connections: the oldest of those that have not proved who they are were closed",
 			"listener", l.Addr().String(), "closed", l.closed, "last", at.String())

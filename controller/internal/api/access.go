@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fault"
@@ -19,7 +20,9 @@ func (s *server) logged(next http.Handler) http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		rec.before = func(status int) { s.Audit.Answer(ctx, status, rec.code) }
 		start := s.Now()
+		begun := time.Now()
 		defer func() {
+			s.measure(rec, time.Since(begun))
 			level := slog.LevelInfo
 			if r.Method == http.MethodGet || r.Method == http.MethodHead {
 				level = slog.LevelDebug
@@ -68,6 +71,9 @@ type recorder struct {
 	user   string
 	code   string
 	gone   bool // the client had gone before the answer
+
+	operation string // empty: the path has none
+	stream    bool
 }
 
 func (r *recorder) WriteHeader(status int) {
@@ -106,6 +112,18 @@ func (r *recorder) statusCode() int {
 func noteCaller(w http.ResponseWriter, who Principal) {
 	if rec, ok := w.(*recorder); ok {
 		rec.user = who.User
+	}
+}
+
+func noteOperation(w http.ResponseWriter, name string) {
+	if rec, ok := w.(*recorder); ok {
+		rec.operation = name
+	}
+}
+
+func noteStream(w http.ResponseWriter) {
+	if rec, ok := w.(*recorder); ok {
+		rec.stream = true
 	}
 }
 

@@ -24,6 +24,7 @@ func caller(r *http.Request) Principal {
 func (s *server) authorized(rt route) handler {
 	name := s.names[rt.method+" "+rt.path]
 	return func(w http.ResponseWriter, r *http.Request) error {
+		noteOperation(w, name)
 		call := audit.Of(r.Context())
 		call.What(name, rt.method != get && !rt.reads)
 		call.On(rt.on(r))

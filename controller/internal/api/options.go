@@ -90,6 +90,9 @@ type Options struct {
 	// Proxies are believed when they say in X-Forwarded-For whom they speak for.
 	Proxies []netip.Prefix
 
+	// Metrics, if set, hears what is answered, and is served.
+	Metrics Metrics
+
 	// Principal, if set, is asked before any token is looked at: on the admin
 	// socket the kernel says who the caller is.
 	Principal func(*http.Request) (Principal, bool)
@@ -102,6 +105,9 @@ func (o Options) withDefaults() Options {
 	o.StreamWrite = cmp.Or(o.StreamWrite, defaultStreamWrite)
 	o.Streams = cmp.Or(o.Streams, defaultStreams)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
+	if o.Metrics == nil {
+		o.Metrics = unmeasured{}
+	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
 	}

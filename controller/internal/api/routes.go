@@ -117,6 +117,8 @@ func (s *server) routes() []route {
 
 		{method: get, path: "/healthz", role: Public, handle: s.healthz},
 		{method: get, path: "/readyz", role: Public, handle: s.readyz},
+		// Names of hosts and repositories are in it, of the whole fleet.
+		{method: get, path: "/metrics", role: Viewer, handle: s.metrics},
 		{method: get, path: "/api", role: Public, handle: s.service},
 		{method: get, path: "/api/openapi.json", role: Public, handle: s.openAPI},
 		{method: get, path: "/api/docs", role: Public, handle: s.docs},

@@ -27,7 +27,7 @@ func rules() map[string]api.Role {
 		"healthz": api.Public, "readyz": api.Public,
 
 		"listJobs": api.Viewer, "fleetSummary": api.Viewer, "fleetHosts": api.Viewer, "exportJobs": api.Viewer, "jobStatus": api.Viewer, "streamLog": api.Viewer, "downloadLog": api.Viewer, "downloadToken": api.Viewer,
-		"listAgents": api.Viewer, "oneAgent": api.Viewer, "events": api.Viewer,
+		"metrics": api.Viewer, "listAgents": api.Viewer, "oneAgent": api.Viewer, "events": api.Viewer,
 		"listRepositories": api.Viewer, "oneRepository": api.Viewer, "runningJobs": api.Viewer, "listArchives": api.Viewer,
 		"me": api.Viewer, "logout": api.Viewer, "changePassword": api.Viewer, // one's own
 		"listTokens": api.Viewer, "createToken": api.Viewer, "deleteToken": api.Viewer, // one's own, and no more than one's role

@@ -36,6 +36,8 @@ func (s *server) openStream(w http.ResponseWriter, r *http.Request, role Role) (
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	noteStream(w)
+	closed := s.Metrics.StreamOpened()
 	ctx, cancel := context.WithCancel(r.Context())
 	unbind := context.AfterFunc(s.ending, cancel)
 	st = &stream{
@@ -50,7 +52,7 @@ func (s *server) openStream(w http.ResponseWriter, r *http.Request, role Role) (
 	h.Set("Content-Type", rest.EventStreamType)
 	h.Set("X-Accel-Buffering", "no") // or nginx would keep it until it is whole
 	w.WriteHeader(http.StatusOK)
-	return st, ctx, func() { unbind(); cancel(); release() }, nil
+	return st, ctx, func() { unbind(); cancel(); release(); closed() }, nil
 }
 
 // event adds an event; an empty id leaves the client's place where it was.

@@ -200,20 +200,23 @@ func (s *Service) waitingFor(scope *store.Scope, j job.Job) string {
 		return ""
 	}
 	a, _ := s.store.Agent(j.Agent)
-	if a.Revoked {
-		return waitRevoked
+	return s.whyPending(j, a, func() world { return s.world(a, s.store.Active(j.Agent), s.store) }).told(scope)
+}
+
+// whyPending is why a job of a's has not begun. Only for some the world has to be
+// looked at.
+func (s *Service) whyPending(j job.Job, a store.Agent, look func() world) wait {
+	switch {
+	case a.Revoked:
+		return wait{why: waitRevoked}
+	case j.Register.Phase == job.PhaseWaiting && j.Register.Reason != "":
+		return wait{why: j.Register.Reason}
+	case !s.online(j.Agent):
+		return wait{why: waitOffline}
+	case s.draining(j.Agent):
+		return wait{why: waitDraining} // also if it was sent before: its host keeps it
+	case j.Sent:
+		return wait{why: waitAccepted}
 	}
-	if j.Register.Phase == job.PhaseWaiting && j.Register.Reason != "" {
-		return j.Register.Reason
-	}
-	if !s.online(j.Agent) {
-		return waitOffline
-	}
-	if s.draining(j.Agent) {
-		return waitDraining // also if it was sent before: its host keeps it
-	}
-	if j.Sent {
-		return waitAccepted
-	}
-	return blocker(j, s.world(a, s.store.Active(j.Agent), s.store)).told(scope)
+	return blocker(j, look())
 }

@@ -76,8 +76,12 @@ func (s *Service) receiveReports(ctx context.Context, id certs.Identity, se *ses
 		if err := s.measures.pace(ctx, id.AgentID, m); err != nil {
 			return err
 		}
+		begun := time.Now()
 		if err := s.takeReport(ctx, se, m); err != nil {
 			return err
+		}
+		if len(m.Jobs) > 0 {
+			s.meter.Reported(time.Since(begun))
 		}
 		next, err := stream.Receive()
 		if err != nil {
@@ -234,7 +238,12 @@ func (s *Service) takeJobReport(tx *store.Tx, se *session, r *fleetv1.JobReport)
 		}
 	}
 	answer := s.answerFor(j)
-	tx.OnCommit(func() { se.answer(answer) })
+	tx.OnCommit(func() {
+		se.answer(answer)
+		if r.Register != nil {
+			s.meter.Register()
+		}
+	})
 	return nil
 }
 
@@ -331,7 +340,10 @@ func (s *Service) takeRecords(tx *store.Tx, se *session, j job.Job, reg job.Regi
 	} else if err := tx.PutJob(j); err != nil {
 		return j, err
 	}
-	tx.OnCommit(func() { s.listArrived(j) })
+	tx.OnCommit(func() {
+		s.listArrived(j)
+		s.meter.Records(len(records))
+	})
 	return j, nil
 }
 

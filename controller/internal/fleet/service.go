@@ -20,7 +20,7 @@ import (
 	"borgfleet/shared/job"
 )
 
-// Options is what a Service needs. All fields must be set.
+// Options is what a Service needs. All fields but Meter must be set.
 type Options struct {
 	Store     *store.Store
 	Authority *certs.Authority
@@ -30,6 +30,7 @@ type Options struct {
 	Settings  Settings
 	Logger    *slog.Logger
 	Now       func() time.Time
+	Meter     Meter // nil: nobody measures
 }
 
 // ShutOut are the agents that must never come back. It outlives the store, which
@@ -79,6 +80,7 @@ type Service struct {
 	set       Settings
 	log       *slog.Logger
 	now       func() time.Time
+	meter     Meter
 	born      time.Time // uptime starts here: silence is never counted from before
 
 	mu       sync.Mutex
@@ -115,6 +117,7 @@ func New(o Options) *Service {
 		set:       o.Settings,
 		log:       o.Logger,
 		now:       o.Now,
+		meter:     measured(o.Meter),
 		born:      o.Now(),
 		sessions:  map[string]*session{},
 		silent:    map[string]time.Time{},

@@ -93,14 +93,22 @@ func (s *Service) takeIn(ctx context.Context, l store.NewList, j job.Job) error 
 		t := &takeIn{s: s, j: j, begun: j.Verdict.StartedAt, seen: map[string]struct{}{}, at: at}
 		err = t.run(ctx)
 	}
+	outcome := ListUnwanted
 	switch {
 	case errors.Is(err, errUnfit):
+		outcome = ListUnfit
 		s.log.Warn("list left out of the catalogue", "job", l.Job, "repository", l.Repository, "err", err)
 	case errors.Is(err, errOverdone):
-	case err != nil || wanted:
+	case err != nil:
 		return err
+	case wanted:
+		s.meter.List(ListTaken) // that it is done was said with its last step
+		return nil
 	}
-	return s.store.Update(ctx, func(tx *store.Tx) error { return s.listDone(tx, l.Job) })
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		tx.OnCommit(func() { s.meter.List(outcome) })
+		return s.listDone(tx, l.Job)
+	})
 }
 
 // listDone says that a list waits no more, to the store and to who waits for it.

@@ -21,6 +21,7 @@ import (
 	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/controller/internal/maintain"
+	"borgfleet/controller/internal/metrics"
 	"borgfleet/shared/clock"
 	"borgfleet/shared/crowd"
 )
@@ -28,7 +29,8 @@ import (
 // doors are the listeners and what answers behind them.
 type doors struct {
 	api, agents, local net.Listener
-	tls                bool // REST is served with TLS
+	crowds             map[string]metrics.Door // of these, that strangers reach
+	tls                bool                    // REST is served with TLS
 	socket             string
 	servers            []door
 }
@@ -50,7 +52,8 @@ func openDoors(o Options) (*doors, error) {
 	if d.api, err = listen(o.APIListen, "--api-listen"); err != nil {
 		return nil, err
 	}
-	d.api = crowd.Listen(d.api, rest, o.Logger)
+	people := crowd.Listen(d.api, rest, o.Logger)
+	d.api = people
 	if d.tls {
 		pair, err := tls.LoadX509KeyPair(o.APICert, o.APIKey)
 		if err != nil {
@@ -63,7 +66,9 @@ func openDoors(o Options) (*doors, error) {
 		d.close()
 		return nil, err
 	}
-	d.agents = crowd.Listen(d.agents, agents, o.Logger)
+	hosts := crowd.Listen(d.agents, agents, o.Logger)
+	d.agents = hosts
+	d.crowds = map[string]metrics.Door{"rest": people, "agents": hosts}
 	return d, nil
 }
 

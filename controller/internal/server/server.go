@@ -22,6 +22,7 @@ import (
 	"borgfleet/controller/internal/backup"
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/controller/internal/maintain"
+	"borgfleet/controller/internal/metrics"
 	"borgfleet/controller/internal/revoked"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/clock"
@@ -75,7 +76,11 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if err := backup.RefuseUnfinished(o.DataDir); err != nil {
 		return err
 	}
-	st, err := store.Open(filepath.Join(o.DataDir, "store"), store.Options{Logger: o.Logger, Now: clock.Now})
+	figures, err := metrics.New(version.String())
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(filepath.Join(o.DataDir, "store"), store.Options{Logger: o.Logger, Now: clock.Now, Meter: figures})
 	if err != nil {
 		return err
 	}
@@ -105,14 +110,17 @@ func Serve(ctx context.Context, o Options) (err error) {
 	trail := audit.New(audit.Options{Store: st, Logger: o.Logger, Now: clock.Now})
 	fl := fleet.New(fleet.Options{
 		Store: st, Authority: authority, ShutOut: shutOut, Audit: trail, AgentURL: agentURL,
-		Settings: o.Settings, Logger: o.Logger, Now: clock.Now,
+		Settings: o.Settings, Logger: o.Logger, Now: clock.Now, Meter: figures,
 	})
+	if err := figures.Read(metrics.Sources{Store: st, Fleet: fl, Doors: doors.crowds}); err != nil {
+		return err
+	}
 	if err := fl.AlignShutOut(ctx); err != nil {
 		return err
 	}
 	rest := api.Options{
 		Fleet: fl, Auth: people, Audit: trail, LogPolicy: o.LogPolicy,
-		Proxies: o.Proxies, Version: version.String(), Logger: o.Logger, Ready: st.Ready,
+		Proxies: o.Proxies, Version: version.String(), Logger: o.Logger, Ready: st.Ready, Metrics: figures,
 	}
 	if err := doors.admin(o.DataDir); err != nil {
 		return err

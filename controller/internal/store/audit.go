@@ -46,6 +46,7 @@ func (tx *Tx) Audit(e AuditEntry) error {
 	if err := tx.set([]byte(nextAuditKey), number(uint64(tx.s.next.audit))); err != nil {
 		return err
 	}
+	tx.OnCommit(func() { tx.s.stats.audited.Add(1) })
 	return tx.set(auditPosition{nanos(e.At), e.ID}.key(), b)
 }
 

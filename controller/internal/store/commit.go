@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -36,7 +37,12 @@ func (s *Store) commit(g *group) error {
 		return err
 	}
 	s.stats.commits.Add(1)
-	return s.write(g.writes)
+	begun := time.Now()
+	if err := s.write(g.writes); err != nil {
+		return err
+	}
+	s.opt.Meter.Committed(len(g.requests), time.Since(begun))
+	return nil
 }
 
 // writeBadger returns when the transaction is synced.

@@ -90,6 +90,8 @@ func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	if note := noteOf(ctx); note != nil {
 		fn = note.with(fn)
 	}
+	s.stats.waiting.Add(1)
+	defer s.stats.waiting.Add(-1)
 	r := &request{fn: fn, done: make(chan error, 1)}
 	if !s.queue.push(r) {
 		return errClosed()

@@ -13,6 +13,7 @@ const DefaultKeepFree = 256 << 20
 type Options struct {
 	Logger *slog.Logger     // nil: silent
 	Now    func() time.Time // nil: time.Now
+	Meter  Meter            // nil: nobody measures
 
 	MemTableSize int64 // bytes of writes in memory before a table is written
 	BlockCache   int64 // bytes
@@ -26,6 +27,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Meter == nil {
+		o.Meter = unmeasured{}
 	}
 	def := func(v *int64, d int64) {
 		if *v <= 0 {

@@ -44,6 +44,9 @@ func (s *Store) Query(f history.Filter, cursor string, limit int) (jobs []job.Jo
 // Count is how many jobs there are.
 func (s *Store) Count() int { return s.index.Len() }
 
+// IndexBytes is how much memory the index of the jobs takes.
+func (s *Store) IndexBytes() int64 { return s.index.Bytes() }
+
 // Span gives when the oldest and the newest job were made; zero: there is none.
 func (s *Store) Span() (oldest, newest time.Time) { return s.index.Span() }
 

@@ -38,6 +38,13 @@ func (sp space) leaves(keep uint64, full func(path string, free, keep uint64) er
 	return nil
 }
 
+// Space is what is free on the store's disk, and what must be: below that nothing
+// is stored.
+func (s *Store) Space() (free, reserve uint64, err error) {
+	free, err = s.space.free(s.space.path)
+	return free, s.space.keep, err
+}
+
 func freeBytes(path string) (uint64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(path, &st); err != nil {

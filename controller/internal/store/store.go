@@ -51,12 +51,17 @@ type Store struct {
 	closeErr  error
 }
 
-type stats struct{ updates, commits atomic.Uint64 }
+type stats struct {
+	updates, commits, audited atomic.Uint64
+	waiting                   atomic.Int64
+}
 
 // Stats is what the store has done since it was opened.
 type Stats struct {
 	Updates uint64 // carried out
 	Commits uint64 // transactions, each synced
+	Audited uint64 // entries of the audit log
+	Waiting int64  // updates that are not answered at this moment
 }
 
 // Open opens the data directory, or makes it. The directory should be the
@@ -137,7 +142,10 @@ func (s *Store) Restored() (Restored, bool) {
 
 // Stats says what the store has done since it was opened.
 func (s *Store) Stats() Stats {
-	return Stats{Updates: s.stats.updates.Load(), Commits: s.stats.commits.Load()}
+	return Stats{
+		Updates: s.stats.updates.Load(), Commits: s.stats.commits.Load(),
+		Audited: s.stats.audited.Load(), Waiting: s.stats.waiting.Load(),
+	}
 }
 
 // Sync waits until everything that was accepted before has been carried out.
