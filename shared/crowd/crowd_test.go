@@ -105,6 +105,9 @@ func TestTheCrowdMakesRoom(t *testing.T) {
 		t.Error("not the oldest of all went")
 	}
 	r.open(3)
+	if got, want := r.door.Counts(), (Counts{All: 3, Strangers: 3, Refused: 3}); got != want {
+		t.Errorf("it is told as %+v, want %+v", got, want)
+	}
 }
 
 func TestKnownStay(t *testing.T) {
@@ -128,6 +131,9 @@ func TestKnownStay(t *testing.T) {
 		t.Error("a third one of the same name is kept like the first two")
 	}
 	r.open(4)
+	if got, want := r.door.Counts(), (Counts{All: 4, Strangers: 2, Refused: 4}); got != want {
+		t.Errorf("it is told as %+v, want %+v", got, want)
+	}
 }
 
 // TestFull: with nobody to close, who comes is not let in, and nothing is lost
