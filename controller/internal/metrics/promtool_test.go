@@ -27,8 +27,7 @@ func promtool(t *testing.T, input []byte, args ...string) {
 	}
 	cmd := exec.CommandContext(t.Context(), path, args...)
 	cmd.Dir, cmd.Stdin = monitoring, bytes.NewReader(input)
-	// What check metrics finds to better is a failure here, though it ends with 3
-	// for that and prints it only.
+	// Names and words that go against the custom end it with an error, too.
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
