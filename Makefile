@@ -51,6 +51,12 @@ examples: borg ## try the examples of hooks with PostgreSQL, MariaDB and btrfs (
 	scripts/install-examples.sh
 	BORGFLEET_EXAMPLES=1 go test -count=1 -run '^TestExample' -timeout 15m -v ./scripts/e2e
 
+.PHONY: alerts
+alerts: borg ## have Prometheus's promtool look at /metrics and at docs/monitoring (gets it if it is missing)
+	scripts/install-promtool.sh
+	PATH="$(TOOLS):$(CACHE)/borg-own:$$PATH" BORGFLEET_NEED_PROMTOOL=1 BORGFLEET_TEST_BORGS="$$(scripts/borg-versions.sh)" \
+		go test -count=1 -run '^(TestPromtool.*|TestMetrics)$$' ./controller/internal/metrics ./scripts/e2e
+
 .PHONY: bench
 bench: borg build ## measure what DESIGN promises; figures belong into BENCHMARKS.md
 	go run ./scripts/bench -bin $(BIN)

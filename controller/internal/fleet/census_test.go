@@ -220,10 +220,17 @@ func BenchmarkCensus(b *testing.B) {
 
 func BenchmarkBackupStates(b *testing.B) {
 	s, _ := benchFleet(b, benched{hosts: 10_000, each: 1, by: 100, nights: 1})
-	b.ReportAllocs()
-	for b.Loop() {
+	ask := func() {
 		if _, err := s.BackupStates(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}
+	begun := time.Now()
+	ask() // works out when each schedule is due, and reads each job, once
+	first := time.Since(begun)
+	b.ReportAllocs()
+	for b.Loop() {
+		ask()
+	}
+	b.ReportMetric(float64(first.Milliseconds()), "ms-first")
 }
