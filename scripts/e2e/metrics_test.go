@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"borgfleet/controller/apitest"
 	"borgfleet/scripts/testenv"
 )
 
@@ -104,7 +104,10 @@ func TestMetrics(t *testing.T) {
 	within(`borgfleet_api_request_duration_seconds_count{operation="startBackup"}`, 1, 1)
 	within(`borgfleet_listener_connections{listener="agents"}`, 1, 100)
 	within(`process_resident_memory_bytes`, 1e6, 1e10)
-	checkPage(t, env, token)
+	t.Run("promtool", func(t *testing.T) {
+		page, _ := scrape(t, env, token)
+		apitest.Promtool(t, "", page, "check", "metrics")
+	})
 
 	if err := env.Hosts["host"].Stop(); err != nil {
 		t.Fatal(err)
@@ -158,23 +161,4 @@ func metricsToken(t *testing.T, env *testenv.Env) string {
 		}
 	}
 	return last("tokens", "create", "prometheus", "--user", "prometheus", "--role", "viewer", "--expires-in", "365d")
-}
-
-// checkPage has Prometheus's own checker look at a real page.
-func checkPage(t *testing.T, env *testenv.Env, token string) {
-	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil && os.Getenv("BORGFLEET_NEED_PROMTOOL") != "" {
-		t.Fatal("promtool is not installed, and BORGFLEET_NEED_PROMTOOL says that it must be: run scripts/install-promtool.sh")
-	}
-	if err != nil {
-		t.Log("promtool is not installed, so it has not looked at the page: make alerts gets it")
-		return
-	}
-	page, _ := scrape(t, env, token)
-	cmd := exec.CommandContext(t.Context(), path, "check", "metrics")
-	cmd.Stdin = bytes.NewReader(page)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("promtool check metrics: %v\n%s", err, out)
-	}
 }

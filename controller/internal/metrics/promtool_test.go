@@ -1,9 +1,7 @@
 package metrics_test
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -11,38 +9,26 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"borgfleet/controller/apitest"
 )
 
 const monitoring = "../../../docs/monitoring"
 
-// promtool runs Prometheus's own checker in docs/monitoring.
-func promtool(t *testing.T, input []byte, args ...string) {
-	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil && os.Getenv("BORGFLEET_NEED_PROMTOOL") != "" {
-		t.Fatal("promtool is not installed, and BORGFLEET_NEED_PROMTOOL says that it must be: run scripts/install-promtool.sh")
-	}
-	if err != nil {
-		t.Skip("promtool is not installed: run make alerts, which gets it")
-	}
-	cmd := exec.CommandContext(t.Context(), path, args...)
-	cmd.Dir, cmd.Stdin = monitoring, bytes.NewReader(input)
-	// Names and words that go against the custom end it with an error, too.
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-}
-
 func TestPromtoolMetrics(t *testing.T) {
 	m := setup(t, full())
 	exercise(m)
-	promtool(t, scrape(t, m), "check", "metrics")
+	apitest.Promtool(t, monitoring, scrape(t, m), "check", "metrics")
 }
 
-func TestPromtoolRules(t *testing.T)  { promtool(t, nil, "check", "rules", "alerts.yml") }
-func TestPromtoolAlerts(t *testing.T) { promtool(t, nil, "test", "rules", "alerts_test.yml") }
+func TestPromtoolRules(t *testing.T) {
+	apitest.Promtool(t, monitoring, nil, "check", "rules", "alerts.yml")
+}
+func TestPromtoolAlerts(t *testing.T) {
+	apitest.Promtool(t, monitoring, nil, "test", "rules", "alerts_test.yml")
+}
 func TestPromtoolConfig(t *testing.T) {
-	promtool(t, nil, "check", "config", "--syntax-only", "prometheus.yml")
+	apitest.Promtool(t, monitoring, nil, "check", "config", "--syntax-only", "prometheus.yml")
 }
 
 // alerts is what the tests look at of alerts.yml.

@@ -104,7 +104,10 @@ func exercise(m *metrics.Metrics) {
 // scrape asks as Prometheus does.
 func scrape(t testing.TB, m *metrics.Metrics, header ...string) []byte {
 	t.Helper()
-	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	// Who waits for a turn that nobody gives back must not wait for ever.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/metrics", nil)
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
