@@ -24,6 +24,8 @@ const Protocol = 1
 //	1  2026-11-23  jobs, agents, repositories, join tokens, users, log chunks
 //	   2026-11-26  schedules, the steps of backups, and which jobs their agents
 //	               announced; nothing that was released has written 1 without them
+//	   2026-11-26  rows of the history tell when a job started; those without it
+//	               are read too
 const Store = 1
 
 // version is set by the linker: -X borgfleet/shared/version.version=…

@@ -13,7 +13,7 @@ const benchRows = 1_000_000
 // benchRow is a plausible fleet: a thousand hosts, two repositories each.
 func benchRow(i int64) Row {
 	r := Row{
-		ID: i, CreatedAt: t0.Add(time.Duration(i) * time.Second), EndedAt: t0.Add(time.Duration(i+60) * time.Second),
+		ID: i, CreatedAt: t0.Add(time.Duration(i) * time.Second), StartedAt: t0.Add(time.Duration(i+5) * time.Second), EndedAt: t0.Add(time.Duration(i+60) * time.Second),
 		Agent: fmt.Sprintf("0190c9a2-7c3e-7000-8000-%012d", i*7919%1000), Repository: i * 7919 % 2000, Schedule: i % 50,
 		Kind: job.Backup, Status: job.Completed, TriggeredBy: job.BySchedule, Original: i, Dedup: i / 10,
 	}
@@ -75,6 +75,34 @@ func BenchmarkQuery(b *testing.B) {
 			ix.Totals(Filter{})
 		}
 	})
+}
+
+// BenchmarkDays sums up two years of a million jobs by day.
+func BenchmarkDays(b *testing.B) {
+	const days = 730
+	ix := New()
+	ix.loading = true
+	for i := int64(1); i <= benchRows; i++ {
+		r := benchRow(i)
+		r.CreatedAt = t0.Add(time.Duration(i) * days * 24 * time.Hour / (benchRows + 1))
+		ix.put(pack(r))
+	}
+	ix.loading = false
+	cases := map[string]Filter{
+		"fleet":      {},
+		"backups":    {Kinds: []job.Kind{job.Backup}},
+		"agent":      {Agents: []string{benchRow(5).Agent}, Kinds: []job.Kind{job.Backup}},
+		"500agents":  {Agents: manyAgents(500), Kinds: []job.Kind{job.Backup}},
+		"repository": {Repositories: []int64{77}},
+	}
+	for name, f := range cases {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				ix.Days(f, DateOf(t0), days+1)
+			}
+		})
+	}
 }
 
 func manyAgents(n int64) (names []string) {

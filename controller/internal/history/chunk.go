@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// chunkRows is a compromise: a late row copies one chunk (27 KB) and the list of
+// chunkRows is a compromise: a late row copies one chunk (29 KB) and the list of
 // chunks (16 KB for a million rows).
 const chunkRows = 512
 
@@ -21,6 +21,7 @@ type chunk struct {
 	schedule   [chunkRows]uint32
 
 	attr     [chunkRows]uint32
+	started  [chunkRows]uint32
 	ended    [chunkRows]uint32
 	original [chunkRows]int64
 	dedup    [chunkRows]int64
@@ -32,7 +33,7 @@ type chunk struct {
 type entry struct {
 	pos                         Position
 	agent, repository, schedule uint32
-	attr, ended                 uint32
+	attr, started, ended        uint32
 	original, dedup             int64
 }
 
@@ -55,6 +56,7 @@ func (c *chunk) set(i int, e entry) {
 // change gives row i new values where they may change. The attributes come
 // last: who sees a job ended sees its figures too.
 func (c *chunk) change(i int, e entry) {
+	atomic.StoreUint32(&c.started[i], e.started)
 	atomic.StoreUint32(&c.ended[i], e.ended)
 	atomic.StoreInt64(&c.original[i], e.original)
 	atomic.StoreInt64(&c.dedup[i], e.dedup)
@@ -75,6 +77,7 @@ func (c *chunk) copyRows(to int, src *chunk, from, n int) {
 	copy(c.repository[to:to+n], src.repository[from:])
 	copy(c.schedule[to:to+n], src.schedule[from:])
 	copy(c.attr[to:to+n], src.attr[from:])
+	copy(c.started[to:to+n], src.started[from:])
 	copy(c.ended[to:to+n], src.ended[from:])
 	copy(c.original[to:to+n], src.original[from:])
 	copy(c.dedup[to:to+n], src.dedup[from:])

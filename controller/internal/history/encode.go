@@ -7,12 +7,17 @@ import (
 )
 
 // rowVersion is the first byte of an encoded row. A field is added by a new
-// version; the old ones stay readable.
-const rowVersion = 1
+// version; the old ones stay readable. A row is written anew when its job
+// changes, and not else: a row of version 1 does not tell when its job started.
+const rowVersion = 2
 
-// fixed part: version, kind, status, trigger, id, created, ended, repository,
-// schedule, original, dedup. The agent's id is the rest.
-const rowFixed = 4 + 8 + 8 + 4 + 8 + 8 + 8 + 8
+// The fixed part of version 1: version, kind, status, trigger, id, created,
+// ended, repository, schedule, original, dedup; since version 2, started. The
+// agent's id is the rest.
+const (
+	rowFixed1 = 4 + 8 + 8 + 4 + 8 + 8 + 8 + 8
+	rowFixed  = rowFixed1 + 4
+)
 
 var errShortRow = errors.New("the row is cut short")
 
@@ -26,6 +31,7 @@ func AppendRow(b []byte, r Row) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Schedule))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Original))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Dedup))
+	b = binary.LittleEndian.AppendUint32(b, seconds(r.StartedAt))
 	return append(b, r.Agent...)
 }
 
@@ -36,7 +42,7 @@ func DecodeRow(b []byte) (Row, error) {
 		return Row{}, err
 	}
 	return Row{
-		ID: p.pos.id, CreatedAt: fromNanos(p.pos.created), EndedAt: fromSeconds(p.ended),
+		ID: p.pos.id, CreatedAt: fromNanos(p.pos.created), StartedAt: fromSeconds(p.started), EndedAt: fromSeconds(p.ended),
 		Agent: string(p.agent), Repository: p.repository, Schedule: p.schedule,
 		Kind: kindOf(p.kind), Status: statusOf(p.status), TriggeredBy: triggerOf(p.trigger),
 		Original: p.original, Dedup: p.dedup,
@@ -48,7 +54,7 @@ func DecodeRow(b []byte) (Row, error) {
 type packed struct {
 	pos                   Position
 	kind, status, trigger uint8
-	ended                 uint32
+	started, ended        uint32
 	repository, schedule  int64
 	original, dedup       int64
 	agent                 []byte
@@ -63,13 +69,20 @@ func CheckRow(b []byte) error {
 }
 
 func decode(b []byte) (packed, error) {
-	if len(b) < rowFixed {
+	if len(b) < rowFixed1 {
 		return packed{}, errShortRow
 	}
-	if b[0] != rowVersion {
-		return packed{}, fmt.Errorf("unknown row version %d", b[0])
+	p := packed{kind: b[1], status: b[2], trigger: b[3]}
+	switch version := b[0]; {
+	case version == 1:
+		p.agent = b[rowFixed1:]
+	case version != rowVersion:
+		return packed{}, fmt.Errorf("unknown row version %d", version)
+	case len(b) < rowFixed:
+		return packed{}, errShortRow
+	default:
+		p.started, p.agent = binary.LittleEndian.Uint32(b[rowFixed1:]), b[rowFixed:]
 	}
-	p := packed{kind: b[1], status: b[2], trigger: b[3], agent: b[rowFixed:]}
 	if kindOf(p.kind) == "" || statusOf(p.status) == "" || triggerOf(p.trigger) == "" {
 		return packed{}, fmt.Errorf("unknown kind %d, status %d or trigger %d", p.kind, p.status, p.trigger)
 	}
@@ -84,7 +97,7 @@ func pack(r Row) packed {
 	return packed{
 		pos:  r.Position(),
 		kind: kindCode(r.Kind), status: statusCode(r.Status), trigger: triggerCode(r.TriggeredBy),
-		ended: seconds(r.EndedAt), repository: r.Repository, schedule: r.Schedule,
+		started: seconds(r.StartedAt), ended: seconds(r.EndedAt), repository: r.Repository, schedule: r.Schedule,
 		original: r.Original, dedup: r.Dedup, agent: []byte(r.Agent),
 	}
 }

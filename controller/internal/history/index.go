@@ -120,7 +120,7 @@ func (ix *Index) entry(p packed) entry {
 		repository: ix.repositories.of(p.repository),
 		schedule:   ix.schedules.of(p.schedule),
 		attr:       attrOf(p.kind, p.status, p.trigger),
-		ended:      p.ended, original: p.original, dedup: p.dedup,
+		started:    p.started, ended: p.ended, original: p.original, dedup: p.dedup,
 	}
 }
 

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"encoding/hex"
 	"iter"
 	"slices"
 	"sync"
@@ -61,6 +62,16 @@ func (m model) lastScheduled(schedule, repository int64) Mark {
 	return Mark{}
 }
 
+func (m model) days(f Filter, first Date, n int) []Tally {
+	days := make([]Tally, n)
+	for _, r := range m {
+		if d := int(DateOf(r.CreatedAt) - first); f.Match(r) && d >= 0 && d < n {
+			days[d] = days[d].Plus(TallyOf(r))
+		}
+	}
+	return days
+}
+
 func (m model) repositories(f Filter) map[int64]bool {
 	have := map[int64]bool{}
 	for _, r := range m {
@@ -91,7 +102,7 @@ var agents = []string{"a1", "a2", "a3"}
 func aRow(t *rapid.T, ids int64) Row {
 	id := rapid.Int64Range(1, ids).Draw(t, "id")
 	r := Row{
-		ID: id, CreatedAt: t0.Add(time.Duration(id*7919%97) * time.Second),
+		ID: id, CreatedAt: t0.Add(time.Duration(id*7919%97) * time.Hour),
 		Agent: agents[id%3], Repository: id % 4, Schedule: id % 3,
 		Kind:        job.Kinds()[id%2],
 		Status:      rapid.SampledFrom(job.Statuses()).Draw(t, "status"),
@@ -100,6 +111,9 @@ func aRow(t *rapid.T, ids int64) Row {
 	if r.Status.Final() {
 		r.EndedAt = r.CreatedAt.Add(time.Duration(rapid.IntRange(1, 5).Draw(t, "seconds")) * time.Second)
 		r.Original, r.Dedup = id*10, id
+	}
+	if r.Status != job.Pending && rapid.Bool().Draw(t, "start known") {
+		r.StartedAt = r.CreatedAt.Add(time.Duration(rapid.IntRange(0, 6).Draw(t, "late")) * time.Second)
 	}
 	return r
 }
@@ -119,8 +133,8 @@ func aFilter(t *rapid.T) Filter {
 	maybe("statuses", func() { f.Statuses = rapid.SliceOfN(rapid.SampledFrom(job.Statuses()), 0, 3).Draw(t, "s") })
 	maybe("kinds", func() { f.Kinds = rapid.SliceOfN(rapid.SampledFrom(job.Kinds()), 0, 3).Draw(t, "k") })
 	maybe("schedule", func() { f.Schedule = rapid.Int64Range(0, 3).Draw(t, "i") })
-	maybe("since", func() { f.Since = t0.Add(time.Duration(rapid.IntRange(0, 97).Draw(t, "t")) * time.Second) })
-	maybe("until", func() { f.Until = t0.Add(time.Duration(rapid.IntRange(0, 97).Draw(t, "t")) * time.Second) })
+	maybe("since", func() { f.Since = t0.Add(time.Duration(rapid.IntRange(0, 97).Draw(t, "t")) * time.Hour) })
+	maybe("until", func() { f.Until = t0.Add(time.Duration(rapid.IntRange(0, 97).Draw(t, "t")) * time.Hour) })
 	return f
 }
 
@@ -181,6 +195,10 @@ func compare(t *rapid.T, ix *Index, m model) {
 	}
 	if diff := cmp.Diff(m.totals(f), ix.Totals(f)); diff != "" {
 		t.Fatalf("totals (-want +got):\n%s", diff)
+	}
+	first, n := DateOf(t0)+Date(rapid.IntRange(-2, 5).Draw(t, "first")), rapid.IntRange(0, 7).Draw(t, "days")
+	if diff := cmp.Diff(m.days(f, first, n), ix.Days(f, first, n), cmp.AllowUnexported(Tally{})); diff != "" {
+		t.Fatalf("%d days from %s of %+v (-want +got):\n%s", n, first, f, diff)
 	}
 }
 
@@ -325,6 +343,7 @@ func TestReadersAndWriter(t *testing.T) {
 					t.Error("out of order")
 				}
 				ix.Totals(f)
+				ix.Days(f, DateOf(t0), 2)
 				ix.Last(1)
 				ix.LastScheduled(1, 1)
 			}
@@ -354,13 +373,34 @@ func TestRowStaysTheSame(t *testing.T) {
 			t.Fatal(err, diff)
 		}
 	})
-	for _, b := range [][]byte{nil, {1}, make([]byte, rowFixed), append([]byte{9}, make([]byte, rowFixed)...)} {
+	short := AppendRow(nil, Row{Kind: job.Backup, Status: job.Failed, TriggeredBy: job.ByManual})[:rowFixed-1]
+	for _, b := range [][]byte{nil, {1}, short, make([]byte, rowFixed), append([]byte{9}, make([]byte, rowFixed)...)} {
 		if _, err := DecodeRow(b); err == nil {
 			t.Errorf("%v was accepted", b)
 		}
 		if _, err := Load(func(yield func([]byte, error) bool) { yield(b, nil) }); err == nil {
 			t.Errorf("%v was loaded", b)
 		}
+	}
+}
+
+// TestAnOldRowIsRead: what version 1 wrote is on disks. It does not tell when a
+// job started, and no zero is made of that.
+func TestAnOldRowIsRead(t *testing.T) {
+	const old = "01020302" + "0900000000000000" + "0040a0cc1b959818" + "dcaca369" +
+		"0700000000000000" + "0500000000000000" + "e803000000000000" + "6400000000000000" + "61676e7431"
+	b, err := hex.DecodeString(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodeRow(b)
+	want := Row{ID: 9, CreatedAt: t0, EndedAt: t0.Add(time.Hour + 300*time.Second), Agent: "agnt1", Repository: 7, Schedule: 5,
+		Kind: job.Backup, Status: job.Completed, TriggeredBy: job.BySchedule, Original: 1000, Dedup: 100}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Fatal(err, diff)
+	}
+	if tally := TallyOf(got); tally.Jobs() != 1 || tally.Timed != 0 || tally.Seconds != 0 {
+		t.Errorf("%+v", tally)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 type Row struct {
 	ID          int64
 	CreatedAt   time.Time // fixed for the life of the job
+	StartedAt   time.Time // whole seconds; zero while it has not started, and if that is not known
 	EndedAt     time.Time // whole seconds; zero while it has not ended
 	Agent       string
 	Repository  int64
@@ -29,6 +30,9 @@ func RowOf(j job.Job) Row {
 		ID: j.ID, CreatedAt: j.Spec.CreatedAt, Agent: j.Agent,
 		Repository: j.Spec.Repository.ID, Schedule: j.Spec.ScheduleID,
 		Kind: j.Spec.Kind, Status: j.Status, TriggeredBy: j.Spec.TriggeredBy,
+	}
+	if !j.Ours { // when a lost job ended is not known, so how long it took is not either
+		r.StartedAt = j.StartedAt()
 	}
 	if j.Verdict != nil {
 		p := j.Progress()
