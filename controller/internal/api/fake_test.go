@@ -12,6 +12,7 @@ import (
 	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/fleet"
+	"borgfleet/controller/internal/history"
 	"borgfleet/shared/job"
 )
 
@@ -38,6 +39,8 @@ type fakeFleet struct {
 	hosts     []fleet.HostView
 	hostQuery fleet.HostQuery
 	summary   fleet.Summary
+	trends    []history.Tally
+	asked     fleet.TrendQuery
 
 	update        fleet.RepositoryUpdate // asked for last, as the rest
 	archivesQuery fleet.ArchiveQuery

@@ -65,6 +65,13 @@ func (f *fakeFleet) Hosts(_ context.Context, q fleet.HostQuery) ([]fleet.HostVie
 	return f.hosts, f.err
 }
 
+func (f *fakeFleet) Trends(_ context.Context, q fleet.TrendQuery) (fleet.Trends, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = q
+	return fleet.Trends{First: history.DateOf(testNow()), Days: f.trends}, f.err
+}
+
 func (f *fakeFleet) Summary(context.Context) (fleet.Summary, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -17,7 +17,7 @@ const mostAge = 10 * 366 * 24 * time.Hour
 func (s *server) fleetHosts(w http.ResponseWriter, r *http.Request) error {
 	in := readQuery(r)
 	q := fleet.HostQuery{
-		Agent: in.text("agent"), Label: in.text("label"), StaleOnly: in.flag("stale"),
+		Agent: in.text("agent"), Label: in.label("label"), StaleOnly: in.flag("stale"),
 		MaxAge: time.Duration(min(in.number("max_age", 0, 1), int64(mostAge/time.Second))) * time.Second,
 	}
 	if err := in.bad.err(); err != nil {
@@ -66,6 +66,7 @@ func (s *server) fleetSummary(w http.ResponseWriter, r *http.Request) error {
 		Repositories: rest.SummaryRepositories{Total: int64(v.Repositories), Stale: int64(v.Stale), Unscheduled: int64(v.Unscheduled)},
 		Jobs:         rest.SummaryJobs{Running: int64(v.Running), Waiting: int64(v.Waiting)},
 		Backups:      []rest.SummarySpan{},
+		Days:         trendDays(v.Days),
 		NextRuns:     []rest.NextRun{},
 	}
 	for _, span := range v.Spans {

@@ -42,13 +42,14 @@ func TestFleetSummary(t *testing.T) {
 	e.fleet.summary = fleet.Summary{
 		Agents: 3, Online: 2, Repositories: 4, Stale: 1, Unscheduled: 1, Running: 1, Waiting: 5,
 		Spans: []fleet.SpanTotals{{Span: 24 * time.Hour, Totals: history.Totals{Jobs: 3, ByStatus: map[job.Status]int64{job.Completed: 2, job.Failed: 1}, Original: 10, Dedup: 5}}},
+		Days:  fleet.Trends{First: history.DateOf(testNow()), Days: []history.Tally{tally(job.Completed, 10, time.Minute)}},
 		Next:  []fleet.NextRun{{Repository: 7, Name: "r", AgentName: "web-1", At: testNow()}},
 	}
 	var out rest.Summary
 	if err := json.Unmarshal(e.get("/api/fleet/summary").is(200).body, &out); err != nil {
 		t.Fatal(err)
 	}
-	if s := out.Backups[0]; out.Agents.Online != 2 || out.Jobs.Waiting != 5 || s.Hours != 24 || s.Completed != 2 || s.Failed != 1 || s.DeduplicatedSize != 5 || len(out.NextRuns) != 1 {
+	if s := out.Backups[0]; out.Agents.Online != 2 || out.Jobs.Waiting != 5 || s.Hours != 24 || s.Completed != 2 || s.Failed != 1 || s.DeduplicatedSize != 5 || len(out.NextRuns) != 1 || len(out.Days) != 1 || out.Days[0].Completed != 1 {
 		t.Errorf("%+v", out)
 	}
 	e.get("/api/fleet/summary?x=1").is(422)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strings"
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fleet"
@@ -50,21 +49,15 @@ func jobQuery(r *http.Request) (fleet.JobQuery, error) {
 		Agent:         in.text("agent"),
 		Repository:    in.text("repository"),
 		Statuses:      each(in, "status", job.ParseStatus, job.Statuses()),
-		Kinds:         each(in, "kind", job.ParseKind, job.Kinds()),
+		Kinds:         in.kinds(),
 		ScheduleID:    in.number("schedule_id", 0, 1),
-		Label:         in.text("label"),
+		Label:         in.label("label"),
 		Since:         in.moment("since"),
 		Until:         in.moment("until"),
 		Cursor:        in.text("cursor"),
 	}
 	if q.ScheduledOnly && q.ManualOnly {
 		in.bad.add("query.manual_only", "no job is both scheduled and manual: leave out this or scheduled_only")
-	}
-	if key, _, ok := strings.Cut(q.Label, "="); q.Label != "" && (!ok || key == "") {
-		in.bad.add("query.label", "write it as key=value")
-	}
-	if len(q.Kinds) == 0 {
-		q.Kinds = []job.Kind{job.Backup}
 	}
 	return q, in.bad.err()
 }

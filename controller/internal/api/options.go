@@ -58,6 +58,7 @@ type Fleet interface {
 	AcknowledgeVanished(ctx context.Context, id int64, refs []string, by string) (fleet.Acknowledged, error)
 	Hosts(context.Context, fleet.HostQuery) ([]fleet.HostView, error)
 	Summary(context.Context) (fleet.Summary, error)
+	Trends(context.Context, fleet.TrendQuery) (fleet.Trends, error)
 	CreateSchedule(context.Context, fleet.ScheduleRequest) (fleet.ScheduleView, error)
 	ChangeSchedule(ctx context.Context, id int64, change func(schedule.Schedule, []int64) (schedule.Schedule, []int64)) (fleet.ScheduleView, error)
 	DeleteSchedule(ctx context.Context, id int64) error

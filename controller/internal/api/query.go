@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"borgfleet/controller/internal/fault"
+	"borgfleet/shared/job"
 )
 
 // checkParameters refuses parameters that the route does not have: a filter
@@ -155,6 +156,24 @@ func each[T any](q *query, name string, parse func(string) (T, error), allowed [
 		out = append(out, t)
 	}
 	return out
+}
+
+// label reads key=value.
+func (q *query) label(name string) string {
+	label := q.text(name)
+	if key, _, ok := strings.Cut(label, "="); label != "" && (!ok || key == "") {
+		q.bad.add("query."+name, "write it as key=value")
+	}
+	return label
+}
+
+// kinds are those of the jobs that are asked for: backups, if none is named.
+func (q *query) kinds() []job.Kind {
+	kinds := each(q, "kind", job.ParseKind, job.Kinds())
+	if len(kinds) == 0 {
+		kinds = []job.Kind{job.Backup}
+	}
+	return kinds
 }
 
 // isInteger says whether s is digits, with a minus at most.

@@ -110,6 +110,7 @@ func (s *server) routes() []route {
 		{method: get, path: "/api/audit", role: Admin, handle: s.listAudit, query: auditParameters()},
 		{method: get, path: "/api/fleet/summary", role: Viewer, handle: s.fleetSummary},
 		{method: get, path: "/api/fleet/hosts", role: Viewer, handle: s.fleetHosts, query: []string{"stale", "max_age", "agent", "label"}},
+		{method: get, path: "/api/fleet/trends", role: Viewer, scoped: true, handle: s.fleetTrends, query: trendParameters()},
 		{method: get, path: "/api/fleet/recovery-key", role: Viewer, handle: s.recoveryKey},
 		{method: put, path: "/api/fleet/recovery-key", role: Admin, handle: s.replaceRecoveryKey},
 

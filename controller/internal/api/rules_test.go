@@ -26,7 +26,7 @@ func rules() map[string]api.Role {
 		"login": api.Public, "service": api.Public, "openAPI": api.Public, "docs": api.Public, "docsFile": api.Public,
 		"healthz": api.Public, "readyz": api.Public,
 
-		"listJobs": api.Viewer, "fleetSummary": api.Viewer, "fleetHosts": api.Viewer, "exportJobs": api.Viewer, "jobStatus": api.Viewer, "streamLog": api.Viewer, "downloadLog": api.Viewer, "downloadToken": api.Viewer,
+		"listJobs": api.Viewer, "fleetSummary": api.Viewer, "fleetHosts": api.Viewer, "fleetTrends": api.Viewer, "exportJobs": api.Viewer, "jobStatus": api.Viewer, "streamLog": api.Viewer, "downloadLog": api.Viewer, "downloadToken": api.Viewer,
 		"metrics": api.Viewer, "listAgents": api.Viewer, "oneAgent": api.Viewer, "events": api.Viewer,
 		"listRepositories": api.Viewer, "oneRepository": api.Viewer, "runningJobs": api.Viewer, "listArchives": api.Viewer,
 		"me": api.Viewer, "logout": api.Viewer, "changePassword": api.Viewer, // one's own
@@ -63,7 +63,7 @@ func needsLogin(operation string, role api.Role) bool {
 // that can tell it from the rest. All others are refused to them.
 func scoped() []string {
 	return []string{
-		"startBackup", "listJobs", "exportJobs", "jobStatus", "cancelJob", "streamLog", "downloadLog", "downloadToken", "me",
+		"startBackup", "listJobs", "exportJobs", "jobStatus", "cancelJob", "streamLog", "downloadLog", "downloadToken", "me", "fleetTrends",
 		"listRepositories", "oneRepository", "runningJobs", "listArchives", "archiveContents", "startRestore",
 		"checkRepository", "compactRepository", "pruneRepository", "checkJob", "compactJob", "pruneJob",
 	}

@@ -37,6 +37,25 @@ func (c *Client) Hosts(ctx context.Context, f HostFilter) ([]rest.Host, error) {
 	return out.Hosts, err
 }
 
+// TrendFilter selects jobs; fields at their zero value select everything but the
+// kind, which is backup then.
+type TrendFilter struct {
+	Agent      string
+	Repository string
+	Label      string // key=value
+	Kinds      []string
+	Days       int // that end with today's; 0: the controller's default
+}
+
+// Trends is what jobs came to by day.
+func (c *Client) Trends(ctx context.Context, f TrendFilter) (rest.Trends, error) {
+	q := JobFilter{Agent: f.Agent, Repository: f.Repository, Label: f.Label, Kinds: f.Kinds}.query()
+	if f.Days > 0 {
+		q.Set("days", strconv.Itoa(f.Days))
+	}
+	return ask[rest.Trends](ctx, c, call{method: http.MethodGet, path: "/api/fleet/trends", query: q})
+}
+
 // Summary is the whole fleet in a few figures.
 func (c *Client) Summary(ctx context.Context) (rest.Summary, error) {
 	return ask[rest.Summary](ctx, c, call{method: http.MethodGet, path: "/api/fleet/summary"})

@@ -12,7 +12,7 @@ type scopeKey struct{}
 
 // WithScope has everything that is asked with ctx be about what s covers alone:
 // the rest of the fleet is not there. It is for Start, Cancel, Job, Jobs, Log,
-// Repository, Repositories, RunningJobs, Archives, Contents, Restore and Maintain;
+// Trends, Repository, Repositories, RunningJobs, Archives, Contents, Restore and Maintain;
 // what else there is does not know of it.
 func WithScope(ctx context.Context, s *store.Scope) context.Context {
 	return context.WithValue(ctx, scopeKey{}, s)

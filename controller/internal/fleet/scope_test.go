@@ -90,6 +90,9 @@ func (r *rig) everything(ctx context.Context, repo store.Repository, id int64) m
 	out["restore"] = noRepository(err)
 	_, err = r.maintainAs(ctx, repo, job.Check)
 	out["check"] = noRepository(err)
+	if _, err = r.s.Trends(ctx, TrendQuery{Repository: repo.Path, Days: 1}); fault.Of(err).Code == "invalid_request" {
+		out["trends"] = err // no repository of this name is registered
+	}
 	return out
 }
 

@@ -20,6 +20,7 @@ type Summary struct {
 	Running      int
 	Waiting      int
 	Spans        []SpanTotals
+	Days         Trends    // the backups of the last days
 	Next         []NextRun // the next runs of all schedules
 }
 
@@ -78,7 +79,8 @@ func (s *Service) Summary(ctx context.Context) (Summary, error) {
 			Kinds: []job.Kind{job.Backup}, Since: now.Add(-span), Repositories: s.within(ctx, nil),
 		})})
 	}
-	return out, nil
+	out.Days, err = s.summaryDays(ctx)
+	return out, err
 }
 
 // addNext keeps the first of the next runs.

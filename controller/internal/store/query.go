@@ -59,6 +59,11 @@ func (s *Store) DiskBytes() int64 {
 // Totals sums up the jobs that f selects.
 func (s *Store) Totals(f history.Filter) history.Totals { return s.index.Totals(f) }
 
+// Days sums up the jobs that f selects, for each of n days from first on.
+func (s *Store) Days(f history.Filter, first history.Date, n int) []history.Tally {
+	return s.index.Days(f, first, n)
+}
+
 // RepositoriesWith gives those that have a job which f selects.
 func (s *Store) RepositoriesWith(f history.Filter) map[int64]bool { return s.index.Repositories(f) }
 

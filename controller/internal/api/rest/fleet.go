@@ -34,6 +34,7 @@ type Summary struct {
 	Repositories SummaryRepositories `json:"repositories"`
 	Jobs         SummaryJobs         `json:"jobs"`
 	Backups      []SummarySpan       `json:"backups"`
+	Days         []TrendDay          `json:"days"` // the backups of the last ones
 	NextRuns     []NextRun           `json:"next_runs"`
 }
 
