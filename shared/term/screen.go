@@ -12,6 +12,7 @@ import (
 type Screen struct {
 	W        io.Writer
 	Terminal bool // a person looks at it; else it is a pipe or a file
+	Blocks   bool // it has characters for parts of a block
 	file     *os.File
 }
 
@@ -19,7 +20,7 @@ type Screen struct {
 func On(w io.Writer) Screen {
 	s := Screen{W: w}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		s.Terminal, s.file = true, f
+		s.Terminal, s.Blocks, s.file = true, showsBlocks(os.Getenv), f
 	}
 	return s
 }

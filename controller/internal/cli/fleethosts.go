@@ -60,16 +60,17 @@ func (k *controller) showHosts(c *cli.Context, stale bool) (some bool, err error
 	if err != nil {
 		return false, err
 	}
-	f := client.HostFilter{Agent: c.String("agent"), Label: c.String("label"), Stale: stale}
+	if err := refuseEmpty(c, "agent", "label", "max-age"); err != nil {
+		return false, cmdline.Usagef("%w", err)
+	}
+	f := client.HostFilter{Agent: c.String("agent"), Stale: stale}
 	if text := c.String("max-age"); text != "" {
 		if f.MaxAge, err = cmdline.Span(text); err != nil || f.MaxAge < time.Second {
 			return false, cmdline.Usagef("--max-age: %q is not a time such as 26h or 2d", text)
 		}
 	}
-	if f.Label != "" {
-		if _, err := cmdline.Labels([]string{f.Label}); err != nil {
-			return false, cmdline.Usagef("--label: %w", err)
-		}
+	if f.Label, err = labelFilter(c); err != nil {
+		return false, cmdline.Usagef("%w", err)
 	}
 	err = k.ask(c, func(ctx context.Context, cl *client.Client) error {
 		all, err := cl.Hosts(ctx, f)
@@ -176,7 +177,10 @@ func (k *controller) tellSummary(s rest.Summary) error {
 		t.Add("last "+spanOf(b.Hours*3600), fmt.Sprint(b.Jobs), fmt.Sprint(b.Completed), fmt.Sprint(b.CompletedWithWarnings), fmt.Sprint(b.Failed), fmt.Sprint(b.Cancelled),
 			term.Size(b.OriginalSize), term.Size(b.DeduplicatedSize))
 	}
-	if err := t.Print(k.out); err != nil || len(s.NextRuns) == 0 {
+	if err := t.Print(k.out); err != nil {
+		return err
+	}
+	if err := k.tellDays(s.Days); err != nil || len(s.NextRuns) == 0 {
 		return err
 	}
 	if err := k.out.Printf("\n"); err != nil {

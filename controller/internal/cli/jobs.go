@@ -45,7 +45,7 @@ func filterFlags() []cli.Flag {
 		&cli.StringFlag{Name: "agent", Usage: "only of this `AGENT`, by name or id"},
 		&cli.StringFlag{Name: "repository", Usage: "only of this `REPOSITORY`, by path, name or id"},
 		&cli.StringSliceFlag{Name: "status", Usage: "only with this `STATUS`: pending, running, completed, completed_with_warnings, failed or cancelled"},
-		&cli.StringSliceFlag{Name: "kind", Usage: "only of this `KIND`: backup, init, prune, compact, check, list, restore, break-lock, or all (default: backup)"},
+		kindFlag(),
 		&cli.StringFlag{Name: "label", Usage: "only of agents with the label `KEY=VALUE`"},
 		&cli.BoolFlag{Name: "scheduled", Usage: "only those that a schedule started"},
 		&cli.BoolFlag{Name: "manual", Usage: "only those that no schedule started"},
@@ -78,8 +78,11 @@ func (k *controller) listJobs(c *cli.Context) error {
 
 func (k *controller) jobFilter(c *cli.Context) (client.JobFilter, error) {
 	f := client.JobFilter{
-		Agent: c.String("agent"), Repository: c.String("repository"), Label: c.String("label"), Statuses: c.StringSlice("status"),
+		Agent: c.String("agent"), Repository: c.String("repository"), Statuses: c.StringSlice("status"),
 		ScheduledOnly: c.Bool("scheduled"), ManualOnly: c.Bool("manual"), ScheduleID: c.Int64("schedule"), Cursor: c.String("cursor"),
+	}
+	if err := refuseEmpty(c, "agent", "repository", "label", "since", "until", "cursor"); err != nil {
+		return f, err
 	}
 	if f.ScheduledOnly && f.ManualOnly {
 		return f, errors.New("no job is both --scheduled and --manual: leave one of them out")
@@ -87,26 +90,21 @@ func (k *controller) jobFilter(c *cli.Context) (client.JobFilter, error) {
 	if c.IsSet("schedule") && f.ScheduleID < 1 {
 		return f, fmt.Errorf("--schedule %d is not the number of a schedule", f.ScheduleID)
 	}
-	if f.Label != "" {
-		if _, err := cmdline.Labels([]string{f.Label}); err != nil {
-			return f, fmt.Errorf("--label: %w", err)
-		}
+	var err error
+	if f.Label, err = labelFilter(c); err != nil {
+		return f, err
 	}
 	for _, s := range f.Statuses {
 		if _, err := job.ParseStatus(s); err != nil {
 			return f, fmt.Errorf("--status: %q is none of %s", s, cmdline.Words(job.Statuses()))
 		}
 	}
-	for _, kind := range c.StringSlice("kind") {
-		if _, err := job.ParseKind(kind); err != nil && kind != everyKind {
-			return f, fmt.Errorf("--kind: %q is none of %s, %s", kind, cmdline.Words(job.Kinds()), everyKind)
-		}
-		f.Kinds = append(f.Kinds, kinds(kind)...)
+	if f.Kinds, err = kindFilter(c); err != nil {
+		return f, err
 	}
 	if c.IsSet("limit") && c.Int("limit") < 1 {
 		return f, fmt.Errorf("--limit is at least 1, not %d", c.Int("limit"))
 	}
-	var err error
 	f.Since, f.Until, err = k.span(c)
 	return f, err
 }
