@@ -68,6 +68,12 @@ func (c *chunk) sameFixed(i int, e entry) bool {
 	return c.agent[i] == e.agent && c.repository[i] == e.repository && c.schedule[i] == e.schedule
 }
 
+// same says whether row i is e. The writer's lock is held.
+func (c *chunk) same(i int, e entry) bool {
+	return c.sameFixed(i, e) && c.attr[i] == e.attr && c.started[i] == e.started && c.ended[i] == e.ended &&
+		c.original[i] == e.original && c.dedup[i] == e.dedup
+}
+
 // copyRows copies n rows from src[from:] to c[to:]. The two may be the same
 // chunk, if no reader knows it.
 func (c *chunk) copyRows(to int, src *chunk, from, n int) {

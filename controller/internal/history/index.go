@@ -55,6 +55,7 @@ func Load(rows iter.Seq2[[]byte, error]) (*Index, error) {
 		ix.put(p)
 	}
 	ix.loading = false
+	ix.normals()
 	return ix, nil
 }
 
@@ -101,14 +102,16 @@ func (ix *Index) put(p packed) {
 	e := ix.entry(p)
 	s := ix.snap.Load()
 	newest, any := s.last()
+	changed := true
 	if !any || newest.compare(e.pos) < 0 {
 		ix.append(s, e)
 	} else if ci, ri, there := s.find(e.pos); there {
+		changed = !s.chunks[ci].same(ri, e)
 		ix.replace(s, ci, ri, e)
 	} else {
 		ix.insert(s, ci, ri, e)
 	}
-	if p.backup() {
+	if changed && p.backup() {
 		ix.lasts.put(e, p, ix)
 	}
 }

@@ -50,6 +50,7 @@ func (m model) last(repository int64) (l Last) {
 			l.Good = mark
 		}
 	}
+	l.Normal = m.normalOf(repository, time.Time{})
 	return l
 }
 

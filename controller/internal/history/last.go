@@ -1,6 +1,7 @@
 package history
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -17,11 +18,12 @@ type Mark struct {
 	Original  int64 // bytes read
 }
 
-// Last is the newest backup of a repository, and the newest one that left an
-// archive to rely on.
+// Last is the newest backup of a repository, the newest one that left an archive
+// to rely on, and the last one of these whose size was normal.
 type Last struct {
-	Job  Mark
-	Good Mark
+	Job    Mark
+	Good   Mark
+	Normal Mark
 }
 
 type mark struct {
@@ -41,7 +43,10 @@ func (m mark) public() Mark {
 	}
 }
 
-type last struct{ job, good mark }
+type last struct {
+	job, good, normal mark
+	accepted          int64 // sizes of before are nothing to go by; nanoseconds
+}
 
 type lasts struct {
 	mu        sync.RWMutex  // guards what follows, which one writer changes
@@ -62,14 +67,14 @@ func (l *lasts) of(repository uint32) last {
 	if int(repository) < len(l.by) {
 		return l.by[repository]
 	}
-	return last{}
+	return last{accepted: math.MinInt64}
 }
 
 func (l *lasts) set(repository uint32, now last) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for int(repository) >= len(l.by) {
-		l.by = append(l.by, last{})
+		l.by = append(l.by, last{accepted: math.MinInt64})
 	}
 	l.by[repository] = now
 }
@@ -83,7 +88,7 @@ func (ix *Index) Last(repository int64) Last {
 	ix.lasts.mu.RLock()
 	l := ix.lasts.of(number)
 	ix.lasts.mu.RUnlock()
-	return Last{Job: l.job.public(), Good: l.good.public()}
+	return Last{Job: l.job.public(), Good: l.good.public(), Normal: l.normal.public()}
 }
 
 // LastScheduled is a repository's newest backup that a schedule stands behind.
@@ -148,7 +153,8 @@ func (l *lasts) forgetScheduled(repository, schedule uint32, p Position, ix *Ind
 	*old = now
 }
 
-// put takes note of a backup. The writer's lock is held.
+// put takes note of a backup, which is new or not what it was. The writer's lock is
+// held.
 func (l *lasts) put(e entry, p packed, ix *Index) {
 	repository := e.repository
 	old := l.of(repository)
@@ -166,6 +172,13 @@ func (l *lasts) put(e entry, p packed, ix *Index) {
 	case !p.good() && old.good.pos == p.pos:
 		now.good = ix.newest(repository, goodBackup())
 	}
+	switch wasNewest := now.good.pos == m.pos && old.good.pos.compare(m.pos) < 0; {
+	case ix.loading: // when all are there they are gone through at once
+	case wasNewest:
+		now.normal = now.next(m)
+	case p.good(), old.normal.pos == p.pos:
+		now.normal = ix.normal(repository, now.accepted)
+	}
 	if now != old {
 		l.set(repository, now)
 	}
@@ -176,11 +189,13 @@ func (l *lasts) put(e entry, p packed, ix *Index) {
 func (l *lasts) forget(repository, schedule uint32, p Position, ix *Index) {
 	l.forgetScheduled(repository, schedule, p, ix)
 	old := l.of(repository)
-	if old.job.pos != p && old.good.pos != p {
+	if old.job.pos != p && old.good.pos != p && old.normal.pos != p {
 		return
 	}
 	l.set(repository, last{
-		job:  ix.newest(repository, anyBackup()),
-		good: ix.newest(repository, goodBackup()),
+		job:      ix.newest(repository, anyBackup()),
+		good:     ix.newest(repository, goodBackup()),
+		normal:   ix.normal(repository, old.accepted),
+		accepted: old.accepted,
 	})
 }

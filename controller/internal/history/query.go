@@ -1,10 +1,6 @@
 package history
 
-import (
-	"sync/atomic"
-
-	"borgfleet/shared/job"
-)
+import "borgfleet/shared/job"
 
 // Query gives the ids of up to limit rows that f selects, newest first,
 // beginning after the position after (zero: with the newest). next is where to
@@ -101,10 +97,7 @@ func (ix *Index) newestOf(repository, schedule uint32) mark {
 func (ix *Index) first(m *matcher) mark {
 	var found mark
 	ix.scan(m, Position{}, func(c *chunk, i int) bool {
-		found = mark{
-			pos: c.position(i), ended: atomic.LoadUint32(&c.ended[i]),
-			status: statusIn(atomic.LoadUint32(&c.attr[i])), original: atomic.LoadInt64(&c.original[i]),
-		}
+		found = c.mark(i)
 		return false
 	})
 	return found
