@@ -48,6 +48,7 @@ type fakeFleet struct {
 	restore       fleet.RestoreRequest
 	maintenance   fleet.MaintenanceRequest
 	acknowledged  []string
+	accepted      int64
 	changed       chan struct{} // of every Follow; nil: nothing changes
 	cancel        fleet.CancelResult
 
@@ -123,6 +124,16 @@ func (f *fakeFleet) AcknowledgeVanished(_ context.Context, id int64, refs []stri
 		return fleet.Acknowledged{}, fault.New(fault.NotFound, "repository_not_found", "there is no repository %d", id)
 	}
 	return fleet.Acknowledged{Archives: []fleet.Archive{{Name: "gone"}}, Remaining: 2}, f.err
+}
+
+func (f *fakeFleet) AcceptSize(_ context.Context, id, job int64, by string) (history.Last, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.accepted, f.by = job, by
+	if id != 7 {
+		return history.Last{}, fault.New(fault.NotFound, "repository_not_found", "there is no repository %d", id)
+	}
+	return history.Last{Good: history.Mark{ID: 8, Original: 40}, Normal: history.Mark{ID: 5, Original: 100}}, f.err
 }
 
 func (f *fakeFleet) RetryRepository(ctx context.Context, id int64, by string) (fleet.RepositoryView, error) {

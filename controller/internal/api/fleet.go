@@ -17,7 +17,7 @@ const mostAge = 10 * 366 * 24 * time.Hour
 func (s *server) fleetHosts(w http.ResponseWriter, r *http.Request) error {
 	in := readQuery(r)
 	q := fleet.HostQuery{
-		Agent: in.text("agent"), Label: in.label("label"), StaleOnly: in.flag("stale"),
+		Agent: in.text("agent"), Label: in.label("label"), StaleOnly: in.flag("stale"), ShrunkOnly: in.flag("shrunk"),
 		MaxAge: time.Duration(min(in.number("max_age", 0, 1), int64(mostAge/time.Second))) * time.Second,
 	}
 	if err := in.bad.err(); err != nil {
@@ -38,13 +38,16 @@ func hostBody(v fleet.HostView, now time.Time) rest.Host {
 	out := rest.Host{
 		RepositoryID: v.Repository, Name: v.Name, Path: v.Path, Agent: cmp.Or(v.AgentName, v.AgentID), AgentID: v.AgentID,
 		AgentOnline: v.AgentOnline, LastContactAt: rest.At(v.LastContactAt), Scheduled: v.Scheduled, Paused: v.Paused,
-		LastJobID: orNull(v.Last.ID), LastStatus: orNull(string(v.Last.Status)), LastAt: markTime(v.Last),
+		LastJobID: orNull(v.Job.ID), LastStatus: orNull(string(v.Job.Status)), LastAt: markTime(v.Job),
 		LastGoodJobID: orNull(v.Good.ID), LastGoodAt: markTime(v.Good),
 		ExpectedAt: rest.At(v.ExpectedAt), NextRun: rest.At(v.NextRun), Stale: v.Stale, Why: orNull(v.Why),
 	}
 	if v.Good.ID != 0 {
 		age := max(0, int64(now.Sub(v.Good.CreatedAt)/time.Second))
-		out.AgeSeconds = &age
+		out.AgeSeconds, out.LastGoodSize = &age, &v.Good.Original
+	}
+	if v.Shrunk() {
+		out.Shrunk = &rest.Shrunk{Size: v.Good.Original, NormalSize: v.Normal.Original, NormalJobID: v.Normal.ID, NormalAt: markTime(v.Normal)}
 	}
 	return out
 }
@@ -63,7 +66,7 @@ func (s *server) fleetSummary(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := rest.Summary{
 		Agents:       rest.SummaryAgents{Total: int64(v.Agents), Online: int64(v.Online)},
-		Repositories: rest.SummaryRepositories{Total: int64(v.Repositories), Stale: int64(v.Stale), Unscheduled: int64(v.Unscheduled)},
+		Repositories: rest.SummaryRepositories{Total: int64(v.Repositories), Stale: int64(v.Stale), Unscheduled: int64(v.Unscheduled), Shrunk: int64(v.Shrunk)},
 		Jobs:         rest.SummaryJobs{Running: int64(v.Running), Waiting: int64(v.Waiting)},
 		Backups:      []rest.SummarySpan{},
 		Days:         trendDays(v.Days),

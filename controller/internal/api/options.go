@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"borgfleet/controller/internal/fleet"
+	"borgfleet/controller/internal/history"
 	"borgfleet/shared/job"
 	"borgfleet/shared/schedule"
 )
@@ -58,6 +59,7 @@ type Fleet interface {
 	AcknowledgeVanished(ctx context.Context, id int64, refs []string, by string) (fleet.Acknowledged, error)
 	Hosts(context.Context, fleet.HostQuery) ([]fleet.HostView, error)
 	Summary(context.Context) (fleet.Summary, error)
+	AcceptSize(ctx context.Context, repository, job int64, by string) (history.Last, error)
 	Trends(context.Context, fleet.TrendQuery) (fleet.Trends, error)
 	CreateSchedule(context.Context, fleet.ScheduleRequest) (fleet.ScheduleView, error)
 	ChangeSchedule(ctx context.Context, id int64, change func(schedule.Schedule, []int64) (schedule.Schedule, []int64)) (fleet.ScheduleView, error)

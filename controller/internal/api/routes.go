@@ -88,6 +88,7 @@ func (s *server) routes() []route {
 		// Two may write then, if somebody is mistaken.
 		{method: post, path: "/api/repositories/{id}/break-lock", role: Admin, handle: s.maintain(job.BreakLock, nil)},
 		{method: post, path: "/api/repositories/{id}/acknowledge-vanished", role: Admin, handle: s.acknowledgeVanished},
+		{method: post, path: "/api/repositories/{id}/accept-size", role: Admin, handle: s.acceptSize},
 		{method: get, path: "/api/repositories/check-jobs/{id}", role: Viewer, scoped: true, handle: s.maintenanceJob(job.Check), literal: true},
 		{method: get, path: "/api/repositories/compact-jobs/{id}", role: Viewer, scoped: true, handle: s.maintenanceJob(job.Compact), literal: true},
 		{method: get, path: "/api/repositories/prune-jobs/{id}", role: Viewer, scoped: true, handle: s.maintenanceJob(job.Prune), literal: true},
@@ -109,7 +110,7 @@ func (s *server) routes() []route {
 
 		{method: get, path: "/api/audit", role: Admin, handle: s.listAudit, query: auditParameters()},
 		{method: get, path: "/api/fleet/summary", role: Viewer, handle: s.fleetSummary},
-		{method: get, path: "/api/fleet/hosts", role: Viewer, handle: s.fleetHosts, query: []string{"stale", "max_age", "agent", "label"}},
+		{method: get, path: "/api/fleet/hosts", role: Viewer, handle: s.fleetHosts, query: []string{"stale", "shrunk", "max_age", "agent", "label"}},
 		{method: get, path: "/api/fleet/trends", role: Viewer, scoped: true, handle: s.fleetTrends, query: trendParameters()},
 		{method: get, path: "/api/fleet/recovery-key", role: Viewer, handle: s.recoveryKey},
 		{method: put, path: "/api/fleet/recovery-key", role: Admin, handle: s.replaceRecoveryKey},

@@ -43,7 +43,7 @@ func rules() map[string]api.Role {
 		"checkRepository": api.Operator, "compactRepository": api.Operator, "pruneRepository": api.Operator, // maintenance
 		"listSchedules": api.Viewer, "oneSchedule": api.Viewer, "nextRuns": api.Viewer, "validateCron": api.Viewer, "runSchedule": api.Operator,
 		"createSchedule": api.Admin, "changeSchedule": api.Admin, "deleteSchedule": api.Admin, "toggleSchedule": api.Admin,
-		"breakLock": api.Admin, "retryRepository": api.Admin, "acknowledgeVanished": api.Admin, "recovery": api.Admin, "replaceRecoveryKey": api.Admin,
+		"breakLock": api.Admin, "retryRepository": api.Admin, "acknowledgeVanished": api.Admin, "acceptSize": api.Admin, "recovery": api.Admin, "replaceRecoveryKey": api.Admin,
 	}
 }
 

@@ -17,6 +17,8 @@ type HostQuery struct {
 	Label     string        // key=value
 	MaxAge    time.Duration // a newest good backup that is older is stale, whatever schedules say; 0: they decide
 	StaleOnly bool
+
+	ShrunkOnly bool
 }
 
 // HostView is how well one repository of a host is backed up.
@@ -28,14 +30,14 @@ type HostView struct {
 	AgentName     string
 	AgentOnline   bool
 	LastContactAt time.Time
-	Scheduled     bool         // some schedule backs it up, and is not paused
-	Paused        bool         // all that would are
-	Last          history.Mark // the newest backup
-	Good          history.Mark // the newest that left an archive to rely on
-	ExpectedAt    time.Time    // when the newest backup that there should be was due; zero: none is expected yet
+	Scheduled     bool      // some schedule backs it up, and is not paused
+	Paused        bool      // all that would are
+	ExpectedAt    time.Time // when the newest backup that there should be was due; zero: none is expected yet
 	NextRun       time.Time
 	Stale         bool
 	Why           string // it is stale
+
+	history.Last // the newest backup, the newest good one, and the last of a normal size
 }
 
 // Hosts says how well everything is backed up, by agent and name.
@@ -56,7 +58,7 @@ func (s *Service) Hosts(ctx context.Context, q HostQuery) ([]HostView, error) {
 	}
 	out := []HostView{}
 	err = s.eachHost(ctx, agents, q.MaxAge, func(v HostView) {
-		if v.Stale || !q.StaleOnly {
+		if (v.Stale || !q.StaleOnly) && (v.Shrunk() || !q.ShrunkOnly) {
 			out = append(out, v)
 		}
 	})
@@ -134,7 +136,7 @@ func (s *Service) hostView(repo store.Repository, a store.Agent, by []*store.Sch
 	last := s.store.LastJobs(repo.ID)
 	v := HostView{
 		Repository: repo.ID, Name: repo.Name, Path: repo.Path, AgentID: a.ID, AgentName: a.Name,
-		AgentOnline: s.online(a.ID), LastContactAt: s.lastContact(a), Scheduled: len(by) > 0, Last: last.Job, Good: last.Good,
+		AgentOnline: s.online(a.ID), LastContactAt: s.lastContact(a), Scheduled: len(by) > 0, Last: last,
 	}
 	now := s.now()
 	patience := leastPatience

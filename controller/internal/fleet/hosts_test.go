@@ -53,13 +53,13 @@ func TestStaleness(t *testing.T) {
 	wants("it was made", false, "")
 	r.set(at(1, 5))
 	wants("the next one may take as long, twice", false, "")
-	if h := look(HostQuery{})["/nightly"]; !h.NextRun.Equal(at(2, 2)) || !h.Scheduled || h.Last.Status != job.Completed {
+	if h := look(HostQuery{})["/nightly"]; !h.NextRun.Equal(at(2, 2)) || !h.Scheduled || h.Job.Status != job.Completed {
 		t.Errorf("%+v", h)
 	}
 	made(1, func(v *job.Verdict) { v.Status = job.Failed })
 	r.set(at(1, 7))
 	wants("one that failed is none", true, "no good backup since")
-	if h := look(HostQuery{})["/nightly"]; h.Last.Status != job.Failed || !h.Good.CreatedAt.Equal(at(0, 2)) {
+	if h := look(HostQuery{})["/nightly"]; h.Job.Status != job.Failed || !h.Good.CreatedAt.Equal(at(0, 2)) {
 		t.Errorf("%+v", h)
 	}
 	if stale := look(HostQuery{StaleOnly: true}); len(stale) != 1 {

@@ -17,6 +17,7 @@ type Summary struct {
 	Repositories int
 	Stale        int
 	Unscheduled  int // repositories that no schedule backs up
+	Shrunk       int // repositories whose newest good backup is less than half of the last normal one
 	Running      int
 	Waiting      int
 	Spans        []SpanTotals
@@ -65,6 +66,9 @@ func (s *Service) Summary(ctx context.Context) (Summary, error) {
 		}
 		if !h.Scheduled {
 			out.Unscheduled++
+		}
+		if h.Shrunk() {
+			out.Shrunk++
 		}
 		if !h.NextRun.IsZero() {
 			out.addNext(NextRun{h.Repository, h.Name, h.AgentName, h.NextRun})

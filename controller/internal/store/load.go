@@ -140,8 +140,15 @@ func loadTable[M any, P interface {
 }
 
 func (s *Store) loadIndex(txn *badger.Txn) (err error) {
-	s.index, err = history.Load(ahead(values(txn, rowPrefix)))
-	return err
+	if s.index, err = history.Load(ahead(values(txn, rowPrefix))); err != nil {
+		return err
+	}
+	for _, r := range s.published.repositories.all() {
+		if !r.SizesAcceptedFrom.IsZero() {
+			s.index.Accept(r.ID, r.SizesAcceptedFrom)
+		}
+	}
+	return nil
 }
 
 // loadActive reads the jobs that have not ended. The rows of the history say

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"borgfleet/controller/internal/history"
 	"borgfleet/shared/job"
 	storev1 "borgfleet/shared/proto/store/v1"
 	"borgfleet/shared/wire"
@@ -34,6 +35,10 @@ type Repository struct {
 	Recovery *job.Recovery
 
 	PassphraseJob int64 // tries a new passphrase; 0: none does
+
+	// SizesAcceptedFrom is when the backup was made whose size a person took for
+	// normal, small as it was; zero: there is none.
+	SizesAcceptedFrom time.Time
 }
 
 func repositoryToProto(r Repository) *storev1.Repository {
@@ -41,7 +46,7 @@ func repositoryToProto(r Repository) *storev1.Repository {
 		Definition: wire.FromRepository(r.Repository), Agent: r.Agent, Status: string(r.Status),
 		ErrorCode: text(r.ErrorCode), ErrorMessage: text(r.ErrorMessage),
 		AlreadyExisted: r.AlreadyExisted, CreatedAt: stamp(r.CreatedAt), InitJob: r.InitJob, Imported: r.Imported,
-		PassphraseJob: r.PassphraseJob,
+		PassphraseJob: r.PassphraseJob, SizesAcceptedFrom: stamp(r.SizesAcceptedFrom),
 	}
 	if r.Recovery != nil {
 		p.Recovery = wire.FromRecovery(*r.Recovery)
@@ -54,7 +59,7 @@ func repositoryFromProto(p *storev1.Repository) Repository {
 		Repository: wire.ToRepository(p.Definition), Agent: p.Agent, Status: RepositoryStatus(p.Status),
 		ErrorCode: p.ErrorCode, ErrorMessage: p.ErrorMessage,
 		AlreadyExisted: p.AlreadyExisted, CreatedAt: instant(p.CreatedAt), InitJob: p.InitJob, Imported: p.Imported,
-		PassphraseJob: p.PassphraseJob,
+		PassphraseJob: p.PassphraseJob, SizesAcceptedFrom: instant(p.SizesAcceptedFrom),
 	}
 	if p.Recovery != nil {
 		c := wire.ToRecovery(p.Recovery)
@@ -72,6 +77,9 @@ func (tx *Tx) Repositories() []Repository { return sortedRepositories(&tx.s.work
 // PutRepository stores a repository, new or changed.
 func (tx *Tx) PutRepository(r Repository) error {
 	tx.changed(Changed{Thing: ThingRepository, ID: r.ID, Agent: r.Agent})
+	if old, _ := tx.Repository(r.ID); !old.SizesAcceptedFrom.Equal(r.SizesAcceptedFrom) {
+		tx.index(func(ix *history.Index) { ix.Accept(r.ID, r.SizesAcceptedFrom) })
+	}
 	return putRecord(tx, idKey(repositoryPrefix, r.ID), repositoryToProto(r), repositoriesOf, r.ID, r)
 }
 

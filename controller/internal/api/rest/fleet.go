@@ -16,11 +16,28 @@ type Host struct {
 	LastAt        *Time   `json:"last_at"`
 	LastGoodJobID *int64  `json:"last_good_job_id"`
 	LastGoodAt    *Time   `json:"last_good_at"`
-	AgeSeconds    *int64  `json:"age_seconds"` // of the newest good backup
+	LastGoodSize  *int64  `json:"last_good_size"` // bytes that it read
+	AgeSeconds    *int64  `json:"age_seconds"`    // of the newest good backup
 	ExpectedAt    *Time   `json:"expected_at"`
 	NextRun       *Time   `json:"next_run"`
 	Stale         bool    `json:"stale"`
 	Why           *string `json:"why"`
+	Shrunk        *Shrunk `json:"shrunk"`
+}
+
+// Shrunk is a newest good backup of less than half of the last normal size.
+type Shrunk struct {
+	Size        int64 `json:"size"`
+	NormalSize  int64 `json:"normal_size"`
+	NormalJobID int64 `json:"normal_job_id"` // whose size that is
+	NormalAt    *Time `json:"normal_at"`     // when that was made, or due
+}
+
+// AcceptedSize is a size that is normal from now on.
+type AcceptedSize struct {
+	JobID      int64 `json:"job_id"`
+	Size       int64 `json:"size"`
+	SizeBefore int64 `json:"size_before"` // what was normal before
 }
 
 // HostList is all of them that were asked for.
@@ -49,6 +66,7 @@ type SummaryRepositories struct {
 	Total       int64 `json:"total"`
 	Stale       int64 `json:"stale"`
 	Unscheduled int64 `json:"unscheduled"`
+	Shrunk      int64 `json:"shrunk"`
 }
 
 // SummaryJobs counts what has not ended.

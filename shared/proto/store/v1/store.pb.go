@@ -573,20 +573,21 @@ func (x *Agent) GetAwaySince() *timestamppb.Timestamp {
 }
 
 type Repository struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Definition     *v1.Repository         `protobuf:"bytes,1,opt,name=definition,proto3" json:"definition,omitempty"`
-	Agent          string                 `protobuf:"bytes,2,opt,name=agent,proto3" json:"agent,omitempty"`
-	Status         string                 `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"` // pending, ready, failed
-	ErrorCode      string                 `protobuf:"bytes,4,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
-	ErrorMessage   string                 `protobuf:"bytes,5,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
-	AlreadyExisted bool                   `protobuf:"varint,6,opt,name=already_existed,json=alreadyExisted,proto3" json:"already_existed,omitempty"`
-	CreatedAt      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	InitJob        int64                  `protobuf:"varint,8,opt,name=init_job,json=initJob,proto3" json:"init_job,omitempty"`
-	Imported       bool                   `protobuf:"varint,9,opt,name=imported,proto3" json:"imported,omitempty"`                                 // it had to be there already
-	Recovery       *v1.Recovery           `protobuf:"bytes,10,opt,name=recovery,proto3" json:"recovery,omitempty"`                                 // the newest of RecoveryCopies, without what is sealed
-	PassphraseJob  int64                  `protobuf:"varint,11,opt,name=passphrase_job,json=passphraseJob,proto3" json:"passphrase_job,omitempty"` // tries a new passphrase; 0: none does
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Definition        *v1.Repository         `protobuf:"bytes,1,opt,name=definition,proto3" json:"definition,omitempty"`
+	Agent             string                 `protobuf:"bytes,2,opt,name=agent,proto3" json:"agent,omitempty"`
+	Status            string                 `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"` // pending, ready, failed
+	ErrorCode         string                 `protobuf:"bytes,4,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	ErrorMessage      string                 `protobuf:"bytes,5,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
+	AlreadyExisted    bool                   `protobuf:"varint,6,opt,name=already_existed,json=alreadyExisted,proto3" json:"already_existed,omitempty"`
+	CreatedAt         *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	InitJob           int64                  `protobuf:"varint,8,opt,name=init_job,json=initJob,proto3" json:"init_job,omitempty"`
+	Imported          bool                   `protobuf:"varint,9,opt,name=imported,proto3" json:"imported,omitempty"`                                              // it had to be there already
+	Recovery          *v1.Recovery           `protobuf:"bytes,10,opt,name=recovery,proto3" json:"recovery,omitempty"`                                              // the newest of RecoveryCopies, without what is sealed
+	PassphraseJob     int64                  `protobuf:"varint,11,opt,name=passphrase_job,json=passphraseJob,proto3" json:"passphrase_job,omitempty"`              // tries a new passphrase; 0: none does
+	SizesAcceptedFrom *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=sizes_accepted_from,json=sizesAcceptedFrom,proto3" json:"sizes_accepted_from,omitempty"` // a person takes the sizes of backups from then on for normal
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Repository) Reset() {
@@ -694,6 +695,13 @@ func (x *Repository) GetPassphraseJob() int64 {
 		return x.PassphraseJob
 	}
 	return 0
+}
+
+func (x *Repository) GetSizesAcceptedFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SizesAcceptedFrom
+	}
+	return nil
 }
 
 // RecoveryCopies are what is kept of a repository for the recovery key: for each
@@ -2045,7 +2053,7 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"away_since\x18= \x01(\v2\x1a.google.protobuf.TimestampR\tawaySince\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa6\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf2\x03\n" +
 	"\n" +
 	"Repository\x124\n" +
 	"\n" +
@@ -2063,7 +2071,8 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\bimported\x18\t \x01(\bR\bimported\x12.\n" +
 	"\brecovery\x18\n" +
 	" \x01(\v2\x12.fleet.v1.RecoveryR\brecovery\x12%\n" +
-	"\x0epassphrase_job\x18\v \x01(\x03R\rpassphraseJob\"<\n" +
+	"\x0epassphrase_job\x18\v \x01(\x03R\rpassphraseJob\x12J\n" +
+	"\x13sizes_accepted_from\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x11sizesAcceptedFrom\"<\n" +
 	"\x0eRecoveryCopies\x12*\n" +
 	"\x06copies\x18\x01 \x03(\v2\x12.fleet.v1.RecoveryR\x06copies\"\x85\x01\n" +
 	"\vRecoveryKey\x12\x16\n" +
@@ -2266,37 +2275,38 @@ var file_store_v1_store_proto_depIdxs = []int32{
 	32, // 19: store.v1.Repository.definition:type_name -> fleet.v1.Repository
 	29, // 20: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
 	33, // 21: store.v1.Repository.recovery:type_name -> fleet.v1.Recovery
-	33, // 22: store.v1.RecoveryCopies.copies:type_name -> fleet.v1.Recovery
-	29, // 23: store.v1.RecoveryKey.since:type_name -> google.protobuf.Timestamp
-	29, // 24: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
-	29, // 25: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
-	29, // 26: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
-	29, // 27: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
-	29, // 28: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
-	29, // 29: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
-	24, // 30: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
-	29, // 31: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
-	10, // 32: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
-	29, // 33: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
-	29, // 34: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
-	12, // 35: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
-	29, // 36: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
-	29, // 37: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
-	29, // 38: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
-	29, // 39: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
-	29, // 40: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	29, // 41: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
-	32, // 42: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
-	29, // 43: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
-	29, // 44: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
-	29, // 45: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
-	25, // 46: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
-	29, // 47: store.v1.Schedule.AddedEntry.value:type_name -> google.protobuf.Timestamp
-	48, // [48:48] is the sub-list for method output_type
-	48, // [48:48] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	29, // 22: store.v1.Repository.sizes_accepted_from:type_name -> google.protobuf.Timestamp
+	33, // 23: store.v1.RecoveryCopies.copies:type_name -> fleet.v1.Recovery
+	29, // 24: store.v1.RecoveryKey.since:type_name -> google.protobuf.Timestamp
+	29, // 25: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
+	29, // 26: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
+	29, // 27: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
+	29, // 28: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
+	29, // 29: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
+	29, // 30: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
+	24, // 31: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
+	29, // 32: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	10, // 33: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
+	29, // 34: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	29, // 35: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
+	12, // 36: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
+	29, // 37: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
+	29, // 38: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
+	29, // 39: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
+	29, // 40: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
+	29, // 41: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	29, // 42: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
+	32, // 43: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
+	29, // 44: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
+	29, // 45: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
+	29, // 46: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
+	25, // 47: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
+	29, // 48: store.v1.Schedule.AddedEntry.value:type_name -> google.protobuf.Timestamp
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_store_v1_store_proto_init() }
