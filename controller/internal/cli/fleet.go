@@ -11,7 +11,7 @@ import (
 )
 
 func (k *controller) fleet() *cli.Command {
-	return group("fleet", "all hosts at once", k.fleetSummary(), k.fleetHosts(), k.fleetStale(), k.fleetTrends(), k.fleetWatch(), k.recoveryKey())
+	return group("fleet", "all hosts at once", k.fleetSummary(), k.fleetHosts(), k.fleetStale(), k.fleetShrunk(), k.fleetTrends(), k.fleetWatch(), k.recoveryKey())
 }
 
 func (k *controller) fleetWatch() *cli.Command {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -24,10 +25,14 @@ func hostFlags() []cli.Flag {
 
 const whatIsStale = "What counts is the newest backup that left an archive to rely on. It is stale when it is older than one that should be there by now: after it was due, a backup has two hours, and twice as long as the last good one took."
 
+const whatShrank = "A backup shrank when it read less than half of what the last normal one did. Normal is one that did not shrink, so the second small one hides nothing: it is shown until sizes are back, or somebody says with repositories accept-size that it was meant."
+
+const forMonitoring = "For monitoring: the exit status is 0 if there is nothing, 1 if there is something, 2 if the command line is wrong, 3 if the controller does not answer or lets nobody ask. "
+
 func (k *controller) fleetHosts() *cli.Command {
 	return &cli.Command{
 		Name: "hosts", Usage: "show how well each repository of each host is backed up",
-		Description: whatIsStale,
+		Description: whatIsStale + "\n\n" + whatShrank,
 		Flags:       append(hostFlags(), listFlags()...),
 		Action:      k.repeated((*controller).listHosts),
 	}
@@ -36,26 +41,47 @@ func (k *controller) fleetHosts() *cli.Command {
 func (k *controller) fleetStale() *cli.Command {
 	return &cli.Command{
 		Name: "stale", Usage: "show what has no good backup that should have one",
-		Description: "For monitoring: the exit status is 1 if there is something. " + whatIsStale + "\n\n  borgfleet-controller fleet stale --max-age 26h --label role=db",
+		Description: forMonitoring + whatIsStale + "\n\n  borgfleet-controller fleet stale --max-age 26h --label role=db",
 		Flags:       append(hostFlags(), listFlags()...),
 		Action:      k.repeated((*controller).listStale),
 	}
 }
 
+func (k *controller) fleetShrunk() *cli.Command {
+	return &cli.Command{
+		Name: "shrunk", Usage: "show whose newest good backup is less than half of what it was",
+		Description: forMonitoring + whatShrank,
+		Flags:       append(hostFlags(), listFlags()...),
+		Action:      k.repeated((*controller).listShrunk),
+	}
+}
+
 func (k *controller) listHosts(c *cli.Context) error {
-	_, err := k.showHosts(c, false)
+	_, err := k.showHosts(c, client.HostFilter{}, "No repository is registered yet. Register one with borgfleet-controller repositories create.")
 	return err
 }
 
 func (k *controller) listStale(c *cli.Context) error {
-	some, err := k.showHosts(c, true)
-	if err == nil && some {
-		err = cmdline.Silently(1)
+	return k.tellMonitor(c, client.HostFilter{Stale: true}, "Nothing is stale.")
+}
+
+func (k *controller) listShrunk(c *cli.Context) error {
+	return k.tellMonitor(c, client.HostFilter{Shrunk: true}, "Nothing shrank.")
+}
+
+// tellMonitor ends with a status of its own if there is something. Who watches sees
+// that, and an end would be the end of watching.
+func (k *controller) tellMonitor(c *cli.Context, f client.HostFilter, none string) error {
+	some, err := k.showHosts(c, f, none)
+	if err == nil && some && !c.Bool("watch") {
+		return cmdline.Silently(cmdline.ExitFailed)
 	}
 	return err
 }
 
-func (k *controller) showHosts(c *cli.Context, stale bool) (some bool, err error) {
+// showHosts shows what f selects beside the options; none is said if that is
+// nothing.
+func (k *controller) showHosts(c *cli.Context, f client.HostFilter, none string) (some bool, err error) {
 	_, asJSON, err := cmdline.Given(c)
 	if err != nil {
 		return false, err
@@ -63,7 +89,7 @@ func (k *controller) showHosts(c *cli.Context, stale bool) (some bool, err error
 	if err := refuseEmpty(c, "agent", "label", "max-age"); err != nil {
 		return false, cmdline.Usagef("%w", err)
 	}
-	f := client.HostFilter{Agent: c.String("agent"), Stale: stale}
+	f.Agent = c.String("agent")
 	if text := c.String("max-age"); text != "" {
 		if f.MaxAge, err = cmdline.Span(text); err != nil || f.MaxAge < time.Second {
 			return false, cmdline.Usagef("--max-age: %q is not a time such as 26h or 2d", text)
@@ -81,27 +107,24 @@ func (k *controller) showHosts(c *cli.Context, stale bool) (some bool, err error
 		if asJSON {
 			return k.out.JSON(rest.HostList{Hosts: all})
 		}
-		return k.tellHosts(all, stale)
+		if !some {
+			return k.err.Printf("%s\n", none)
+		}
+		return k.tellHosts(all)
 	})
 	return some, err
 }
 
-func (k *controller) tellHosts(all []rest.Host, stale bool) error {
-	if len(all) == 0 {
-		if stale {
-			return k.err.Printf("Nothing is stale.\n")
-		}
-		return k.err.Printf("No repository is registered yet. Register one with borgfleet-controller repositories create.\n")
-	}
+func (k *controller) tellHosts(all []rest.Host) error {
 	t := term.Table{Columns: []term.Column{
-		{Title: "AGENT", Cut: term.CutEnd}, {Title: "REPOSITORY", Cut: term.CutEnd}, {Title: "LAST GOOD"}, {Title: "LAST", Drop: 2}, {Title: "NEXT", Drop: 3}, {Title: "STALE"}, {Title: "ABOUT", Cut: term.CutEnd, Drop: 1},
+		{Title: "AGENT", Cut: term.CutEnd}, {Title: "REPOSITORY", Cut: term.CutEnd}, {Title: "LAST GOOD"}, {Title: "SIZE", Right: true, Drop: 4}, {Title: "LAST", Drop: 2}, {Title: "NEXT", Drop: 3}, {Title: "STALE"}, {Title: "ABOUT", Cut: term.CutEnd, Drop: 1},
 	}}
 	for _, h := range all {
 		good := "never"
 		if h.LastGoodAt != nil {
 			good = term.Ago(h.LastGoodAt.Time, k.now())
 		}
-		t.Add(h.Agent, h.Name, good, cmp.Or(text(h.LastStatus), "-"), nextOfHost(h), yes(h.Stale), aboutHost(h))
+		t.Add(h.Agent, h.Name, good, figure(h.LastGoodSize, term.Size), cmp.Or(text(h.LastStatus), "-"), nextOfHost(h), yes(h.Stale), aboutHost(h))
 	}
 	return t.Print(k.out)
 }
@@ -126,13 +149,17 @@ func yes(is bool) string {
 }
 
 func aboutHost(h rest.Host) string {
-	switch {
-	case h.Why != nil && !h.AgentOnline:
-		return *h.Why + "; its host is away"
-	case h.Why != nil:
-		return *h.Why
+	var about []string
+	if h.Why != nil {
+		about = append(about, *h.Why)
 	}
-	return ""
+	if s := h.Shrunk; s != nil {
+		about = append(about, fmt.Sprintf("it shrank from %s to %s", term.Size(s.NormalSize), term.Size(s.Size)))
+	}
+	if h.Why != nil && !h.AgentOnline {
+		about = append(about, "its host is away")
+	}
+	return strings.Join(about, "; ")
 }
 
 func (k *controller) fleetSummary() *cli.Command {
@@ -161,7 +188,7 @@ func (k *controller) showSummary(c *cli.Context) error {
 func (k *controller) tellSummary(s rest.Summary) error {
 	var f term.Fields
 	f.Add("Hosts", fmt.Sprintf("%d, %d of them connected", s.Agents.Total, s.Agents.Online))
-	f.Add("Repositories", fmt.Sprintf("%d: %d stale, %d without a schedule", s.Repositories.Total, s.Repositories.Stale, s.Repositories.Unscheduled))
+	f.Add("Repositories", fmt.Sprintf("%d: %d stale, %d shrunk, %d without a schedule", s.Repositories.Total, s.Repositories.Stale, s.Repositories.Shrunk, s.Repositories.Unscheduled))
 	f.Add("Jobs now", fmt.Sprintf("%d running, %d waiting", s.Jobs.Running, s.Jobs.Waiting))
 	if err := f.Print(k.out); err != nil {
 		return err

@@ -20,7 +20,7 @@ func (k *controller) repositories() *cli.Command {
 		Usage:  "list the repositories",
 		Flags:  listFlags(),
 		Action: k.repeated((*controller).listRepositories),
-	}, k.repositoriesShow(), k.repositoriesUpdate(), k.repositoriesRetry(), k.repositoriesDelete(), k.repositoriesJobs(), k.repositoriesAcknowledge(), k.repositoriesRecover()}
+	}, k.repositoriesShow(), k.repositoriesUpdate(), k.repositoriesRetry(), k.repositoriesDelete(), k.repositoriesJobs(), k.repositoriesAcknowledge(), k.repositoriesAcceptSize(), k.repositoriesRecover()}
 	return group("repositories", "what is backed up where", append(commands, k.maintenanceCommands()...)...)
 }
 

@@ -16,6 +16,7 @@ type HostFilter struct {
 	Label  string        // key=value
 	MaxAge time.Duration // 0: schedules decide what is stale
 	Stale  bool          // only what is
+	Shrunk bool          // only what did
 }
 
 // Hosts says how well hosts are backed up.
@@ -32,6 +33,9 @@ func (c *Client) Hosts(ctx context.Context, f HostFilter) ([]rest.Host, error) {
 	}
 	if f.Stale {
 		q.Set("stale", "true")
+	}
+	if f.Shrunk {
+		q.Set("shrunk", "true")
 	}
 	out, err := ask[rest.HostList](ctx, c, call{method: http.MethodGet, path: "/api/fleet/hosts", query: q})
 	return out.Hosts, err

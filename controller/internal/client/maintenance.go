@@ -22,3 +22,9 @@ func (c *Client) Maintain(ctx context.Context, repository int64, kind string, bo
 func (c *Client) AcknowledgeVanished(ctx context.Context, repository int64, archives []string) (rest.Acknowledged, error) {
 	return ask[rest.Acknowledged](ctx, c, call{method: http.MethodPost, path: repositoryPath(repository) + "/acknowledge-vanished", body: rest.Acknowledge{Archives: archives}})
 }
+
+// AcceptSize says that the newest good backup of a repository, which is this job,
+// may be as small as it is.
+func (c *Client) AcceptSize(ctx context.Context, repository, job int64) (rest.AcceptedSize, error) {
+	return ask[rest.AcceptedSize](ctx, c, call{method: http.MethodPost, path: repositoryPath(repository) + "/accept-size", body: map[string]int64{"job_id": job}})
+}
