@@ -50,7 +50,6 @@ func (m model) last(repository int64) (l Last) {
 			l.Good = mark
 		}
 	}
-	l.Normal = m.normalOf(repository, time.Time{})
 	return l
 }
 
@@ -182,7 +181,9 @@ func compare(t *rapid.T, ix *Index, m model) {
 		t.Fatalf("more: %v, with %d of %d", more, limit, len(want))
 	}
 	for repository := range int64(5) {
-		if diff := cmp.Diff(m.last(repository), ix.Last(repository)); diff != "" {
+		got := ix.Last(repository)
+		got.Normal = Mark{} // that of TestNormalSizes: here jobs go in any order, and ends are unmade
+		if diff := cmp.Diff(m.last(repository), got); diff != "" {
 			t.Fatalf("last of %d (-want +got):\n%s", repository, diff)
 		}
 		for schedule := range int64(4) {

@@ -11,8 +11,9 @@ import (
 // backups of a repository are gone through in their order. One of less than half of
 // the last normal size is shrunk, and any other is the new normal one.
 //
-// That comes to the same if the oldest are gone, as long as the last normal one is
-// there: whoever deletes jobs must spare it.
+// That comes to the same if the oldest are gone, and those after the last normal one,
+// as long as that one is there: whoever deletes jobs must begin with the oldest, and
+// spare it.
 
 // shrank says whether a backup of this size is less than half of a normal one.
 // Nothing is no size to go by.

@@ -25,7 +25,21 @@ func (m model) normalOf(repository int64, accepted time.Time) (normal Mark) {
 	return normal
 }
 
-// TestNormalSizes: whatever comes late, changes or goes, and after a restart, the
+// goes says whether a row may be deleted: what is no good backup, the oldest that is
+// one, and what is newer than the normal one.
+func (m model) goes(r Row, normal Mark) bool {
+	if !r.Status.Good() {
+		return true
+	}
+	for _, other := range m {
+		if other.Repository == r.Repository && other.Status.Good() && other.Position().compare(r.Position()) < 0 {
+			return r.CreatedAt.After(normal.CreatedAt)
+		}
+	}
+	return true
+}
+
+// TestNormalSizes: whatever comes late, ends late or goes, and after a restart, the
 // normal backup is the one that the rule gives.
 func TestNormalSizes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -47,14 +61,15 @@ func TestNormalSizes(t *testing.T) {
 			if r.Status.Final() {
 				r.EndedAt, r.Original = r.CreatedAt, rapid.SampledFrom([]int64{0, 1, 2, 10, 24, 25, 26, 50, 99, 100, 101}).Draw(t, "size")
 			}
-			switch rapid.IntRange(0, 9).Draw(t, "what") {
-			case 0, 1:
+			old, had := m[id]
+			switch what := rapid.IntRange(0, 9).Draw(t, "what"); {
+			case what < 2 && had && m.goes(old, m.normalOf(r.Repository, accepted[r.Repository])):
 				ix.Delete(r.Position())
 				delete(m, id)
-			case 2:
+			case what == 2:
 				accepted[r.Repository] = r.CreatedAt
 				ix.Accept(r.Repository, r.CreatedAt)
-			default:
+			case !had || !old.Status.Good() || r.Status.Good(): // a good end is not unmade
 				ix.Put(r)
 				m[id] = r
 			}
