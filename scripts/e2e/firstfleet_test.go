@@ -79,6 +79,14 @@ func TestRESTDocument(t *testing.T) {
 	walk(t, env.Bin, blocks(t, filepath.Join("..", "..", "docs", "rest.md")))
 }
 
+// TestFleetQuestionsDocument runs docs/fleet-questions.md: what is stale, what
+// shrank until somebody accepts it, and what was done by day.
+func TestFleetQuestionsDocument(t *testing.T) {
+	t.Parallel()
+	env := newFleet(t, testenv.Fleet{})
+	walk(t, env.Bin, blocks(t, filepath.Join("..", "..", "docs", "fleet-questions.md")))
+}
+
 const mark = "#### block"
 
 // walk runs blocks and looks for what each should print, in its order.
