@@ -41,7 +41,7 @@ func benchIndex(b *testing.B) *Index {
 	for i := int64(1); i <= benchRows; i++ {
 		ix.put(pack(benchRow(i)))
 	}
-	ix.loading = false
+	ix.loaded()
 	return ix
 }
 

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// chunkRows is a compromise: a late row copies one chunk (29 KB) and the list of
+// chunkRows is a compromise: a late row copies one chunk (30 KB) and the list of
 // chunks (16 KB for a million rows).
 const chunkRows = 512
 
@@ -27,6 +27,8 @@ type chunk struct {
 	dedup    [chunkRows]int64
 
 	n int // rows; of a snapshot's last chunk, the snapshot has the count
+
+	digest digest
 }
 
 // entry is a row in the form the chunk keeps it.
@@ -46,21 +48,36 @@ func (c *chunk) search(p Position, n int) int {
 	return sort.Search(n, func(i int) bool { return c.position(i).compare(p) >= 0 })
 }
 
-// set fills row i, which no reader knows yet.
+// set fills row i, which no reader knows yet. The digest is for the caller to mend.
 func (c *chunk) set(i int, e entry) {
 	c.created[i], c.id[i] = e.pos.created, e.pos.id
 	c.agent[i], c.repository[i], c.schedule[i] = e.agent, e.repository, e.schedule
-	c.change(i, e)
+	c.store(i, e)
 }
 
-// change gives row i new values where they may change. The attributes come
-// last: who sees a job ended sees its figures too.
-func (c *chunk) change(i int, e entry) {
+// change gives row i of n new values where they may change.
+func (c *chunk) change(i, n int, e entry) {
+	c.digestRow(i, e)
+	c.store(i, e)
+	c.digestPairs(n)
+}
+
+// store writes what may change. The attributes come last: who sees a job ended sees
+// its figures too.
+func (c *chunk) store(i int, e entry) {
 	atomic.StoreUint32(&c.started[i], e.started)
 	atomic.StoreUint32(&c.ended[i], e.ended)
 	atomic.StoreInt64(&c.original[i], e.original)
 	atomic.StoreInt64(&c.dedup[i], e.dedup)
 	atomic.StoreUint32(&c.attr[i], e.attr)
+}
+
+// entry is row i. The writer's lock is held.
+func (c *chunk) entry(i int) entry {
+	return entry{
+		pos: c.position(i), agent: c.agent[i], repository: c.repository[i], schedule: c.schedule[i],
+		attr: c.attr[i], ended: c.ended[i], original: c.original[i], dedup: c.dedup[i],
+	}
 }
 
 // sameFixed says whether e differs from row i only in what may change.
@@ -95,6 +112,7 @@ func (c *chunk) with(i, n int, e entry) *chunk {
 	d.copyRows(0, c, 0, i)
 	d.set(i, e)
 	d.copyRows(i+1, c, i, n-i)
+	d.digestAll(d.n)
 	return d
 }
 
@@ -103,6 +121,7 @@ func (c *chunk) without(i, n int) *chunk {
 	d := &chunk{n: n - 1}
 	d.copyRows(0, c, 0, i)
 	d.copyRows(i, c, i+1, n-i-1)
+	d.digestAll(d.n)
 	return d
 }
 
@@ -111,5 +130,7 @@ func (c *chunk) split(n int) (*chunk, *chunk) {
 	a, b := &chunk{n: n / 2}, &chunk{n: n - n/2}
 	a.copyRows(0, c, 0, a.n)
 	b.copyRows(0, c, a.n, b.n)
+	a.digestAll(a.n)
+	b.digestAll(b.n)
 	return a, b
 }

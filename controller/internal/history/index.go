@@ -54,9 +54,18 @@ func Load(rows iter.Seq2[[]byte, error]) (*Index, error) {
 		}
 		ix.put(p)
 	}
-	ix.loading = false
+	ix.loaded()
 	ix.normals()
 	return ix, nil
+}
+
+// loaded makes the digests, which nobody needed so far.
+func (ix *Index) loaded() {
+	s := ix.snap.Load()
+	for ci, c := range s.chunks {
+		c.digestAll(s.count(ci))
+	}
+	ix.loading = false
 }
 
 // Len is the number of rows.
@@ -154,6 +163,9 @@ func (ix *Index) append(s *snapshot, e entry) {
 	}
 	c := next.chunks[len(next.chunks)-1]
 	c.set(next.tail-1, e)
+	if !ix.loading {
+		c.digestRow(next.tail-1, e)
+	}
 	c.n = next.tail
 	ix.snap.Store(next)
 }
@@ -161,13 +173,14 @@ func (ix *Index) append(s *snapshot, e entry) {
 func (ix *Index) replace(s *snapshot, ci, ri int, e entry) {
 	c := s.chunks[ci]
 	if c.sameFixed(ri, e) {
-		c.change(ri, e)
+		c.change(ri, s.count(ci), e)
 		return
 	}
 	n := s.count(ci)
 	d := &chunk{n: n}
 	d.copyRows(0, c, 0, n)
 	d.set(ri, e)
+	d.digestAll(n)
 	next := &snapshot{chunks: slices.Clone(s.chunks), tail: s.tail, rows: s.rows}
 	next.chunks[ci] = d
 	ix.snap.Store(next)
@@ -178,7 +191,7 @@ func (ix *Index) replace(s *snapshot, ci, ri int, e entry) {
 func (ix *Index) insert(s *snapshot, ci, ri int, e entry) {
 	n := s.count(ci)
 	if n == chunkRows {
-		s = ix.split(s, ci)
+		s = ix.makeRoom(s, ci)
 		ci, ri, _ = s.find(e.pos)
 		n = s.count(ci)
 	}
@@ -197,6 +210,35 @@ func (ix *Index) insert(s *snapshot, ci, ri int, e entry) {
 		next.tail++
 	}
 	ix.snap.Store(next)
+}
+
+// makeRoom gives a snapshot in which chunk ci is not full. Nearly all rows that come
+// late come just before the newest ones: their chunk gives its last row to the next
+// one, and not half of its rows to a chunk that will never fill up.
+func (ix *Index) makeRoom(s *snapshot, ci int) *snapshot {
+	chunks, tail := s.chunks, s.tail
+	if ci+1 == len(chunks) {
+		chunks, tail = append(chunks, &chunk{}), 0 // past the end of an older snapshot's list
+	}
+	next := &snapshot{chunks: chunks, tail: tail, rows: s.rows}
+	n := next.count(ci + 1)
+	if n == chunkRows {
+		return ix.split(s, ci)
+	}
+	if ci+2 == len(chunks) {
+		next.tail++
+	}
+	c, after := chunks[ci], chunks[ci+1]
+	if ix.loading {
+		after.copyRows(1, after, 0, n)
+		after.set(0, c.entry(chunkRows-1))
+		c.n, after.n = chunkRows-1, n+1
+		return next
+	}
+	next.chunks = slices.Clone(chunks)
+	next.chunks[ci] = c.without(chunkRows-1, chunkRows)
+	next.chunks[ci+1] = after.with(0, n, c.entry(chunkRows-1))
+	return next
 }
 
 func (ix *Index) split(s *snapshot, ci int) *snapshot {

@@ -11,18 +11,22 @@ import (
 // at a time: the first test picks rows, each further one keeps some of them.
 type matcher struct {
 	tests        []test
-	since, until int64 // nanoseconds, until exclusive
-	none         bool  // nothing can match
+	pairs        uint64 // kinds and statuses: a chunk that has none of them has no row; see digest
+	since, until int64  // nanoseconds, until exclusive
+	none         bool   // nothing can match
 }
 
 // test looks at one column.
 type test struct {
 	column func(*chunk) *[chunkRows]uint32
-	pick   func(t *test, column []uint32, sel []uint16) int
+	pick   picker
 	keep   func(t *test, column *[chunkRows]uint32, sel []uint16) int
 	want   uint32
 	set    numberSet
 }
+
+// picker fills sel with the rows of a chunk's column that a test selects.
+type picker func(t *test, c *chunk, column []uint32, sel []uint16) int
 
 // selected are rows of a chunk, by their place, in order.
 type selected [chunkRows]uint16
@@ -36,31 +40,31 @@ func (ix *Index) matcher(f Filter) matcher {
 		m.until = nanos(f.Until)
 	}
 	m.none = m.since >= m.until
-	if f.Schedule != 0 {
-		number, known := ix.schedules.known(f.Schedule)
-		m.none = m.none || !known
-		m.equal(scheduleColumn, number)
-	}
 	if f.Repositories != nil {
-		m.in(repositoryColumn, ix.repositories.set(f.Repositories))
+		m.in(repositoryColumn, ix.repositories.set(f.Repositories), pickRepository)
 	}
 	if f.Agents != nil {
-		m.in(agentColumn, ix.agents.set(f.Agents))
+		m.in(agentColumn, ix.agents.set(f.Agents), pickAgent)
+	}
+	if f.Schedule != 0 { // after those two, which find theirs faster
+		number, known := ix.schedules.known(f.Schedule)
+		m.none = m.none || !known
+		m.equal(scheduleColumn, number, pickEqual)
 	}
 	m.attributes(f)
 	return m
 }
 
-func (m *matcher) equal(column func(*chunk) *[chunkRows]uint32, want uint32) {
-	m.tests = append(m.tests, test{column: column, pick: pickEqual, keep: keepEqual, want: want})
+func (m *matcher) equal(column func(*chunk) *[chunkRows]uint32, want uint32, pick picker) {
+	m.tests = append(m.tests, test{column: column, pick: pick, keep: keepEqual, want: want})
 }
 
-func (m *matcher) in(column func(*chunk) *[chunkRows]uint32, set numberSet) {
+func (m *matcher) in(column func(*chunk) *[chunkRows]uint32, set numberSet, pick picker) {
 	switch number, n := set.one(); n {
 	case 0:
 		m.none = true
 	case 1:
-		m.equal(column, number)
+		m.equal(column, number, pick)
 	default:
 		m.tests = append(m.tests, test{column: column, pick: pickIn, keep: keepIn, set: set})
 	}
@@ -84,6 +88,7 @@ func (m *matcher) attributes(f Filter) {
 		triggers &^= scheduled
 	}
 	m.none = m.none || kinds == 0 || statuses == 0 || triggers == 0
+	m.pairs = pairsOf(kinds, statuses)
 	unwanted := (kindBits | statusBits | triggerBits) &^ (kinds | statuses | triggers)
 	if unwanted != 0 {
 		m.tests = append(m.tests, test{column: attrColumn, pick: pickWithout, keep: keepWithout, want: unwanted})
@@ -93,6 +98,9 @@ func (m *matcher) attributes(f Filter) {
 // rows fills sel with those of the first n rows of c that the tests select, and
 // gives their number.
 func (m *matcher) rows(c *chunk, n int, sel *selected) int {
+	if atomic.LoadUint64(&c.digest.pairs)&m.pairs == 0 {
+		return 0
+	}
 	if len(m.tests) == 0 {
 		for i := range sel[:n] {
 			sel[i] = uint16(i)
@@ -100,7 +108,7 @@ func (m *matcher) rows(c *chunk, n int, sel *selected) int {
 		return n
 	}
 	first := &m.tests[0]
-	n = first.pick(first, first.column(c)[:n], sel[:])
+	n = first.pick(first, c, first.column(c)[:n], sel[:])
 	for i := 1; i < len(m.tests) && n > 0; i++ {
 		t := &m.tests[i]
 		n = t.keep(t, t.column(c), sel[:n])
@@ -116,7 +124,15 @@ func attrColumn(c *chunk) *[chunkRows]uint32       { return &c.attr }
 // The loops below are all the work of a query. They are written out, one for
 // each test, because a call for each row would cost several times as much.
 
-func pickEqual(t *test, column []uint32, sel []uint16) int {
+func pickAgent(t *test, c *chunk, column []uint32, sel []uint16) int {
+	return c.digest.agents.pick(t.want, column, sel)
+}
+
+func pickRepository(t *test, c *chunk, column []uint32, sel []uint16) int {
+	return c.digest.repositories.pick(t.want, column, sel)
+}
+
+func pickEqual(t *test, _ *chunk, column []uint32, sel []uint16) int {
 	n, want := 0, t.want
 	for i, v := range column {
 		if v == want {
@@ -127,7 +143,7 @@ func pickEqual(t *test, column []uint32, sel []uint16) int {
 	return n
 }
 
-func pickIn(t *test, column []uint32, sel []uint16) int {
+func pickIn(t *test, _ *chunk, column []uint32, sel []uint16) int {
 	n, set := 0, t.set
 	for i, v := range column {
 		if set.has(v) {
@@ -138,7 +154,7 @@ func pickIn(t *test, column []uint32, sel []uint16) int {
 	return n
 }
 
-func pickWithout(t *test, column []uint32, sel []uint16) int {
+func pickWithout(t *test, _ *chunk, column []uint32, sel []uint16) int {
 	n, unwanted := 0, t.want
 	for i := range column {
 		if atomic.LoadUint32(&column[i])&unwanted == 0 {

@@ -56,7 +56,7 @@ func accepted(from time.Time) int64 {
 // normal goes through the good backups of a repository. The writer's lock is held.
 func (ix *Index) normal(repository uint32, accepted int64) mark {
 	m := ix.matcher(goodBackup())
-	m.equal(repositoryColumn, repository)
+	m.equal(repositoryColumn, repository, pickRepository)
 	m.since = max(m.since, accepted)
 	var newestFirst []mark
 	ix.scan(&m, Position{}, func(c *chunk, i int) bool {

@@ -80,7 +80,7 @@ func (s *snapshot) before(after Position, until int64) (ci, end int) {
 // newest finds the newest row of one repository. The writer's lock is held.
 func (ix *Index) newest(repository uint32, f Filter) mark {
 	m := ix.matcher(f)
-	m.equal(repositoryColumn, repository)
+	m.equal(repositoryColumn, repository, pickRepository)
 	return ix.first(&m)
 }
 
@@ -88,8 +88,8 @@ func (ix *Index) newest(repository uint32, f Filter) mark {
 // The writer's lock is held.
 func (ix *Index) newestOf(repository, schedule uint32) mark {
 	m := ix.matcher(anyBackup())
-	m.equal(repositoryColumn, repository)
-	m.equal(scheduleColumn, schedule)
+	m.equal(repositoryColumn, repository, pickRepository)
+	m.equal(scheduleColumn, schedule, pickEqual)
 	return ix.first(&m)
 }
 

@@ -7,9 +7,6 @@ import (
 	"borgfleet/shared/job"
 )
 
-// statusCodes is one more than the greatest code of a status.
-const statusCodes = 7
-
 // Tally is what some jobs came to. The zero Tally is that of no job. Tallies
 // add up, so those of jobs that are gone can be kept in place of their rows.
 type Tally struct {

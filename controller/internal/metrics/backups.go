@@ -43,9 +43,9 @@ func (b backups) put(out sink, v fleet.BackupState) {
 	out.with(b.stale, truth(v.Stale), labels)
 	out.with(b.vanished, float64(v.Vanished), labels)
 	out.moment(b.expected, v.ExpectedAt, labels)
-	if v.Last.ID != 0 {
-		out.moment(b.last, v.Last.CreatedAt, labels)
-		out.put(b.status, 1, v.AgentName, v.Name, string(v.Last.Status))
+	if v.Job.ID != 0 {
+		out.moment(b.last, v.Job.CreatedAt, labels)
+		out.put(b.status, 1, v.AgentName, v.Name, string(v.Job.Status))
 	}
 	if v.Good.ID != 0 {
 		out.moment(b.good, v.Good.CreatedAt, labels)
