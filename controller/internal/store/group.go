@@ -33,7 +33,7 @@ type group struct {
 
 	changes  []change // for the published state
 	index    []func(*history.Index)
-	forget   []int64 // ended jobs that changed: the cache has them wrong
+	forget   []outdated
 	changed  []Changed
 	onCommit []func()
 	undo     []func()

@@ -56,7 +56,7 @@ func (tx *Tx) PutJob(j job.Job) error {
 		return err
 	}
 	if had && old.Status.Final() {
-		tx.g.forget = append(tx.g.forget, j.ID)
+		tx.g.forget = append(tx.g.forget, outdated{id: j.ID})
 	}
 	tx.change(setJob(&j))
 	tx.index(func(ix *history.Index) { ix.Put(row) })
@@ -172,7 +172,7 @@ func (tx *Tx) DeleteJob(id int64) error {
 			return err
 		}
 	}
-	tx.g.forget = append(tx.g.forget, id)
+	tx.g.forget = append(tx.g.forget, outdated{id, j.Key})
 	at := history.RowOf(j).Position()
 	tx.index(func(ix *history.Index) { ix.Delete(at) })
 	tx.changed(ChangedJob(j))

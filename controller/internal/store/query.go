@@ -25,6 +25,7 @@ func (s *Store) Query(f history.Filter, cursor string, limit int) (jobs []job.Jo
 		if err != nil {
 			return nil, "", err
 		}
+		jobs = slices.Grow(jobs, len(found))
 		for _, j := range found {
 			// Between the look at the index and the read a job may have gone on
 			// to a status that was not asked for. All else of it is fixed.
@@ -86,11 +87,18 @@ func (s *Store) Job(id int64) (job.Job, bool, error) {
 
 // JobByKey gives the id of the job with this key.
 func (s *Store) JobByKey(key job.Key) (id int64, ok bool, err error) {
+	if id, ok := s.cache.id(key); ok {
+		return id, true, nil
+	}
+	gen := s.cache.generation()
 	err = s.db.View(func(txn *badger.Txn) error {
 		b, found, err := get(txn, guardKey(key))
 		id, ok = decodeNumber(b), found
 		return err
 	})
+	if ok && err == nil {
+		s.cache.putID(gen, key, id)
+	}
 	return id, ok, err
 }
 
@@ -135,19 +143,15 @@ func (s *Store) fromMemory(ids []int64, found []*job.Job) (missing int) {
 // jobs: one that ended in between is on the disk by then.
 func (s *Store) fromDisk(ids []int64, found []*job.Job) error {
 	gen := s.cache.generation()
+	var missing []int // places in ids
+	for i := range ids {
+		if found[i] == nil {
+			missing = append(missing, i)
+		}
+	}
 	var read []*job.Job
 	err := s.db.View(func(txn *badger.Txn) error {
-		for i, id := range ids {
-			if found[i] != nil {
-				continue
-			}
-			b, ok, err := get(txn, idKey(jobPrefix, id))
-			if err != nil {
-				return err
-			}
-			if !ok {
-				continue
-			}
+		return eachRecord(txn, ids, missing, func(i int, b []byte) error {
 			j, err := decodeJob(b)
 			if err != nil {
 				return err
@@ -156,8 +160,8 @@ func (s *Store) fromDisk(ids []int64, found []*job.Job) error {
 			if j.Status.Final() {
 				read = append(read, &j)
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	if err != nil {
 		return err
