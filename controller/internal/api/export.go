@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"encoding/csv"
-	"encoding/json"
 	"io"
 	"net/http"
 	"slices"
@@ -103,16 +102,20 @@ func acceptedExport(accept string) string {
 	return "csv"
 }
 
-type ndjson struct{ enc *json.Encoder }
-
-func newNDJSON(w io.Writer) exporter {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return ndjson{enc}
+type ndjson struct {
+	w    io.Writer
+	line []byte
 }
 
-func (n ndjson) job(j rest.Job) error { return n.enc.Encode(j) }
-func (n ndjson) flush() error         { return nil }
+func newNDJSON(w io.Writer) exporter { return &ndjson{w: w} }
+
+func (n *ndjson) job(j rest.Job) error {
+	n.line = append(j.AppendJSON(n.line[:0]), '\n')
+	_, err := n.w.Write(n.line)
+	return err
+}
+
+func (n *ndjson) flush() error { return nil }
 
 // exportColumns are the columns of a CSV, in their order: names do not change, and
 // new ones come last.
