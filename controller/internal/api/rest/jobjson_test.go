@@ -51,7 +51,7 @@ func fill(t *testing.T, draw *rand.Rand, v reflect.Value) {
 			fill(t, draw, v.Field(i))
 		}
 	case reflect.String:
-		texts := []string{"", "plain text: ~!{}", `"quoted" \ and / `, "line\nnext\ttab\x00\x7f", "<&> \u2028 é 日本 \U0001f600", "bad \xff utf8"}
+		texts := []string{"", "plain text: ~!{}", `"quoted" and /`, `C:\dir`, "line\nnext\ttab\x00\x7f", "<&> \u2028 é 日本 \U0001f600", "bad \xff utf8"}
 		v.SetString(texts[pick(len(texts))])
 	case reflect.Bool:
 		v.SetBool(pick(2) == 0)
