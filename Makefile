@@ -62,6 +62,12 @@ bench: borg build ## measure what DESIGN promises; figures belong into BENCHMARK
 	go run ./scripts/bench -bin $(BIN)
 	go test -run '^$$' -bench . -benchtime 1s ./controller/internal/store ./controller/internal/history ./agent/internal/borg ./agent/internal/jobdir
 
+.PHONY: bench-queries
+bench-queries: build ## measure pages and answers about the fleet over HTTP, from 10 k to 1 M jobs (installs wrk if it is missing); ten minutes
+	scripts/install-wrk.sh
+	go build -o $(CACHE)/fillstore ./controller/fillstore
+	go run ./scripts/queries -bin $(BIN) -fill $(CACHE)/fillstore -dir $(CACHE)/queries $(if $(EACH),-each $(EACH)) $(if $(ONLY),-only '$(ONLY)')
+
 .PHONY: kills
 kills: borg build ## kill -9 of every part at every point (POINTS=20 each); minutes
 	BORGFLEET_KILL_POINTS=$(or $(POINTS),20) go test -count=1 -run TestKillNine -timeout 60m -v ./scripts/e2e

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/history"
@@ -100,7 +99,7 @@ func (s *Service) filter(ctx context.Context, q JobQuery) (history.Filter, bool,
 		Since: q.Since, Until: q.Until, Scope: scope(q),
 	}
 	if q.Agent != "" {
-		f.Agents = slices.DeleteFunc(s.agentIDs(q.Agent), func(id string) bool { return !s.agentIn(ctx, id) })
+		f.Agents = slices.DeleteFunc(slices.Clone(s.agentIDs(q.Agent)), func(id string) bool { return !s.agentIn(ctx, id) })
 		if len(f.Agents) == 0 {
 			return f, false, fault.InvalidField("query.agent", "no agent %q is enrolled", q.Agent)
 		}
@@ -127,54 +126,4 @@ func (s *Service) filter(ctx context.Context, q JobQuery) (history.Filter, bool,
 func scope(q JobQuery) string {
 	q.Cursor, q.Limit = "", 0
 	return fmt.Sprintf("%+v", q)
-}
-
-// agentIDs are all agents that ref names or named: a host that enrolled again
-// under its old name has one history.
-func (s *Service) agentIDs(ref string) []string {
-	var ids []string
-	for _, a := range s.store.Agents() {
-		if a.ID == ref || a.Name == ref {
-			ids = append(ids, a.ID)
-		}
-	}
-	for _, a := range s.store.FormerAgents() {
-		if a.ID == ref || a.Name == ref {
-			ids = append(ids, a.ID)
-		}
-	}
-	return ids
-}
-
-func (s *Service) labelled(label string, among []string) ([]string, error) {
-	key, value, ok := strings.Cut(label, "=")
-	if !ok || key == "" {
-		return nil, fault.InvalidField("query.label", "write it as key=value")
-	}
-	var out []string
-	for _, a := range s.store.Agents() {
-		if a.Labels[key] == value && (len(among) == 0 || slices.Contains(among, a.ID)) {
-			out = append(out, a.ID)
-		}
-	}
-	return out, nil
-}
-
-// repositoryIDs are all repositories that ref names or named: the history of
-// one whose registration was deleted stays, and a path that is registered again
-// has one history.
-func (s *Service) repositoryIDs(ref string) []int64 {
-	all := append(s.store.Repositories(), s.store.FormerRepositories()...)
-	for _, match := range repositoryMatchers(ref) {
-		var ids []int64
-		for _, r := range all {
-			if match(r) {
-				ids = append(ids, r.ID)
-			}
-		}
-		if len(ids) > 0 {
-			return ids
-		}
-	}
-	return nil
 }

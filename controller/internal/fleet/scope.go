@@ -36,9 +36,7 @@ func (s *Service) agentIn(ctx context.Context, id string) bool {
 	if scope.Covers(0, id) {
 		return true
 	}
-	return slices.ContainsFunc(append(s.store.Repositories(), s.store.FormerRepositories()...), func(r store.Repository) bool {
-		return r.Agent == id && scope.Covers(r.ID, id)
-	})
+	return slices.Contains(s.reached(scope), id)
 }
 
 // findAgentIn is findAgent for somebody who may not know all agents: one of the
@@ -67,13 +65,9 @@ func (s *Service) within(ctx context.Context, ids []int64) []int64 {
 	if scope == nil {
 		return ids
 	}
-	covered := slices.Clone(scope.Repositories)
-	for _, r := range s.repositoriesIn(ctx) {
-		covered = append(covered, r.ID)
-	}
 	out := []int64{} // not nil, which is everything
-	for _, id := range covered {
-		if (ids == nil || slices.Contains(ids, id)) && !slices.Contains(out, id) {
+	for _, id := range s.covered(scope) {
+		if ids == nil || slices.Contains(ids, id) {
 			out = append(out, id)
 		}
 	}

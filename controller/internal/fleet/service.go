@@ -97,6 +97,7 @@ type Service struct {
 	gates     map[string]*gate // by procedure; never changed
 	measures  *measures
 
+	lookups      *lookups
 	timetables   *timetables
 	expectations *expectations // of good backups
 	overdue      *expectations // of any
@@ -129,6 +130,7 @@ func New(o Options) *Service {
 		gates:     newGates(),
 		measures:  newMeasures(),
 
+		lookups:      newLookups(),
 		timetables:   newTimetables(),
 		expectations: newExpectations(),
 		overdue:      newExpectations(),

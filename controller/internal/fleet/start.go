@@ -109,9 +109,9 @@ func (s *Service) findRepository(ctx context.Context, ref, agent string) (store.
 	}
 	for _, match := range repositoryMatchers(ref) {
 		var hits []store.Repository
-		for _, r := range all {
-			if match(r) {
-				hits = append(hits, r)
+		for i := range all {
+			if match(&all[i]) {
+				hits = append(hits, all[i])
 			}
 		}
 		switch {
@@ -129,13 +129,13 @@ func (s *Service) findRepository(ctx context.Context, ref, agent string) (store.
 		"no repository %q is registered%s; it is looked up as path, then name, then id", ref, where)
 }
 
-func repositoryMatchers(ref string) []func(store.Repository) bool {
-	matchers := []func(store.Repository) bool{
-		func(r store.Repository) bool { return r.Path == ref },
-		func(r store.Repository) bool { return r.Name == ref },
+func repositoryMatchers(ref string) []func(*store.Repository) bool {
+	matchers := []func(*store.Repository) bool{
+		func(r *store.Repository) bool { return r.Path == ref },
+		func(r *store.Repository) bool { return r.Name == ref },
 	}
 	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
-		matchers = append(matchers, func(r store.Repository) bool { return r.ID == id })
+		matchers = append(matchers, func(r *store.Repository) bool { return r.ID == id })
 	}
 	return matchers
 }

@@ -108,6 +108,7 @@ func (s *Store) publish(g *group) {
 	for _, c := range g.changes {
 		c(&s.published)
 	}
+	s.versions.raise(g.changed)
 	s.mu.Unlock()
 	for _, fn := range g.index {
 		fn(s.index)

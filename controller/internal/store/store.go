@@ -24,8 +24,9 @@ type Store struct {
 	space  space
 	write  func(map[string]write) error // writeBadger; a test can make it fail
 
-	index *history.Index // locks for itself
-	cache *cache         // locks for itself
+	index    *history.Index // locks for itself
+	cache    *cache         // locks for itself
+	versions versions
 
 	// The committer's own; nobody else touches them while it runs.
 	working state
