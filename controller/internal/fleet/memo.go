@@ -16,7 +16,7 @@ const mostRemembered = 1000
 // before: what is found later is at least as new.
 func (m *memo[V]) of(version uint64, key string, find func() V) V {
 	m.mu.Lock()
-	if m.version != version || len(m.by) >= mostRemembered {
+	if m.by == nil || m.version != version || len(m.by) >= mostRemembered {
 		m.version, m.by = version, map[string]V{}
 	}
 	v, known := m.by[key]

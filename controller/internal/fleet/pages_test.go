@@ -26,6 +26,7 @@ type past struct {
 	now    time.Time
 	agents []store.Agent
 	repos  []store.Repository
+	gone   int64 // a repository whose registration was deleted
 	jobs   map[int64]job.Job
 }
 
@@ -58,6 +59,8 @@ func newPast(t *testing.T, seed uint64) *past {
 	for range 12 {
 		p.goOn(8)
 	}
+	p.gone = p.repos[8].ID
+	must(t, st.Update(t.Context(), func(tx *store.Tx) error { return tx.DeleteRepository(p.gone) }))
 	return p
 }
 
@@ -193,7 +196,7 @@ func (p *past) matches(q JobQuery, scope *store.Scope, j job.Job) bool {
 		q.ManualOnly && j.Spec.TriggeredBy == job.BySchedule,
 		!q.Since.IsZero() && j.Spec.CreatedAt.Before(q.Since),
 		!q.Until.IsZero() && !j.Spec.CreatedAt.Before(q.Until),
-		scope != nil && !slices.Contains(scope.Repositories, repo.ID) && !slices.Contains(scope.Agents, j.Agent):
+		scope != nil && !slices.Contains(scope.Repositories, repo.ID) && (repo.ID == p.gone || !slices.Contains(scope.Agents, j.Agent)):
 		return false
 	}
 	return true
