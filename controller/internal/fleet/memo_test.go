@@ -18,6 +18,11 @@ func TestMemoFindsOnce(t *testing.T) {
 			t.Errorf("%+v: got %d", step, got)
 		}
 	}
+	// What is found while things change may be what was before.
+	m.of(1, "c", func() int { ask(2, "d"); return -1 })
+	if got := ask(2, "c"); got == -1 {
+		t.Error("an older find is taken for a newer one")
+	}
 	for i := range 3 * mostRemembered {
 		ask(2, string(rune(i)))
 	}
