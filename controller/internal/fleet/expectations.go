@@ -12,12 +12,12 @@ import (
 // anew takes seconds, and each changes once in a run.
 type expectations struct {
 	mu   sync.Mutex
-	by   map[scheduled]expectation // guarded by mu
-	took map[int64]took            // by repository; guarded by mu
+	by   map[scheduled]*expectation // what is in it is never changed; guarded by mu
+	took map[int64]took             // by repository; guarded by mu
 }
 
 func newExpectations() *expectations {
-	return &expectations{by: map[scheduled]expectation{}, took: map[int64]took{}}
+	return &expectations{by: map[scheduled]*expectation{}, took: map[int64]took{}}
 }
 
 // expectation is when a schedule was due for a repository, and will be.
@@ -34,7 +34,7 @@ type expectation struct {
 type expected struct {
 	cron, zone, own string
 	splay           time.Duration
-	key             schedule.Key // makes the splay
+	key             schedule.Key // the splay is made of it
 	since           int64
 	patience        time.Duration
 }
@@ -42,12 +42,15 @@ type expected struct {
 // of says when a schedule was due for a repository. What was due less than
 // patience ago may be on its way; what was due before stays expected, however
 // often the schedule has been due since.
-func (x *expectations) of(one store.Schedule, repository int64, a store.Agent, now time.Time, patience time.Duration) expectation {
+func (x *expectations) of(one *store.Schedule, repository int64, a *store.Agent, now time.Time, patience time.Duration) *expectation {
 	key := scheduled{one.ID, repository}
 	since := one.SinceFor(repository)
 	of := expected{cron: one.Cron, zone: one.Zone, own: a.Timezone, splay: one.Splay, since: since.UnixNano(), patience: patience}
 	if of.splay > 0 {
-		of.key = one.For(repository).Key
+		of.key = one.Key
+		if own, had := one.Keys[repository]; had {
+			of.key = own
+		}
 	}
 	x.mu.Lock()
 	e, known := x.by[key]
@@ -55,8 +58,8 @@ func (x *expectations) of(one store.Schedule, repository int64, a store.Agent, n
 	if known && e.of == of && !now.Before(e.made) && (e.end.IsZero() || now.Before(e.end)) {
 		return e
 	}
-	e = expectation{of: of, made: now}
-	if times, ok := timesOf(one, repository, a); ok {
+	e = &expectation{of: of, made: now}
+	if times, ok := timesOf(*one, repository, *a); ok {
 		e.known = true
 		e.due = times.Last(since, now.Add(-patience)).Due
 		e.next = times.Next(now).Due

@@ -77,7 +77,7 @@ func (s *Service) eachHost(ctx context.Context, agents map[string]*store.Agent, 
 	scope := scopeOf(ctx)
 	for _, repo := range s.store.AnyOrder() {
 		if a := agents[repo.Agent]; a != nil && !a.Revoked && scope.Covers(repo.ID, repo.Agent) {
-			v := s.hostView(repo, *a, by[repo.ID], maxAge)
+			v := s.hostView(repo, a, by[repo.ID], maxAge)
 			v.Paused = !v.Scheduled && paused[repo.ID]
 			do(v)
 		}
@@ -132,11 +132,11 @@ func (s *Service) schedulesByRepository() (by map[int64][]*store.Schedule, pause
 	return by, paused
 }
 
-func (s *Service) hostView(repo store.Repository, a store.Agent, by []*store.Schedule, maxAge time.Duration) HostView {
+func (s *Service) hostView(repo *store.Repository, a *store.Agent, by []*store.Schedule, maxAge time.Duration) HostView {
 	last := s.store.LastJobs(repo.ID)
 	v := HostView{
 		Repository: repo.ID, Name: repo.Name, Path: repo.Path, AgentID: a.ID, AgentName: a.Name,
-		AgentOnline: s.online(a.ID), LastContactAt: s.lastContact(a), Scheduled: len(by) > 0, Last: last,
+		AgentOnline: s.online(a.ID), LastContactAt: s.lastContact(*a), Scheduled: len(by) > 0, Last: last,
 	}
 	now := s.now()
 	patience := leastPatience
@@ -144,7 +144,7 @@ func (s *Service) hostView(repo store.Repository, a store.Agent, by []*store.Sch
 		patience += 2 * s.tookLast(repo.ID, last.Good)
 	}
 	for _, one := range by {
-		t := s.expectations.of(*one, repo.ID, a, now, patience)
+		t := s.expectations.of(one, repo.ID, a, now, patience)
 		if !t.next.IsZero() && (v.NextRun.IsZero() || t.next.Before(v.NextRun)) {
 			v.NextRun = t.next
 		}
@@ -163,7 +163,7 @@ const leastPatience = 2 * time.Hour
 
 // judge goes by the newest good archive: a backup that fails each night is no
 // backup.
-func (v *HostView) judge(repo store.Repository, now time.Time, maxAge time.Duration) {
+func (v *HostView) judge(repo *store.Repository, now time.Time, maxAge time.Duration) {
 	switch {
 	case repo.Status == store.RepositoryFailed:
 		v.Stale, v.Why = true, "the repository could not be set up"

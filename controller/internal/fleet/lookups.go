@@ -66,12 +66,12 @@ func (s *Service) labelled(label string, among []string) ([]string, error) {
 // has one history.
 func (s *Service) repositoryIDs(ref string) []int64 {
 	return s.lookups.repositories.of(s.store.RepositoriesVersion(), ref, func() []int64 {
-		all := append(s.store.AnyOrder(), s.store.FormerRepositories()...)
+		all := s.everRegistered()
 		for _, match := range repositoryMatchers(ref) {
 			var ids []int64
-			for i := range all {
-				if match(&all[i]) {
-					ids = append(ids, all[i].ID)
+			for _, r := range all {
+				if match(r) {
+					ids = append(ids, r.ID)
 				}
 			}
 			if len(ids) > 0 {
@@ -100,11 +100,20 @@ func (s *Service) covered(scope *store.Scope) []int64 {
 func (s *Service) reached(scope *store.Scope) []string {
 	return s.lookups.reached.of(s.store.RepositoriesVersion(), fmt.Sprint(*scope), func() []string {
 		agents := map[string]bool{}
-		for _, r := range append(s.store.AnyOrder(), s.store.FormerRepositories()...) {
+		for _, r := range s.everRegistered() {
 			if scope.Covers(r.ID, r.Agent) {
 				agents[r.Agent] = true
 			}
 		}
 		return slices.Collect(maps.Keys(agents))
 	})
+}
+
+// everRegistered are all repositories, and those whose registration was deleted.
+func (s *Service) everRegistered() []*store.Repository {
+	all, gone := s.store.AnyOrder(), s.store.FormerRepositories()
+	for i := range gone {
+		all = append(all, &gone[i])
+	}
+	return all
 }

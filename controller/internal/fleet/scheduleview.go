@@ -107,7 +107,7 @@ func (s *Service) scheduledView(one store.Schedule, repo store.Repository) (Sche
 	if told && state.Problem != "" {
 		v.Why = "the host cannot go by it: " + state.Problem
 	}
-	t := s.overdue.of(one, repo.ID, a, s.now(), overdueAfter)
+	t := s.overdue.of(&one, repo.ID, &a, s.now(), overdueAfter)
 	if !t.known {
 		if told && state.Cron == one.Cron {
 			v.NextRun = state.Next

@@ -83,15 +83,15 @@ func agentFromProto(p *storev1.Agent) Agent {
 // Agent gives the agent with this id.
 func (tx *Tx) Agent(id string) (Agent, bool) { return tx.s.working.agents.get(id) }
 
-// AgentsByID gives all agents by their ids, for those who want no order: it costs
-// more than all else about a big fleet.
+// AgentsByID gives all agents by their ids, for those who want no order and change
+// nothing: to sort and to copy them costs more than all else about a big fleet.
 func (s *Store) AgentsByID() map[string]*Agent {
 	s.mu.RLock()
 	all := s.published.agents.all()
 	s.mu.RUnlock()
 	by := make(map[string]*Agent, len(all))
-	for i := range all {
-		by[all[i].ID] = &all[i]
+	for _, a := range all {
+		by[a.ID] = a
 	}
 	return by
 }
@@ -139,7 +139,7 @@ func agentsOf(st *state) table[string, Agent] { return st.agents }
 func namesOf(st *state) table[string, string] { return st.agentNames }
 
 func (st *state) agentByName(name string) (Agent, bool) {
-	id, ok := st.agentNames[name]
+	id, ok := st.agentNames.get(name)
 	if !ok {
 		return Agent{}, false
 	}
@@ -151,7 +151,7 @@ func name(a Agent) change { return put(namesOf, a.Name, a.ID) }
 // unname frees an agent's old name, unless another agent has it by now.
 func unname(a Agent) change {
 	return func(st *state) (undo func(*state)) {
-		if st.agentNames[a.Name] != a.ID {
+		if id, _ := st.agentNames.get(a.Name); id != a.ID {
 			return func(*state) {}
 		}
 		return remove(namesOf, a.Name)(st)

@@ -53,7 +53,7 @@ func (s *Store) HeldBy(agent string) (out []HeldRepository) {
 	defer s.mu.RUnlock()
 	for id, h := range s.published.held {
 		if id.agent == agent {
-			out = append(out, h)
+			out = append(out, *h)
 		}
 	}
 	return out

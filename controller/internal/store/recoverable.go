@@ -33,7 +33,7 @@ func ReadRecoverable(entries iter.Seq2[Entry, error]) ([]Recoverable, error) {
 			var p storev1.Repository
 			if err = proto.Unmarshal(e.Value, &p); err == nil {
 				r := repositoryFromProto(&p)
-				repositories[r.ID] = r
+				repositories[r.ID] = &r
 			}
 		case agentPrefix, formerAgentPrefix:
 			var p storev1.Agent

@@ -111,8 +111,8 @@ func sortedRepositories(st *state) []Repository {
 	return st.repositories.sorted(byID)
 }
 
-// AnyOrder gives all repositories, in no order; see AgentsByID.
-func (s *Store) AnyOrder() []Repository {
+// AnyOrder gives all repositories, in no order, to look at; see AgentsByID.
+func (s *Store) AnyOrder() []*Repository {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.published.repositories.all()

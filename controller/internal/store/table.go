@@ -2,38 +2,35 @@ package store
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
 )
 
-// table is what there is few enough of to have it all in memory.
-type table[K comparable, V any] map[K]V
+// table is what there is few enough of to have it all in memory. What is in it is
+// replaced and never changed, so that it can be looked at where it is.
+type table[K comparable, V any] map[K]*V
 
 func (t table[K, V]) get(k K) (V, bool) {
-	v, ok := t[k]
-	return v, ok
+	if v, ok := t[k]; ok {
+		return *v, true
+	}
+	var none V
+	return none, false
 }
 
 // all gives all values, in no order.
-func (t table[K, V]) all() []V {
-	all := make([]V, 0, len(t))
-	for _, v := range t {
-		all = append(all, v)
-	}
-	return all
+func (t table[K, V]) all() []*V {
+	return slices.AppendSeq(make([]*V, 0, len(t)), maps.Values(t))
 }
 
-// sorted gives all values in order. Values are large: moving each one as often as a
-// sort does costs more than all else.
+// sorted gives all values in order.
 func (t table[K, V]) sorted(compare func(a, b *V) int) []V {
-	all, order := t.all(), make([]*V, 0, len(t))
-	for i := range all {
-		order = append(order, &all[i])
-	}
-	slices.SortFunc(order, compare)
+	all := t.all()
+	slices.SortFunc(all, compare)
 	out := make([]V, 0, len(t))
-	for _, v := range order {
+	for _, v := range all {
 		out = append(out, *v)
 	}
 	return out
@@ -47,7 +44,7 @@ type change func(*state) (undo func(*state))
 func put[K comparable, V any](of func(*state) table[K, V], k K, v V) change {
 	return func(st *state) func(*state) {
 		undo := restore(of, k, st)
-		of(st)[k] = v
+		of(st)[k] = &v
 		return undo
 	}
 }
