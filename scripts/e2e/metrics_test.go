@@ -90,6 +90,7 @@ func TestMetrics(t *testing.T) {
 	within(`borgfleet_backup_last_good_deduplicated_bytes`+of, 1, 50_000)
 	within(`borgfleet_backup_last_status{agent="host",repository="home",status="completed"}`, 1, 1)
 	within(`borgfleet_backup_stale`+of, 0, 0)
+	within(`borgfleet_backup_shrunk`+of, 0, 0)
 	within(`borgfleet_archives_vanished`+of, 0, 0)
 	within(`borgfleet_agent_last_contact_timestamp_seconds{agent="host"}`, float64(begun.Unix()), now)
 	within(`borgfleet_agent_certificate_expiry_timestamp_seconds{agent="host"}`, now+86400, now+40*86400)

@@ -63,6 +63,8 @@ func TestBackups(t *testing.T) {
 		`borgfleet_backup_last_good_duration_seconds{agent="web1",repository="home"} 90`,
 		`borgfleet_backup_last_good_original_bytes{agent="web1",repository="home"} 2000`,
 		`borgfleet_backup_last_good_deduplicated_bytes{agent="web1",repository="home"} 500`,
+		`borgfleet_backup_shrunk{agent="web1",repository="home"} 0`,
+		`borgfleet_backup_shrunk{agent="web1",repository="mail"} 1`,
 		`borgfleet_backup_last_status{agent="web1",repository="home",status="completed"} 1`,
 		`borgfleet_backup_stale{agent="web2",repository="home"} 1`,
 		`borgfleet_backup_last_status{agent="web2",repository="home",status="failed"} 1`,

@@ -68,9 +68,10 @@ func full() *sources {
 			Waiting: map[fleet.WaitReason]int{fleet.WaitHostBusy: 3, fleet.WaitOnHost: 0},
 		},
 		backups: []fleet.BackupState{
-			{HostView: fleet.HostView{AgentName: "web1", Name: "home", Last: history.Last{Job: good, Good: good}, ExpectedAt: at(2)}, Took: 90 * time.Second, Dedup: 500},
+			{HostView: fleet.HostView{AgentName: "web1", Name: "home", Last: history.Last{Job: good, Good: good, Normal: good}, ExpectedAt: at(2)}, Took: 90 * time.Second, Dedup: 500},
 			{HostView: fleet.HostView{AgentName: "web2", Name: "home", Last: history.Last{Job: history.Mark{ID: 4, CreatedAt: at(2), Status: job.Failed}}, Stale: true}, Vanished: 6},
 			{HostView: fleet.HostView{AgentName: "web2", Name: "new"}},
+			{HostView: fleet.HostView{AgentName: "web1", Name: "mail", Last: history.Last{Job: good, Good: good, Normal: history.Mark{ID: 2, Original: 9000}}}},
 		},
 	}
 }
