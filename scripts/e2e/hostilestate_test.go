@@ -322,7 +322,7 @@ func TestHostileBytes(t *testing.T) {
 		"a cut message":      func(w io.Writer) { w.Write(whole(0, order[:len(order)/2])) },
 		"four gigabytes":     func(w io.Writer) { w.Write(frame(0, math.MaxUint32, bytes.Repeat([]byte{0x0a}, 1<<20))) },
 		"64 MiB":             func(w io.Writer) { w.Write(whole(0, make([]byte, 64<<20))) },
-		"a bomb":             func(w io.Writer) { w.Write(whole(1, bomb(t, 2<<30))) },
+		"a packed bomb":      func(w io.Writer) { w.Write(whole(1, bomb(t, 2<<30))) },
 		"packed noise":       func(w io.Writer) { w.Write(whole(1, []byte("no gzip at all"))) },
 		"flags of no kind":   func(w io.Writer) { w.Write(whole(0xfc, order)) },
 		"an end, then words": func(w io.Writer) { w.Write(append(whole(2, []byte("{}")), whole(0, order)...)) },
@@ -350,10 +350,12 @@ func TestHostileBytes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s.imp.AnswerWatch(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "application/connect+proto")
-				w.Header().Set("Connect-Content-Encoding", "gzip")
+				if strings.Contains(name, "packed") {
+					w.Header().Set("Connect-Content-Encoding", "gzip") // else its bytes would not be looked at
+				}
 				answer(w)
 				w.(http.Flusher).Flush()
-				if name != "four gigabytes" { // there the agent waits for the rest
+				if name != "four gigabytes" { // there the agent waits a minute for the rest
 					<-r.Context().Done() // the agent's own wish
 				}
 			})

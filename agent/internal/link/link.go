@@ -211,7 +211,7 @@ func (l *Link) talk(ctx context.Context) error {
 	}
 	transport := l.transport(l.cred.Load().ClientTLS(l.o.Now))
 	defer transport.CloseIdleConnections()
-	client := fleetv1connect.NewFleetServiceClient(&http.Client{Transport: transport}, l.o.Identity.ControllerURL, wire.Limits(maxMessage)...)
+	client := fleetv1connect.NewFleetServiceClient(&http.Client{Transport: messageStreams{transport}}, l.o.Identity.ControllerURL, wire.Limits(maxMessage)...)
 
 	hello, err := l.hello(ctx, client)
 	if err != nil {
