@@ -1,6 +1,7 @@
 package borg
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -36,7 +37,8 @@ const (
 
 // compileGlob takes the pattern as borg's own translation sees it: normalised
 // and with its ending. ok is false for a character class that Python reads in
-// a way of its own, and for **/ in the middle of a name.
+// a way of its own, for **/ in the middle of a name, and for a class behind a
+// star that may take the slash which ends the star's name.
 func compileGlob(pattern string, shell bool) (g glob, ok bool) {
 	var lit strings.Builder
 	flush := func() {
@@ -85,6 +87,10 @@ func compileGlob(pattern string, shell bool) (g glob, ok bool) {
 				i++
 				continue
 			}
+			flush()
+			if shell && t.has('/') && g.endsInStar() {
+				return glob{}, false // for match, as above
+			}
 			add(t)
 			i += n
 		default:
@@ -94,6 +100,19 @@ func compileGlob(pattern string, shell bool) (g glob, ok bool) {
 	}
 	flush()
 	return g, true
+}
+
+// endsInStar tells whether there is a star in the name that the pattern ends in.
+func (g glob) endsInStar() bool {
+	for _, t := range slices.Backward(g.tokens) {
+		switch {
+		case t.kind == starName:
+			return true
+		case t.kind == starDirs, t.kind == literal && strings.Contains(t.lit, "/"):
+			return false
+		}
+	}
+	return false
 }
 
 // parseClass reads "[...]" at the start of s; n is its length, 0 if it has no

@@ -76,6 +76,7 @@ func TestExcluder(t *testing.T) {
 		{"/srv/[ab]?", "srv/ax srv/bé", "srv/cx srv/a"},
 		{"/srv/[!ab]", "srv/c srv/ü", "srv/a"},
 		{"/srv/[a", "srv/[a", "srv/a"},
+		{"sh:/srv/*/[!.]*", "srv/a/b srv/a/b/c", "srv/a srv/a/.b"},
 		{"/srv//a/../b", "srv/b", "srv/a"},
 		{"*", "a a/b", ""},
 	} {
@@ -95,7 +96,7 @@ func TestExcluder(t *testing.T) {
 			}
 		}
 	}
-	for _, p := range []string{"re:^a", `[\w]`, "[^a]", "[a--z]", "[[:alpha:]]", "[z-a]", "sh:a**/b"} {
+	for _, p := range []string{"re:^a", `[\w]`, "[^a]", "[a--z]", "[[:alpha:]]", "[z-a]", "sh:a**/b", "sh:*a[!b]*"} {
 		if _, ok := newExcluder([]string{p}); ok {
 			t.Errorf("%q was translated", p)
 		}
