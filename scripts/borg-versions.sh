@@ -5,20 +5,38 @@
 # be had, the tests run with what is there, and this says so.
 #
 # Each is started by a door of ours, a program named borg. A test run starts borg
-# more than a thousand times, and a third of what that costs is none of our business:
-# borg tests its own cryptography each time, and the distribution's entry script
-# looks for the package in a list of all packages.
+# more than a thousand times, and half of what that costs is none of our business:
+# borg tests its own cryptography each time, Python looks for garbage among modules
+# that are just being loaded, the distribution's entry script looks for the package
+# in a list of all packages, and a key is to be hard to guess from its passphrase.
 set -eu
 
 own=$(command -v borg)
 cache=$(cd "$(dirname "$0")/.." && pwd)/.cache
 new=$cache/borg-1.4
 
-# door makes a program of lines of Python that must end in an import of main.
+# door FILE PYTHON [PACKAGES] makes a borg of the package that the interpreter has,
+# or of the one below PACKAGES.
 door() {
 	mkdir -p "$(dirname "$1")"
-	cat >"$1.new"
-	printf 'sys.exit(main())\n' >>"$1.new"
+	cat >"$1.new" <<-EOF
+		#!$2
+		import gc
+		import sys
+		import types
+
+		${3:+sys.path.insert(1, '$3')}
+		gc.disable()
+		sys.modules["borg.selftest"] = types.SimpleNamespace(selftest=lambda logger: None)
+		import borg.constants
+
+		borg.constants.PBKDF2_ITERATIONS = 1000
+		from borg.archiver import main
+
+		gc.freeze()
+		gc.enable()
+		sys.exit(main())
+	EOF
 	chmod 755 "$1.new"
 	# As it was if it is the same: its age is the key of what is known of it.
 	if cmp -s "$1.new" "$1"; then rm "$1.new"; else mv "$1.new" "$1"; fi
@@ -47,15 +65,7 @@ fetch() {
 python=$(sed -n '1s/^#! *\([^ ]*python[0-9.]*\)$/\1/p;q' "$own" 2>/dev/null) || python=
 door=$cache/borg-own/borg
 if [ -n "$python" ]; then
-	door "$door" <<-EOF
-		#!$python
-		import os
-		import sys
-
-		os.environ["BORG_SELFTEST"] = "disabled"
-		from borg.archiver import main
-
-	EOF
+	door "$door" "$python"
 fi
 if [ -z "$python" ] || [ "$("$door" --version 2>/dev/null)" != "$("$own" --version)" ]; then
 	mkdir -p "$(dirname "$door")"
@@ -78,16 +88,7 @@ if [ -d "$packages" ]; then
 	# Installed, a package is compiled; unpacked, each start would do it again.
 	set -- "$packages"/borg/__pycache__/archiver.*.pyc
 	[ -e "$1" ] || /usr/bin/python3 -m compileall -q "$packages" >&2
-	door "$new/borg" <<-EOF
-		#!/usr/bin/python3
-		import os
-		import sys
-
-		sys.path.insert(1, "$packages")
-		os.environ["BORG_SELFTEST"] = "disabled"
-		from borg.archiver import main
-
-	EOF
+	door "$new/borg" /usr/bin/python3 "$packages"
 fi
 if [ -x "$new/borg" ] && "$new/borg" --version >/dev/null 2>&1; then
 	echo "$door:$new/borg"
