@@ -121,6 +121,9 @@ func (c *Controller) Running() bool { return !c.proc.ended() }
 // PID is the running process.
 func (c *Controller) PID() int { return c.proc.cmd.Process.Pid }
 
+// Agents is host:port of the agent listener itself, without the proxy in front of it.
+func (c *Controller) Agents() string { return c.agents }
+
 // Output is what it printed since it was started last.
 func (c *Controller) Output() string { return c.proc.out.String() }
 
