@@ -20,6 +20,7 @@ type books struct {
 type start struct {
 	path  string
 	asked time.Time
+	once  bool // and answered at once
 }
 
 func newBooks() *books {
@@ -62,7 +63,7 @@ func (b *books) toOrder() sample {
 	defer b.mu.Unlock()
 	var out sample
 	for id, s := range b.started {
-		if at, ok := b.orders[id]; ok {
+		if at, ok := b.orders[id]; ok && s.once {
 			out.add(at.Sub(s.asked))
 		}
 	}

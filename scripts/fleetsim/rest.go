@@ -31,11 +31,18 @@ func newPeople(url, token string) *people {
 // insist makes a call until the controller has answered it: one that is down is
 // asked again. With an Idempotency-Key it is one call however often it is made.
 func (p *people) insist(ctx context.Context, method, path string, in, out any, idempotency string) error {
-	for until := time.Now().Add(2 * time.Minute); ; {
+	_, err := p.insisted(ctx, method, path, in, out, idempotency)
+	return err
+}
+
+// insisted says whether the first call was answered.
+func (p *people) insisted(ctx context.Context, method, path string, in, out any, idempotency string) (once bool, err error) {
+	once = true
+	for until := time.Now().Add(2 * time.Minute); ; once = false {
 		err := p.once(ctx, method, path, in, out, idempotency)
 		problem, answered := errors.AsType[*testenv.Problem](err)
 		if err == nil || answered && problem.Status != http.StatusServiceUnavailable || ctx.Err() != nil || time.Now().After(until) {
-			return err
+			return once, err
 		}
 		select {
 		case <-ctx.Done():

@@ -125,11 +125,11 @@ func (s *script) start(ctx context.Context, h *host) error {
 	var out struct {
 		ID int64 `json:"job_id"`
 	}
-	err := s.people.insist(ctx, "POST", "/api/backup/start", map[string]any{"repository": path(h)}, &out, uuid.NewString())
+	once, err := s.people.insisted(ctx, "POST", "/api/backup/start", map[string]any{"repository": path(h)}, &out, uuid.NewString())
 	if err != nil {
 		return fmt.Errorf("start a backup of %s: %w", h.name, err)
 	}
-	s.f.books.asked(out.ID, start{path: path(h), asked: asked})
+	s.f.books.asked(out.ID, start{path: path(h), asked: asked, once: once})
 	return nil
 }
 

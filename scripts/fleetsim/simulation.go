@@ -118,28 +118,36 @@ func (s *simulation) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	began := time.Now()
 	var average mean
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.script.play(working) })
 	g.Go(func() error { return s.script.cancel(working) })
 	g.Go(func() error { return s.outages(ctx, working) })
-	g.Go(func() error { average.watch(working, s.f); return nil })
+	g.Go(func() error {
+		average.watch(working, s.f)
+		return s.measure(before, average.value())
+	})
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	seconds := time.Since(began).Seconds()
+	s.result.ToOrder, s.result.Failures = s.f.books.toOrder().spread(), s.f.refusals.take()
+	return nil
+}
+
+// measure tells what was sent in the time in which jobs were started. before is the
+// processor time until then.
+func (s *simulation) measure(before [2]float64, running float64) error {
 	after, err := s.cpu()
 	if err != nil {
 		return err
 	}
+	seconds := s.o.span.Seconds()
 	acks, lines, statuses := s.f.figures.take()
-	s.result.Acks, s.result.ToOrder = acks.spread(), s.f.books.toOrder().spread()
+	s.result.Acks = acks.spread()
 	s.result.Rate = load{
-		Seconds: seconds, Running: average.value(), Statuses: float64(statuses) / seconds, Lines: float64(lines) / seconds,
-		CPU: (after[0] - before[0]) / seconds, OwnCPU: (after[1] - before[1]) / seconds,
+		Seconds: seconds, Running: running, Statuses: float64(statuses) / seconds, Lines: float64(lines) / seconds,
+		CPU: max(0, after[0]-before[0]) / seconds, OwnCPU: (after[1] - before[1]) / seconds,
 	}
-	s.result.Failures = s.f.refusals.take()
 	return nil
 }
 

@@ -6,6 +6,11 @@
 // oldest stranger of the address that has most of them goes. Whoever has business
 // here is known within a moment. A connection that somebody is known on is never
 // closed to make room.
+//
+// When a whole fleet comes at once, a moment is as long as the handshakes before it
+// take. Who would be closed then is who has been worked for longest, so that in the
+// end nobody gets in. So where no address has more than a few strangers, each of
+// them has a while before it goes, and who comes after them waits at the door.
 package crowd
 
 import (
@@ -25,6 +30,14 @@ type Limits struct {
 	All       int // together: for so many there are descriptors
 }
 
+const (
+	// few strangers of one address may be hosts that come at the same time.
+	few = 8
+	// while is what each of them has. A host gives up after 15 s, and has waited at
+	// the door before.
+	while = 5 * time.Second
+)
+
 // sayEvery is how often is logged that there is no room.
 const sayEvery = time.Minute
 
@@ -33,6 +46,10 @@ type Listener struct {
 	net.Listener
 	limits Limits
 	log    *slog.Logger
+	while  time.Duration // see there
+	room   chan struct{} // a stranger has gone, or is known
+	closed chan struct{}
+	once   sync.Once // closes closed
 
 	mu      sync.Mutex
 	all     int               // open connections; guarded by mu
@@ -41,7 +58,7 @@ type Listener struct {
 	places  map[string]*place // of strangers by where they come from; guarded by mu
 	order   order             // the same, whoever is to go first in front; guarded by mu
 	came    uint64            // connections up to now; guarded by mu
-	closed  int               // for want of room, and not logged yet; guarded by mu
+	ended   int               // for want of room, and not logged yet; guarded by mu
 	sayNext time.Time         // guarded by mu
 	refused uint64            // for want of room, up to now; guarded by mu
 }
@@ -62,7 +79,16 @@ func (l *Listener) Counts() Counts {
 
 // Listen puts limits on l.
 func Listen(l net.Listener, limits Limits, log *slog.Logger) *Listener {
-	return &Listener{Listener: l, limits: limits, log: log, named: map[string]int{}, places: map[string]*place{}}
+	return &Listener{
+		Listener: l, limits: limits, log: log, while: while, room: make(chan struct{}, 1), closed: make(chan struct{}),
+		named: map[string]int{}, places: map[string]*place{},
+	}
+}
+
+// Close ends Accept.
+func (l *Listener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
 }
 
 // Accept waits for a connection that there is room for.
@@ -70,6 +96,10 @@ func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
+			return nil, err
+		}
+		if err := l.await(); err != nil {
+			c.Close()
 			return nil, err
 		}
 		in, out := l.admit(c)
@@ -80,6 +110,36 @@ func (l *Listener) Accept() (net.Conn, error) {
 			return in, nil
 		}
 	}
+}
+
+// await waits until there is room, or somebody who may be closed for it.
+func (l *Listener) await() error {
+	for {
+		left := l.patience(time.Now())
+		if left <= 0 {
+			return nil
+		}
+		t := time.NewTimer(left)
+		select {
+		case <-l.room:
+		case <-t.C:
+		case <-l.closed:
+			t.Stop()
+			return net.ErrClosed
+		}
+		t.Stop()
+	}
+}
+
+// patience is how long the stranger that would be closed for the next one still
+// has; nothing where there is room.
+func (l *Listener) patience(now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.unknown == 0 || l.all < l.limits.All && l.unknown < l.limits.Strangers || l.order[0].conns.Len() > few {
+		return 0
+	}
+	return l.order[0].conns.Front().Value.(*conn).came.Add(l.while).Sub(now)
 }
 
 // admit takes c in, or not; out is to be closed for that.
@@ -97,7 +157,7 @@ func (l *Listener) admit(c net.Conn) (in *conn, out net.Conn) {
 		out = first
 	}
 	l.came++
-	in = &conn{Conn: c, door: l, from: origin(c.RemoteAddr()), number: l.came}
+	in = &conn{Conn: c, door: l, from: origin(c.RemoteAddr()), number: l.came, came: time.Now()}
 	l.all++
 	l.unknown++
 	p := l.places[in.from]
@@ -116,12 +176,12 @@ func (l *Listener) admit(c net.Conn) (in *conn, out net.Conn) {
 // say logs that a connection of at is closed for want of room, now and then. The
 // caller holds mu.
 func (l *Listener) say(at net.Addr) {
-	l.closed++
+	l.ended++
 	l.refused++
 	if now := time.Now(); now.After(l.sayNext) {
 		l.log.Warn("too many connections: the oldest of those that have not proved who they are were closed",
-			"listener", l.Addr().String(), "closed", l.closed, "last", at.String())
-		l.closed, l.sayNext = 0, now.Add(sayEvery)
+			"listener", l.Addr().String(), "closed", l.ended, "last", at.String())
+		l.ended, l.sayNext = 0, now.Add(sayEvery)
 	}
 }
 
@@ -145,6 +205,10 @@ func (l *Listener) forget(c *conn) {
 // notStranger takes a connection from among the strangers. The caller holds mu.
 func (l *Listener) notStranger(c *conn) {
 	l.unknown--
+	select {
+	case l.room <- struct{}{}:
+	default:
+	}
 	p := l.places[c.from]
 	p.conns.Remove(c.element)
 	if p.conns.Len() > 0 {
@@ -161,6 +225,7 @@ type conn struct {
 	door    *Listener
 	from    string
 	number  uint64
+	came    time.Time
 	element *list.Element // in its place, while it is a stranger's
 
 	name string // of who is known; guarded by door.mu

@@ -57,6 +57,7 @@ type rig struct {
 func newRig(t *testing.T, limits Limits) *rig {
 	r := &rig{t: t, street: &street{}, said: &strings.Builder{}}
 	r.door = Listen(r.street, limits, slog.New(slog.NewTextHandler(r.said, nil)))
+	r.door.while = 0 // who is closed for whom; how long that takes is TestFleetComesAtOnce's
 	return r
 }
 
@@ -183,6 +184,70 @@ func TestSaidNowAndThen(t *testing.T) {
 		r.come("192.0.2.1:1")
 		if n := strings.Count(r.said.String(), "\n"); n != 2 || !strings.Contains(r.said.String(), "closed=99") {
 			t.Errorf("%d lines: %s", n, r.said)
+		}
+	})
+}
+
+// TestFleetComesAtOnce: hosts whose handshake is under way are not closed for those
+// that come after them, or none would ever get in; they wait at the door. One
+// address that sends more than a few does not make the others wait.
+func TestFleetComesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Limits{Strangers: 2, Each: 8, All: 100})
+		r.door.while = while
+		first, one := r.come("10.0.0.1:1")
+		second, _ := r.come("10.0.0.2:1")
+		came := make(chan *visit, 1)
+		go func() {
+			v, _ := r.come("10.0.0.3:1")
+			came <- v
+		}()
+		synctest.Wait()
+		if len(came) > 0 || first.closed || second.closed {
+			t.Fatalf("a third host is in, %v; the others are out, %v, %v", len(came) > 0, first.closed, second.closed)
+		}
+		Known(Context(context.Background(), one), "a")
+		synctest.Wait()
+		if third := <-came; third.closed || first.closed || second.closed {
+			t.Error("somebody was closed, with room made by one that is known")
+		}
+		began := time.Now()
+		fourth, _ := r.come("10.0.0.4:1")
+		if waited := time.Since(began); waited != while || !second.closed || fourth.closed {
+			t.Errorf("after %s the oldest is out: %v; want %s", waited, second.closed, while)
+		}
+	})
+}
+
+// TestFloodFromOnePlace: it waits for nothing, and loses its own.
+func TestFloodFromOnePlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Limits{Strangers: few + 2, Each: 8, All: 100})
+		r.door.while = while
+		began := time.Now()
+		host, _ := r.come("10.0.0.1:1")
+		var flood []*visit
+		for range few + 5 {
+			v, _ := r.come("10.0.0.9:1")
+			flood = append(flood, v)
+		}
+		other, _ := r.come("10.0.0.2:1")
+		if time.Since(began) != 0 || host.closed || other.closed || !flood[0].closed {
+			t.Errorf("after %s: hosts out %v %v, the first of the flood %v", time.Since(began), host.closed, other.closed, flood[0].closed)
+		}
+	})
+}
+
+// TestCloseEndsWaiting: who waits at the door does not keep it open.
+func TestCloseEndsWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Limits{Strangers: 1, Each: 8, All: 100})
+		r.door.while = while
+		r.come("10.0.0.1:1")
+		began := time.Now()
+		time.AfterFunc(time.Second, func() { r.door.Close() })
+		if _, c := r.come("10.0.0.2:1"); c != nil || time.Since(began) != time.Second {
+			t.Errorf("Accept gives %v after %s", c, time.Since(began))
 		}
 	})
 }

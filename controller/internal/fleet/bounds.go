@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -160,15 +161,6 @@ func (s *Service) mayAdopt(tx *store.Tx, agent string, spec job.Spec, p *fleetv1
 // has one there itself, or nobody has.
 func ownPlace(tx *store.Tx, agent, path string) bool {
 	place := job.Location(path, agent)
-	others := false
-	for _, r := range tx.Repositories() {
-		if job.Location(r.Path, r.Agent) != place {
-			continue
-		}
-		if r.Agent == agent {
-			return true
-		}
-		others = true
-	}
-	return !others
+	there := func(r store.Repository) bool { return job.Location(r.Path, r.Agent) == place }
+	return slices.ContainsFunc(tx.RepositoriesOf(agent), there) || !slices.ContainsFunc(tx.Repositories(), there)
 }

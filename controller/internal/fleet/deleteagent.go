@@ -76,10 +76,8 @@ func jobIDs(jobs []job.Job) (out []string) {
 }
 
 func repositoriesOf(tx *store.Tx, agent string) (out []string) {
-	for _, r := range tx.Repositories() {
-		if r.Agent == agent {
-			out = append(out, fmt.Sprintf("%d %q", r.ID, r.Name))
-		}
+	for _, r := range tx.RepositoriesOf(agent) {
+		out = append(out, fmt.Sprintf("%d %q", r.ID, r.Name))
 	}
 	return out
 }

@@ -147,8 +147,8 @@ func (s *Service) takeDefinition(tx *store.Tx, h store.HeldRepository) error {
 	borgID := repo.BorgID // which location a job holds is ours to say, not the agent's
 	repo.Repository = h.Repository
 	repo.BorgID = borgID
-	for _, other := range tx.Repositories() {
-		if other.Agent == h.Agent && other.ID != repo.ID && other.Path == repo.Path {
+	for _, other := range tx.RepositoriesOf(h.Agent) {
+		if other.ID != repo.ID && other.Path == repo.Path {
 			return fault.New(fault.Conflict, "repository_exists", "%s is registered as repository %d %q already; settle with --controller, or delete that registration before", repo.Path, other.ID, other.Name)
 		}
 	}

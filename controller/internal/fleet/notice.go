@@ -31,10 +31,8 @@ func (s *Service) noticeAgent(agent string) {
 // which can be a million.
 func (s *Service) noticeName(tx *store.Tx, agent string) {
 	var changes []store.Changed
-	for _, r := range tx.Repositories() {
-		if r.Agent == agent {
-			changes = append(changes, store.Changed{Thing: store.ThingRepository, ID: r.ID, Agent: agent})
-		}
+	for _, r := range tx.RepositoriesOf(agent) {
+		changes = append(changes, store.Changed{Thing: store.ThingRepository, ID: r.ID, Agent: agent})
 	}
 	tx.OnCommit(func() { s.notice(changes) })
 }

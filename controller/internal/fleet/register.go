@@ -115,10 +115,7 @@ func (s *Service) sealFor(agent store.Agent, r RepositoryRequest) ([]byte, error
 // refuseTaken keeps paths and names of one agent apart. A registration that
 // failed is no obstacle: the new one takes its place.
 func (s *Service) refuseTaken(tx *store.Tx, agent store.Agent, def job.Repository) error {
-	for _, other := range tx.Repositories() {
-		if other.Agent != agent.ID {
-			continue
-		}
+	for _, other := range tx.RepositoriesOf(agent.ID) {
 		if other.Status == store.RepositoryFailed && (other.Path == def.Path || other.Name == def.Name) {
 			if err := s.dropRepository(tx, other.ID); err != nil {
 				return err

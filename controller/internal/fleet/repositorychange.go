@@ -62,8 +62,8 @@ func (s *Service) UpdateRepository(ctx context.Context, u RepositoryUpdate) (Rep
 }
 
 func refuseName(tx *store.Tx, repo store.Repository) error {
-	for _, other := range tx.Repositories() {
-		if other.ID != repo.ID && other.Agent == repo.Agent && other.Name == repo.Name {
+	for _, other := range tx.RepositoriesOf(repo.Agent) {
+		if other.ID != repo.ID && other.Name == repo.Name {
 			return nameTaken(tx, other)
 		}
 	}

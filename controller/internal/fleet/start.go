@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -99,21 +98,18 @@ func notReady(r store.Repository) error {
 
 // findRepository looks a repository up as exact path, then name, then id.
 func (s *Service) findRepository(ctx context.Context, ref, agent string) (store.Repository, error) {
-	all := s.repositoriesIn(ctx)
+	scope, of := scopeOf(ctx), ""
 	if agent != "" {
 		a, err := s.findAgentIn(ctx, agent)
 		if err != nil {
 			return store.Repository{}, err
 		}
-		all = slices.DeleteFunc(all, func(r store.Repository) bool { return r.Agent != a.ID })
+		of = a.ID
 	}
 	for _, match := range repositoryMatchers(ref) {
-		var hits []store.Repository
-		for i := range all {
-			if match(&all[i]) {
-				hits = append(hits, all[i])
-			}
-		}
+		hits := s.store.RepositoriesWhere(func(r *store.Repository) bool {
+			return (of == "" || r.Agent == of) && match(r) && scope.Covers(r.ID, r.Agent)
+		})
 		switch {
 		case len(hits) == 1:
 			return hits[0], nil

@@ -64,10 +64,8 @@ func (s *Service) snapshot(se *session) *fleetv1.WatchResponse {
 			m.Orders = append(m.Orders, s.orderFor(j))
 		}
 	}
-	for _, r := range s.store.Repositories() {
-		if r.Agent == se.agent {
-			m.Repositories = append(m.Repositories, s.definition(r))
-		}
+	for _, r := range s.store.RepositoriesOf(se.agent) {
+		m.Repositories = append(m.Repositories, s.definition(r))
 	}
 	for _, h := range s.store.HeldBy(se.agent) {
 		if h.Settled {

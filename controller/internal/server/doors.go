@@ -156,6 +156,10 @@ func agentServer(h http.Handler, conf *tls.Config, log *slog.Logger) *http.Serve
 			WriteByteTimeout:              30 * time.Second,
 			MaxReceiveBufferPerConnection: 4 << 20,
 			MaxReceiveBufferPerStream:     1 << 20,
+			// The longest frame stays in memory for as long as its connection lives,
+			// here, and as a buffer of each stream at the agent: of 1 MiB, which is what
+			// net/http allows by itself, ten thousand connections have 10 GiB.
+			MaxReadFrameSize: 16 << 10,
 		},
 	}
 }

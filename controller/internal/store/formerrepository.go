@@ -22,6 +22,7 @@ func (tx *Tx) DeleteRepository(id int64) error {
 	if err := removeRecord(tx, idKey(repositoryPrefix, id), repositoriesOf, id); err != nil {
 		return err
 	}
+	tx.change(disowns(r.Agent, id))
 	if err := tx.deleteCopies(id); err != nil {
 		return err
 	}

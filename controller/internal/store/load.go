@@ -73,6 +73,7 @@ func (s *Store) loadTables(txn *badger.Txn) error {
 		loadTable(txn, repositoryPrefix, func(p *storev1.Repository) {
 			r := repositoryFromProto(p)
 			s.both(put(repositoriesOf, r.ID, r))
+			s.both(owns(r.Agent, r.ID))
 		}),
 		loadTable(txn, formerRepositoryPrefix, func(p *storev1.Repository) {
 			r := former(repositoryFromProto(p))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"borgfleet/controller/internal/history"
@@ -77,10 +78,18 @@ func (tx *Tx) Repositories() []Repository { return sortedRepositories(&tx.s.work
 // PutRepository stores a repository, new or changed.
 func (tx *Tx) PutRepository(r Repository) error {
 	tx.changed(Changed{Thing: ThingRepository, ID: r.ID, Agent: r.Agent})
-	if old, _ := tx.Repository(r.ID); !old.SizesAcceptedFrom.Equal(r.SizesAcceptedFrom) {
+	old, had := tx.Repository(r.ID)
+	if !old.SizesAcceptedFrom.Equal(r.SizesAcceptedFrom) {
 		tx.index(func(ix *history.Index) { ix.Accept(r.ID, r.SizesAcceptedFrom) })
 	}
-	return putRecord(tx, idKey(repositoryPrefix, r.ID), repositoryToProto(r), repositoriesOf, r.ID, r)
+	if err := putRecord(tx, idKey(repositoryPrefix, r.ID), repositoryToProto(r), repositoriesOf, r.ID, r); err != nil {
+		return err
+	}
+	if had && old.Agent != r.Agent {
+		tx.change(disowns(old.Agent, r.ID))
+	}
+	tx.change(owns(r.Agent, r.ID))
+	return nil
 }
 
 // changedRepository: people see of a repository what is registered and how its
@@ -103,6 +112,21 @@ func (s *Store) Repositories() []Repository {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return sortedRepositories(&s.published)
+}
+
+// RepositoriesWhere gives those that wanted picks, by id. It is asked under the
+// store's lock, and must not ask the store itself.
+func (s *Store) RepositoriesWhere(wanted func(*Repository) bool) []Repository {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var out []Repository
+	for _, r := range s.published.repositories {
+		if wanted(r) {
+			out = append(out, *r)
+		}
+	}
+	slices.SortFunc(out, func(a, b Repository) int { return byID(&a, &b) })
+	return out
 }
 
 func repositoriesOf(st *state) table[int64, Repository] { return st.repositories }

@@ -11,6 +11,7 @@ type state struct {
 	agentNames         table[string, string]
 	formerAgents       table[string, FormerAgent]
 	repositories       table[int64, Repository]
+	owned              owned
 	formerRepositories table[int64, Repository]
 
 	joinTokens  table[string, JoinToken]
@@ -32,6 +33,7 @@ func newState() state {
 		agentNames:   table[string, string]{},
 		formerAgents: table[string, FormerAgent]{},
 		repositories: table[int64, Repository]{},
+		owned:        owned{},
 		joinTokens:   table[string, JoinToken]{},
 		users:        table[string, User]{},
 		apiTokens:    table[string, APIToken]{},
