@@ -89,6 +89,11 @@ broken: borg ## show that the harness finds programs that were broken on purpose
 bounds: borg ## floods, peers and readers that stop, full disks: prints memory and rates; minutes
 	BORGFLEET_BOUNDS=1 go test -run '^(TestFlood|TestSleepers|TestSlowReaders|TestHostileLines|TestUnreadableFiles|TestStateDiskFloor)$$' -timeout 20m -count=1 -v ./scripts/e2e
 
+.PHONY: fleetsim
+fleetsim: build ## a whole fleet against a controller: AGENTS=1000 RUNNING=100 FOR=60s SEED=1 OUTAGES=stop,kill
+	go build -o $(CACHE)/fleetsim ./scripts/fleetsim
+	@exec $(CACHE)/fleetsim -bin $(BIN) -agents $(or $(AGENTS),1000) -running $(or $(RUNNING),100) -for $(or $(FOR),60s) -seed $(or $(SEED),1) $(if $(OUTAGES),-outages $(OUTAGES)) $(SIMFLAGS)
+
 .PHONY: lint
 lint: $(TOOLS)/staticcheck ## formatting, vet, staticcheck, layers
 	@out="$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go'))"; test -z "$$out" || { echo "not gofmt'ed:"; echo "$$out"; exit 1; }

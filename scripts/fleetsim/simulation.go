@@ -20,6 +20,8 @@ type simulation struct {
 	f      *fleet
 	script *script
 	check  *check
+
+	beforeEnd func(context.Context) // with everything still there; for tests. nil: nothing
 }
 
 func (s *simulation) run(ctx context.Context) (err error) {
@@ -42,6 +44,9 @@ func (s *simulation) run(ctx context.Context) (err error) {
 		if err := step(ctx); err != nil {
 			return err
 		}
+	}
+	if s.beforeEnd != nil {
+		s.beforeEnd(ctx)
 	}
 	return nil
 }
