@@ -48,7 +48,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	flags.DurationVar(&o.rates.shortest, "shortest", 5*time.Second, "the shortest backup")
 	flags.DurationVar(&o.rates.longest, "longest", 60*time.Second, "the longest backup")
 	flags.IntVar(&o.rates.lines, "lines", 10, "lines of log that a running backup writes a second")
-	flags.IntVar(&o.rates.burst, "burst", 20_000, "lines of a long log, which one backup in twenty has")
+	flags.IntVar(&o.rates.burst, "burst", 3000, "lines of the longest log at once; one backup in twenty has half of it at least")
 	flags.StringVar(&o.bin, "bin", "", "directory of the two programs: the controller is started, and ended")
 	flags.StringVar(&o.dir, "dir", "", "directory for that controller's data (default: a temporary one, removed at the end)")
 	flags.StringVar(&o.identities, "identities", "", "directory in which the agents' keys and certificates are kept, and found by the next run")
