@@ -172,11 +172,11 @@ func (l *lasts) put(e entry, p packed, ix *Index) {
 	case !p.good() && old.good.pos == p.pos:
 		now.good = ix.newest(repository, goodBackup())
 	}
-	switch wasNewest := now.good.pos == m.pos && old.good.pos.compare(m.pos) < 0; {
+	switch newest := now.good.pos == m.pos && old.good.pos.compare(m.pos) < 0; {
 	case ix.loading: // when all are there they are gone through at once
-	case wasNewest:
+	case newest:
 		now.normal = now.next(m)
-	case p.good(), old.normal.pos == p.pos:
+	case p.good() && !now.stands(m), old.normal.pos == p.pos:
 		now.normal = ix.normal(repository, now.accepted)
 	}
 	if now != old {

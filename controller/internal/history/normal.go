@@ -34,6 +34,20 @@ func (l last) next(m mark) mark {
 	return l.normal
 }
 
+// stands says that a good backup which comes late changes nothing of what is normal.
+// Before the normal one, it does not if that is normal beside it: were it normal
+// itself, and others after it not, or others that were not, then what they lead to is
+// still no more than twice the normal one, so that this ends as before.
+func (l last) stands(late mark) bool {
+	switch {
+	case late.pos.created < l.accepted:
+		return true
+	case late.pos.compare(l.normal.pos) < 0:
+		return !shrank(l.normal.original, late.original)
+	}
+	return late.pos != l.normal.pos && shrank(late.original, l.normal.original)
+}
+
 // Accept says that a person takes the sizes of a repository from this time on for
 // normal, and that those before are nothing to go by.
 func (ix *Index) Accept(repository int64, from time.Time) {
