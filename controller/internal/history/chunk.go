@@ -76,7 +76,7 @@ func (c *chunk) store(i int, e entry) {
 func (c *chunk) entry(i int) entry {
 	return entry{
 		pos: c.position(i), agent: c.agent[i], repository: c.repository[i], schedule: c.schedule[i],
-		attr: c.attr[i], ended: c.ended[i], original: c.original[i], dedup: c.dedup[i],
+		attr: c.attr[i], started: c.started[i], ended: c.ended[i], original: c.original[i], dedup: c.dedup[i],
 	}
 }
 

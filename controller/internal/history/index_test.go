@@ -286,8 +286,8 @@ func TestPagesStayRight(t *testing.T) {
 func TestManyChunks(t *testing.T) {
 	ix, m := New(), model{}
 	row := func(i int64, at time.Duration) Row {
-		return Row{ID: i, CreatedAt: t0.Add(at), Agent: agents[i%3], Repository: i % 5,
-			Kind: job.Backup, Status: job.Completed, TriggeredBy: job.ByManual}
+		return Row{ID: i, CreatedAt: t0.Add(at), Agent: agents[i%3], Repository: i % 5, StartedAt: t0.Add(at), EndedAt: t0.Add(at + time.Minute),
+			Kind: job.Backup, Status: job.Completed, TriggeredBy: job.ByManual, Original: i, Dedup: i % 100}
 	}
 	put := func(r Row) { ix.Put(r); m[r.ID] = r }
 	n := int64(5 * chunkRows)
@@ -301,6 +301,9 @@ func TestManyChunks(t *testing.T) {
 		t.Helper()
 		ids, _, _ := ix.Query(Filter{}, Position{}, 1<<30)
 		if diff := cmp.Diff(m.query(Filter{}, Position{}), ids); diff != "" || ix.Len() != len(m) {
+			t.Fatal(diff)
+		}
+		if diff := cmp.Diff(m.days(Filter{}, DateOf(t0), 2), ix.Days(Filter{}, DateOf(t0), 2), cmp.AllowUnexported(Tally{})); diff != "" {
 			t.Fatal(diff)
 		}
 		f := Filter{Agents: []string{"a2"}, Since: t0.Add(500 * time.Second), Until: t0.Add(2000 * time.Second)}
