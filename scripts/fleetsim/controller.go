@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -68,7 +69,11 @@ func (c *controller) usage() (usage, error) {
 	if pid == 0 {
 		return usage{}, nil
 	}
-	return usageOf(pid)
+	u, err := usageOf(pid)
+	if c.env != nil && errors.Is(err, fs.ErrNotExist) {
+		return usage{}, nil // it is away
+	}
+	return u, err
 }
 
 func (c *controller) close() error {

@@ -28,7 +28,7 @@ func TestRepositoriesOf(t *testing.T) {
 			if diff := cmp.Diff(want, idsOf(s.RepositoriesOf(agent))); diff != "" {
 				t.Errorf("%s: of %s (-all +its own):\n%s", what, agent, diff)
 			}
-			where := s.RepositoriesWhere(func(r Repository) bool { return r.Agent == agent })
+			where := s.RepositoriesWhere(func(r *Repository) bool { return r.Agent == agent })
 			if diff := cmp.Diff(want, idsOf(where)); diff != "" {
 				t.Errorf("%s: where %s (-all +picked):\n%s", what, agent, diff)
 			}
