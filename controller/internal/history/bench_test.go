@@ -80,14 +80,15 @@ func BenchmarkQuery(b *testing.B) {
 // BenchmarkDays sums up two years of a million jobs by day.
 func BenchmarkDays(b *testing.B) {
 	const days = 730
+	apart := days * 24 * time.Hour / (benchRows + 1)
 	ix := New()
 	ix.loading = true
 	for i := int64(1); i <= benchRows; i++ {
 		r := benchRow(i)
-		r.CreatedAt = t0.Add(time.Duration(i) * days * 24 * time.Hour / (benchRows + 1))
+		r.CreatedAt = t0.Add(time.Duration(i) * apart)
 		ix.put(pack(r))
 	}
-	ix.loading = false
+	ix.loaded()
 	cases := map[string]Filter{
 		"fleet":      {},
 		"backups":    {Kinds: []job.Kind{job.Backup}},

@@ -190,7 +190,7 @@ func (ix *Index) replace(s *snapshot, ci, ri int, e entry) {
 // away, for one.
 func (ix *Index) insert(s *snapshot, ci, ri int, e entry) {
 	n := s.count(ci)
-	if n == chunkRows {
+	for n == chunkRows { // once more if the row that moved filled the next one, and e comes before it
 		s = ix.makeRoom(s, ci)
 		ci, ri, _ = s.find(e.pos)
 		n = s.count(ci)
