@@ -91,7 +91,7 @@ type BackupState struct {
 // backup that it has not met before it reads the job; all else is in memory.
 func (s *Service) BackupStates(ctx context.Context) ([]BackupState, error) {
 	out := []BackupState{}
-	err := s.eachHost(ctx, s.store.AgentsByID(), 0, func(v HostView) {
+	err := s.eachHost(ctx, nil, 0, func(v HostView) {
 		last := s.lastTook(v.Repository, v.Good)
 		head, _ := s.store.Catalogue(v.Repository)
 		out = append(out, BackupState{HostView: v, Took: last.time, Dedup: last.dedup, Vanished: head.Vanished})

@@ -46,18 +46,8 @@ func (s *Service) Hosts(ctx context.Context, q HostQuery) ([]HostView, error) {
 	if err != nil {
 		return nil, err
 	}
-	agents := s.store.AgentsByID()
-	if asked != nil {
-		all := agents
-		agents = map[string]*store.Agent{}
-		for _, id := range asked {
-			if a, ok := all[id]; ok {
-				agents[id] = a
-			}
-		}
-	}
 	out := []HostView{}
-	err = s.eachHost(ctx, agents, q.MaxAge, func(v HostView) {
+	err = s.eachHost(ctx, asked, q.MaxAge, func(v HostView) {
 		if (v.Stale || !q.StaleOnly) && (v.Shrunk() || !q.ShrunkOnly) {
 			out = append(out, v)
 		}
@@ -71,14 +61,17 @@ func (s *Service) Hosts(ctx context.Context, q HostQuery) ([]HostView, error) {
 	return out, nil
 }
 
-// eachHost calls do with the repositories of agents, in no order.
-func (s *Service) eachHost(ctx context.Context, agents map[string]*store.Agent, maxAge time.Duration, do func(HostView)) error {
-	by, paused := s.schedulesByRepository()
+// eachHost calls do with the repositories of agents, nil being all, in no order.
+func (s *Service) eachHost(ctx context.Context, agents []string, maxAge time.Duration, do func(HostView)) error {
+	asked := map[string]bool{}
+	for _, id := range agents {
+		asked[id] = true
+	}
 	scope := scopeOf(ctx)
-	for _, repo := range s.store.AnyOrder() {
-		if a := agents[repo.Agent]; a != nil && !a.Revoked && scope.Covers(repo.ID, repo.Agent) {
-			v := s.hostView(repo, a, by[repo.ID], maxAge)
-			v.Paused = !v.Scheduled && paused[repo.ID]
+	for _, h := range s.fleet().hosts {
+		if (agents == nil || asked[h.agent.ID]) && scope.Covers(h.repo.ID, h.agent.ID) {
+			v := s.hostView(h.repo, h.agent, h.by, maxAge)
+			v.Paused = !v.Scheduled && h.paused
 			do(v)
 		}
 	}
@@ -115,21 +108,6 @@ func (s *Service) askedAgents(q HostQuery) ([]string, error) {
 		labelled = []string{}
 	}
 	return labelled, err
-}
-
-func (s *Service) schedulesByRepository() (by map[int64][]*store.Schedule, paused map[int64]bool) {
-	by, paused = map[int64][]*store.Schedule{}, map[int64]bool{}
-	all := s.store.Schedules()
-	for i := range all {
-		for _, id := range all[i].Repositories {
-			if all[i].Enabled {
-				by[id] = append(by[id], &all[i])
-			} else {
-				paused[id] = true
-			}
-		}
-	}
-	return by, paused
 }
 
 func (s *Service) hostView(repo *store.Repository, a *store.Agent, by []*store.Schedule, maxAge time.Duration) HostView {

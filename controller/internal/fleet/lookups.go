@@ -19,6 +19,7 @@ type lookups struct {
 	repositories memo[[]int64]  // by path, name or id, also of those that are gone
 	covered      memo[[]int64]  // by scope: repositories
 	reached      memo[[]string] // by scope: agents
+	fleet        memo[members]  // under one key
 }
 
 func newLookups() *lookups { return &lookups{} }

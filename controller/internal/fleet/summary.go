@@ -42,24 +42,16 @@ func summarySpans() []time.Duration {
 // Summary sums the fleet up.
 func (s *Service) Summary(ctx context.Context) (Summary, error) {
 	var out Summary
-	agents := s.store.AgentsByID()
-	for _, a := range agents {
-		if a.Revoked {
-			continue
-		}
+	for _, a := range s.fleet().agents {
 		out.Agents++
 		if s.online(a.ID) {
 			out.Online++
 		}
-		for _, j := range s.store.Active(a.ID) {
-			if j.Status == job.Running {
-				out.Running++
-			} else {
-				out.Waiting++
-			}
-		}
+		running, waiting := s.store.ActiveCount(a.ID)
+		out.Running += running
+		out.Waiting += waiting
 	}
-	err := s.eachHost(ctx, agents, 0, func(h HostView) {
+	err := s.eachHost(ctx, nil, 0, func(h HostView) {
 		out.Repositories++
 		if h.Stale {
 			out.Stale++

@@ -62,12 +62,18 @@ func (tx *Tx) ScheduleIDGiven(id int64) bool { return id > 0 && id < tx.s.next.s
 // PutSchedule stores a schedule, new or changed. Who has its repositories is to
 // be told by the caller.
 func (tx *Tx) PutSchedule(s Schedule) error {
+	tx.changedSchedule()
 	return putRecord(tx, idKey(schedulePrefix, s.ID), scheduleToProto(s), schedulesOf, s.ID, s)
 }
 
 // DeleteSchedule removes a schedule. The jobs that it made stay.
 func (tx *Tx) DeleteSchedule(id int64) error {
+	tx.changedSchedule()
 	return removeRecord(tx, idKey(schedulePrefix, id), schedulesOf, id)
+}
+
+func (tx *Tx) changedSchedule() {
+	tx.OnCommit(func() { tx.s.versions.schedules.Add(1) })
 }
 
 // Schedule gives the schedule with this id.
