@@ -10,7 +10,7 @@ import (
 
 // addRun makes a backup and what followed it, or one of the rarer jobs.
 func (f *filler) addRun(tx *store.Tx) error {
-	at := f.until.Add(-f.span + time.Duration(float64(f.span)*float64(f.made)/float64(f.jobs)))
+	at := f.moment()
 	r := &f.repos[f.next()]
 	switch p := f.rand.Float64(); {
 	case p < 0.04:
@@ -21,6 +21,17 @@ func (f *filler) addRun(tx *store.Tx) error {
 		return f.addSingle(tx, r, at, job.Restore)
 	}
 	return f.addBackup(tx, r, at)
+}
+
+// moment is when the next run is due. The last night is a whole one: nearly all
+// repositories were backed up since yesterday, as in a fleet that is looked after.
+func (f *filler) moment() time.Time {
+	const day, jobsOfRun = 24 * time.Hour, 2
+	night := min(jobsOfRun*len(f.repos), f.jobs/2)
+	if left := f.jobs - f.made; left <= night {
+		return f.until.Add(-time.Duration(float64(day) * float64(left) / float64(night)))
+	}
+	return f.until.Add(-f.span + time.Duration(float64(f.span-day)*float64(f.made)/float64(f.jobs-night)))
 }
 
 // next is the repository whose turn it is: in each round each has one, in another

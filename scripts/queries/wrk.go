@@ -66,8 +66,8 @@ func readTiming(out string) (t timing, err error) {
 		}
 		return m[1]
 	}
-	t.p50, _ = time.ParseDuration(find(`50%\s+(\S+)`))
-	t.p99, _ = time.ParseDuration(find(`99%\s+(\S+)`))
+	t.p50, _ = time.ParseDuration(find(`(?m)^\s+50%\s+(\S+)`))
+	t.p99, _ = time.ParseDuration(find(`(?m)^\s+99%\s+(\S+)`))
 	t.rate, _ = strconv.ParseFloat(find(`Requests/sec:\s+(\S+)`), 64)
 	return t, err
 }

@@ -1,13 +1,18 @@
 package api_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/shared/job"
 )
@@ -56,5 +61,58 @@ func TestExport(t *testing.T) {
 	}
 	for _, bad := range []string{"format=xml", "limit=5", "cursor=x", "status=bad", "format=csv&format=ndjson"} {
 		e.get("/api/jobs/export?" + bad).is(422)
+	}
+}
+
+// countingFleet counts the pages that were read.
+type countingFleet struct {
+	*fakeFleet
+	pages, longest int
+}
+
+func (c *countingFleet) Jobs(ctx context.Context, q fleet.JobQuery) (fleet.JobPage, error) {
+	c.pages++
+	c.longest = max(c.longest, q.Limit)
+	return c.fakeFleet.Jobs(ctx, q)
+}
+
+// slowWriter looks, whenever something is written, at how far the reading has come.
+type slowWriter struct {
+	*httptest.ResponseRecorder
+	look func(rows int)
+	rows int
+}
+
+func (w *slowWriter) Write(data []byte) (int, error) {
+	w.look(w.rows)
+	w.rows += bytes.Count(data, []byte("\n"))
+	return len(data), nil
+}
+
+// TestExportHoldsOnePage: nothing is read before what was read is written, so that a
+// client that is slow, or stops, has one page in memory, of any export.
+func TestExportHoldsOnePage(t *testing.T) {
+	const page, jobs = 500, 4321
+	for _, format := range []string{"csv", "ndjson"} {
+		f := &countingFleet{fakeFleet: newFakeFleet()}
+		f.paged = true
+		setup(t, func(o *api.Options) {
+			o.Fleet = f
+			for id := int64(1); id <= jobs; id++ {
+				f.add(fleet.JobView{Job: job.New(id, job.Key{byte(id), byte(id >> 8), 1}, "a", job.Spec{Kind: job.Backup, CreatedAt: testNow()})})
+			}
+			w := &slowWriter{ResponseRecorder: httptest.NewRecorder()}
+			w.look = func(rows int) {
+				if f.pages > rows/page+2 { // of CSV a few rows are in a buffer
+					t.Fatalf("%s: %d pages are read when %d rows are written", format, f.pages, rows)
+				}
+			}
+			r := httptest.NewRequest(http.MethodGet, "/api/jobs/export?format="+format, nil)
+			r.Header.Set("Authorization", "Bearer admin")
+			api.New(*o).ServeHTTP(w, r)
+			if w.Code != http.StatusOK || w.rows < jobs || f.longest > page {
+				t.Errorf("%s: %d, %d rows, in pages of %d", format, w.Code, w.rows, f.longest)
+			}
+		})
 	}
 }
