@@ -55,16 +55,16 @@ func Load(rows iter.Seq2[[]byte, error]) (*Index, error) {
 		ix.put(p)
 	}
 	ix.loaded()
-	ix.normals()
 	return ix, nil
 }
 
-// loaded makes the digests, which nobody needed so far.
+// loaded makes what nobody needed so far: the digests, and which backups are normal.
 func (ix *Index) loaded() {
 	s := ix.snap.Load()
 	for ci, c := range s.chunks {
 		c.digestAll(s.count(ci))
 	}
+	ix.normals()
 	ix.loading = false
 }
 
