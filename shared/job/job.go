@@ -17,6 +17,7 @@ type Job struct {
 	Verdict         *Verdict // nil until the job has ended
 	Ours            bool     // Verdict is the controller's own; the agent's replaces it
 	LogNext         uint64   // first journal number that is not stored; starts at 1
+	LogGone         bool     // the log was stored and is not kept any more; LogNext goes on telling how long it was
 	Steps           []Step   // of a backup: the jobs that followed it, in their order
 }
 

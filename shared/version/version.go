@@ -26,6 +26,8 @@ const Protocol = 1
 //	               announced; nothing that was released has written 1 without them
 //	   2026-11-26  rows of the history tell when a job started; those without it
 //	               are read too
+//	   2026-11-26  the tallies of jobs that are gone, the size of all logs, and
+//	               which logs are gone; a store without them counts its logs once
 const Store = 1
 
 // version is set by the linker: -X borgfleet/shared/version.version=…

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -180,7 +181,10 @@ func streamPath(id int64) string { return fmt.Sprintf("/api/backup/logs/%d/strea
 
 // why tells a log that is not shown from one that is not there.
 func (s *server) why(v fleet.JobView) string {
-	if s.readable(v) {
+	switch {
+	case v.LogGone:
+		return ": it is not kept any more"
+	case s.readable(v):
 		return ""
 	}
 	return fmt.Sprintf(" (the setting log_policy is %q)", s.LogPolicy)
@@ -201,7 +205,11 @@ func (s *server) sendLog(w http.ResponseWriter, r *http.Request, page fleet.LogP
 		}
 		var err error
 		last := page.Lines[len(page.Lines)-1].Number
-		if page, err = s.Fleet.Log(r.Context(), page.Job.ID, last, pageLines); err != nil {
+		page, err = s.Fleet.Log(r.Context(), page.Job.ID, last, pageLines)
+		if err == nil && page.Job.LogGone {
+			err = errLogGone
+		}
+		if err != nil {
 			if r.Context().Err() == nil {
 				s.Logger.Error("log download cut", "job", page.Job.ID, "err", err)
 			}
@@ -211,6 +219,8 @@ func (s *server) sendLog(w http.ResponseWriter, r *http.Request, page fleet.LogP
 		}
 	}
 }
+
+var errLogGone = errors.New("the log was removed while it was read")
 
 // writeLines writes lines as text. Rows after a line's first are indented, so
 // that a file name with a newline cannot pass for a line of the log.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -154,36 +153,4 @@ func (k *controller) openBackup(file string) (io.ReadCloser, error) {
 		return io.NopCloser(k.in), nil
 	}
 	return os.Open(file)
-}
-
-func (k *controller) dbStats(c *cli.Context) error {
-	_, asJSON, err := cmdline.Given(c)
-	if err != nil {
-		return err
-	}
-	return k.askSocket(c, func(ctx context.Context, cl *client.Client) error {
-		s, err := cl.Stats(ctx)
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			return k.out.JSON(s)
-		}
-		var f term.Fields
-		f.Add("jobs", fmt.Sprint(s.Jobs))
-		f.Add("highest id", fmt.Sprint(s.HighestJob))
-		if s.Jobs > 0 {
-			f.Add("oldest job", term.Time(s.OldestJob))
-			f.Add("newest job", term.Time(s.NewestJob))
-		}
-		f.Add("agents", fmt.Sprint(s.Agents))
-		f.Add("repositories", fmt.Sprint(s.Repositories))
-		f.Add("logs", term.Size(s.LogBytes))
-		f.Add("other records", fmt.Sprint(s.Others))
-		f.Add("on disk", term.Size(s.DiskBytes))
-		if !s.RestoredAt.IsZero() {
-			f.Add("restored", term.Time(s.RestoredAt)+" from a backup of "+term.Time(s.RestoredFrom))
-		}
-		return f.Print(k.out)
-	})
 }

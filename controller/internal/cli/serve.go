@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"borgfleet/controller/internal/retention"
 	"borgfleet/shared/job"
 	"borgfleet/shared/term/cmdline"
 )
@@ -29,6 +30,7 @@ type ServeOptions struct {
 	StartDeadline time.Duration
 	ContactLost   time.Duration
 	LostAfter     time.Duration
+	Keep          retention.Policy
 }
 
 func (k *controller) serve() *cli.Command {
@@ -48,6 +50,11 @@ func (k *controller) serve() *cli.Command {
 			&cli.StringSliceFlag{Name: "trusted-proxy", Usage: "believe the proxy at this `ADDRESS` or network, such as 127.0.0.1 or 10.0.0.0/8, when it says in X-Forwarded-For who calls; may be repeated. Without it all its callers share one limit of failed logins"},
 			&cli.BoolFlag{Name: "insecure-http", Usage: "serve the REST API without TLS on an address that other hosts can reach: passwords and tokens can then be read on the way"},
 			&cli.StringFlag{Name: "log-policy", Value: "warnings", Usage: "which finished jobs show their log: failed, warnings or all (`POLICY`)"},
+			&cli.StringFlag{Name: "log-retention", Value: "30d", Usage: "the lines of a job are kept for this `TIME` after its end; 0: as long as the job"},
+			&cli.StringFlag{Name: "log-retention-size", Value: "0", Usage: "all logs take this `SIZE` at most, such as 20GB; the oldest go first; 0: no limit"},
+			&cli.StringFlag{Name: "history-retention", Value: "730d", Usage: "a job is kept for this `TIME` after its end; 0: for ever. The last good and the last failed job of each kind stay for each repository, and the figures of each day"},
+			&cli.StringFlag{Name: "history-retention-jobs", Value: "0", Usage: "`NUMBER` of jobs that are kept at most; the oldest go first; 0: no limit"},
+			&cli.StringFlag{Name: "audit-retention", Value: "730d", Usage: "an entry of the audit log is kept for this `TIME`; 0: for ever"},
 			&cli.StringFlag{Name: "start-deadline", Value: "24h", Usage: "a job that could not start within this `TIME` fails"},
 			&cli.StringFlag{Name: "contact-lost", Value: "60s", Usage: "the jobs of a host that has been silent for this `TIME` no longer keep others from their repository"},
 			&cli.StringFlag{Name: "lost-after", Value: "24h", Usage: "the jobs of a host that has been silent for this `TIME`, the controller being up, are given up; a result that still arrives replaces that"},
@@ -86,6 +93,9 @@ func serveOptions(c *cli.Context) (ServeOptions, error) {
 		return o, err
 	}
 	if err := o.readSpans(c); err != nil {
+		return o, err
+	}
+	if o.Keep, err = readKeep(c); err != nil {
 		return o, err
 	}
 	if o.Proxies, err = proxies(c.StringSlice("trusted-proxy")); err != nil {

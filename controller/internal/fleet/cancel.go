@@ -94,5 +94,5 @@ func (s *Service) wishCancel(ctx context.Context, id int64, by string) (job.Job,
 }
 
 func noSuchJob(id int64) error {
-	return fault.New(fault.NotFound, "job_not_found", "there is no job %d", id)
+	return fault.New(fault.NotFound, "job_not_found", "there is no job %d: no job has had that id, or the history does not keep it any more", id)
 }

@@ -107,7 +107,7 @@ func (s *Service) folderList(ctx context.Context, repo store.Repository, id stri
 			return err
 		}
 		unended := ok && j.Verdict == nil && !j.CancelRequested
-		if unended || ok && j.Status.Good() && (id != "" || s.now().Before(s.endOf(tx, j).Add(unknownFresh))) {
+		if unended || ok && j.Status.Good() && !j.LogGone && (id != "" || s.now().Before(s.endOf(tx, j).Add(unknownFresh))) {
 			list = j
 			return nil
 		}
@@ -151,7 +151,18 @@ func (s *Service) readFolder(out *Folder, after uint64, limit int) error {
 		}
 		out.Entries = append(out.Entries, e)
 	}
-	return nil
+	return s.stillListed(out.Job)
+}
+
+// stillListed: a list that is removed while it is read looks as if it ended there.
+func (s *Service) stillListed(list int64) error {
+	j, ok, err := s.store.Job(list)
+	if err != nil || ok && !j.LogGone {
+		return err
+	}
+	s.folders.forget(list)
+	return fault.New(fault.Conflict, "contents_incomplete",
+		"the list of job %d is not kept any more; ask again without a cursor to have the folder listed once more", list)
 }
 
 // contentsAgain is when it is worth asking again.

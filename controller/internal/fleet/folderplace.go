@@ -53,7 +53,7 @@ func (s *Service) folderPlace(repo store.Repository, q FolderQuery) (folderPlace
 	switch {
 	case err != nil:
 		return p, err
-	case !ok || p.line >= j.LogNext || !lists(j, repo.ID, q) || !j.Status.Good() || !j.LogComplete():
+	case !ok || j.LogGone || p.line >= j.LogNext || !lists(j, repo.ID, q) || !j.Status.Good() || !j.LogComplete():
 		return p, wrong
 	}
 	return p, nil

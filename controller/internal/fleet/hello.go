@@ -169,6 +169,17 @@ func (s *Service) takeState(tx *store.Tx, se *session, js *fleetv1.JobState) (*f
 	if err != nil {
 		return nil, err
 	}
+	if !known && reg.Verdict != nil {
+		// It was known once, and has been removed since: it must not come back as
+		// another job.
+		gone, err := tx.JobExpired(js.Id, reg.Verdict.EndedAt)
+		if err != nil {
+			return nil, err
+		}
+		if gone {
+			return &fleetv1.JobAnswer{Key: key[:], Id: js.Id, Next: js.Next, Action: fleetv1.JobAnswer_ACTION_FORGET}, nil
+		}
+	}
 	if !known {
 		se.claim(key, js.Id)
 		return &fleetv1.JobAnswer{Key: key[:], Action: fleetv1.JobAnswer_ACTION_KEEP, Next: 1, SpecWanted: true}, nil

@@ -18,7 +18,7 @@ func (s *Service) Log(ctx context.Context, id int64, offset uint64, limit int) (
 	if j.Verdict == nil && s.followers.add(j.ID) {
 		s.answerFollow(j)
 	}
-	page := LogPage{Job: j, Total: j.LogNext - 1}
+	page := LogPage{Job: j, Total: linesKept(j)}
 	if offset >= page.Total || limit <= 0 {
 		page.HasMore = offset < page.Total
 		return page, nil
@@ -38,6 +38,14 @@ func (s *Service) Log(ctx context.Context, id int64, offset uint64, limit int) (
 		page.HasMore = page.Lines[n-1].Number < page.Total
 	}
 	return page, nil
+}
+
+// linesKept is how many lines a job's log has that can be read.
+func linesKept(j job.Job) uint64 {
+	if j.LogGone {
+		return 0
+	}
+	return j.LogNext - 1
 }
 
 // pageBytes bounds a page in memory: a line of borg's may have half a megabyte.

@@ -104,7 +104,7 @@ func (p *past) change(tx *store.Tx) error {
 			return nil
 		}
 		delete(p.jobs, j.ID)
-		return tx.DeleteJob(j.ID)
+		return tx.ExpireJob(j.ID)
 	case 5:
 		a := &p.agents[p.rand.IntN(len(p.agents))]
 		a.Labels = p.labels()

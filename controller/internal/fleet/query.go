@@ -50,7 +50,7 @@ func (s *Service) view(scope *store.Scope, j job.Job) (JobView, error) {
 		AgentOnline:   s.online(j.Agent),
 		LastContactAt: s.lastContact(a),
 		WaitingFor:    s.waitingFor(scope, j),
-		LogLines:      j.LogNext - 1,
+		LogLines:      linesKept(j),
 	}
 	v.MaintenanceStatus = s.maintenanceOf(a, j)
 	if !j.Spec.Parent.IsZero() {

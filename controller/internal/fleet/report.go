@@ -331,11 +331,16 @@ func (s *Service) takeRecords(tx *store.Tx, se *session, j job.Job, reg job.Regi
 	if len(records) == 0 {
 		return j, nil
 	}
+	gone := j.LogGone
+	if gone && j.Verdict != nil { // the end of a log that is not kept any more
+		j.LogNext += uint64(len(records))
+		return j, tx.PutJob(j)
+	}
 	if err := tx.AppendLog(j.ID, j.LogNext, records); err != nil {
 		return j, err
 	}
-	j.LogNext += uint64(len(records))
-	if j.Verdict == nil {
+	j.LogNext, j.LogGone = j.LogNext+uint64(len(records)), false
+	if j.Verdict == nil && !gone {
 		tx.SetLive(j) // a start counts an active job's lines again
 	} else if err := tx.PutJob(j); err != nil {
 		return j, err

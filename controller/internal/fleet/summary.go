@@ -71,9 +71,13 @@ func (s *Service) Summary(ctx context.Context) (Summary, error) {
 	}
 	now := s.now()
 	for _, span := range summarySpans() {
-		out.Spans = append(out.Spans, SpanTotals{span, s.store.Totals(history.Filter{
+		totals, err := s.store.Totals(history.Filter{
 			Kinds: []job.Kind{job.Backup}, Since: now.Add(-span), Repositories: s.within(ctx, nil),
-		})})
+		})
+		if err != nil {
+			return out, err
+		}
+		out.Spans = append(out.Spans, SpanTotals{span, totals})
 	}
 	out.Days, err = s.summaryDays(ctx)
 	return out, err

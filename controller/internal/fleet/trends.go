@@ -29,13 +29,12 @@ func (s *Service) Trends(ctx context.Context, q TrendQuery) (Trends, error) {
 	f, any, err := s.filter(ctx, JobQuery{Agent: q.Agent, Repository: q.Repository, Label: q.Label, Kinds: q.Kinds})
 	switch {
 	case err != nil:
-		return out, err
 	case !any:
 		out.Days = make([]history.Tally, q.Days)
 	default:
-		out.Days = s.store.Days(f, out.First, q.Days)
+		out.Days, err = s.store.Days(f, out.First, q.Days)
 	}
-	return out, nil
+	return out, err
 }
 
 // daysInSummary are enough to see whether last night was like the ones before.

@@ -19,8 +19,8 @@ func (p *puppet) made(repo store.Repository, at time.Time, change func(*job.Verd
 	spec := job.Spec{Kind: job.Backup, Repository: repo.Repository, CreatedAt: at, StartDeadline: at.Add(time.Hour), TriggeredBy: job.ByAgent}
 	j := p.brings(key, spec, ends(at, at.Add(10*time.Minute), 0, change))
 	p.rig.await("the index", func() bool {
-		day := p.rig.st.Days(history.Filter{Repositories: []int64{repo.ID}, Since: at, Until: at.Add(1)}, history.DateOf(at), 1)
-		return day[0].Of(j.Status) > 0
+		day, err := p.rig.st.Days(history.Filter{Repositories: []int64{repo.ID}, Since: at, Until: at.Add(1)}, history.DateOf(at), 1)
+		return err == nil && day[0].Of(j.Status) > 0
 	})
 	return j
 }

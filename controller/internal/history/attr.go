@@ -16,6 +16,7 @@ const (
 	kindBits     = uint32(1<<10-1) << kindShift
 	statusBits   = uint32(1<<8-1) << statusShift
 	triggerBits  = uint32(1<<4-1) << triggerShift
+	logGoneBit   = uint32(1) << 22
 )
 
 // Codes are also the form on disk: they never change, and 0 stands for what
@@ -98,6 +99,11 @@ func triggerOf(code uint8) job.TriggeredBy {
 
 func attrOf(kind, status, trigger uint8) uint32 {
 	return 1<<(kindShift+kind) | 1<<(statusShift+status) | 1<<(triggerShift+trigger)
+}
+
+// kindIn is the code of the kind in a word of bits.
+func kindIn(attr uint32) uint8 {
+	return uint8(bits.TrailingZeros32(attr&kindBits) - kindShift)
 }
 
 // statusIn is the code of the status in a word of bits.

@@ -19,11 +19,18 @@ const (
 	rowFixed  = rowFixed1 + 4
 )
 
+// rowLogGone is set in the byte of the trigger when the job's log was removed.
+const rowLogGone = 1 << 7
+
 var errShortRow = errors.New("the row is cut short")
 
 // AppendRow appends r's stored form to b.
 func AppendRow(b []byte, r Row) []byte {
-	b = append(b, rowVersion, kindCode(r.Kind), statusCode(r.Status), triggerCode(r.TriggeredBy))
+	trigger := triggerCode(r.TriggeredBy)
+	if r.LogGone {
+		trigger |= rowLogGone
+	}
+	b = append(b, rowVersion, kindCode(r.Kind), statusCode(r.Status), trigger)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.ID))
 	b = binary.LittleEndian.AppendUint64(b, uint64(nanos(r.CreatedAt)))
 	b = binary.LittleEndian.AppendUint32(b, seconds(r.EndedAt))
@@ -45,7 +52,7 @@ func DecodeRow(b []byte) (Row, error) {
 		ID: p.pos.id, CreatedAt: fromNanos(p.pos.created), StartedAt: fromSeconds(p.started), EndedAt: fromSeconds(p.ended),
 		Agent: string(p.agent), Repository: p.repository, Schedule: p.schedule,
 		Kind: kindOf(p.kind), Status: statusOf(p.status), TriggeredBy: triggerOf(p.trigger),
-		Original: p.original, Dedup: p.dedup,
+		Original: p.original, Dedup: p.dedup, LogGone: p.logGone,
 	}, nil
 }
 
@@ -54,6 +61,7 @@ func DecodeRow(b []byte) (Row, error) {
 type packed struct {
 	pos                   Position
 	kind, status, trigger uint8
+	logGone               bool
 	started, ended        uint32
 	repository, schedule  int64
 	original, dedup       int64
@@ -72,7 +80,7 @@ func decode(b []byte) (packed, error) {
 	if len(b) < rowFixed1 {
 		return packed{}, errShortRow
 	}
-	p := packed{kind: b[1], status: b[2], trigger: b[3]}
+	p := packed{kind: b[1], status: b[2], trigger: b[3] &^ rowLogGone, logGone: b[3]&rowLogGone != 0}
 	switch version := b[0]; {
 	case version == 1:
 		p.agent = b[rowFixed1:]
@@ -98,7 +106,7 @@ func pack(r Row) packed {
 		pos:  r.Position(),
 		kind: kindCode(r.Kind), status: statusCode(r.Status), trigger: triggerCode(r.TriggeredBy),
 		started: seconds(r.StartedAt), ended: seconds(r.EndedAt), repository: r.Repository, schedule: r.Schedule,
-		original: r.Original, dedup: r.Dedup, agent: []byte(r.Agent),
+		original: r.Original, dedup: r.Dedup, logGone: r.LogGone, agent: []byte(r.Agent),
 	}
 }
 

@@ -126,12 +126,16 @@ func (ix *Index) put(p packed) {
 }
 
 func (ix *Index) entry(p packed) entry {
+	attr := attrOf(p.kind, p.status, p.trigger)
+	if p.logGone {
+		attr |= logGoneBit
+	}
 	return entry{
 		pos:        p.pos,
 		agent:      ix.agentNumber(p.agent),
 		repository: ix.repositories.of(p.repository),
 		schedule:   ix.schedules.of(p.schedule),
-		attr:       attrOf(p.kind, p.status, p.trigger),
+		attr:       attr,
 		started:    p.started, ended: p.ended, original: p.original, dedup: p.dedup,
 	}
 }

@@ -22,6 +22,7 @@ type Row struct {
 	TriggeredBy job.TriggeredBy
 	Original    int64 // bytes read, of an ended job
 	Dedup       int64 // bytes added to the repository, of an ended job
+	LogGone     bool  // its log was removed: there is nothing to look for
 }
 
 // RowOf picks out of a job what can be filtered and summed up.
@@ -29,7 +30,7 @@ func RowOf(j job.Job) Row {
 	r := Row{
 		ID: j.ID, CreatedAt: j.Spec.CreatedAt, Agent: j.Agent,
 		Repository: j.Spec.Repository.ID, Schedule: j.Spec.ScheduleID,
-		Kind: j.Spec.Kind, Status: j.Status, TriggeredBy: j.Spec.TriggeredBy,
+		Kind: j.Spec.Kind, Status: j.Status, TriggeredBy: j.Spec.TriggeredBy, LogGone: j.LogGone,
 	}
 	if !j.Ours { // when a lost job ended is not known, so how long it took is not either
 		r.StartedAt = j.StartedAt()

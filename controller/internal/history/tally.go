@@ -2,7 +2,7 @@ package history
 
 import (
 	"encoding/binary"
-	"fmt"
+	"errors"
 
 	"borgfleet/shared/job"
 )
@@ -70,31 +70,26 @@ func (t *Tally) figures() [tallyFigures]*int64 {
 	return all
 }
 
-const (
-	tallyFigures = 4 + statusCodes - 1
-	tallyVersion = 1 // the first byte of an encoded tally
-)
+const tallyFigures = 4 + statusCodes - 1
 
-// AppendTally appends t's stored form to b.
+// AppendTally appends t's stored form to b. Most figures of a day are small.
 func AppendTally(b []byte, t Tally) []byte {
-	b = append(b, tallyVersion)
 	for _, figure := range t.figures() {
-		b = binary.LittleEndian.AppendUint64(b, uint64(*figure))
+		b = binary.AppendVarint(b, *figure)
 	}
 	return b
 }
 
-// DecodeTally reads what AppendTally wrote.
-func DecodeTally(b []byte) (Tally, error) {
-	if len(b) != 1+8*tallyFigures {
-		return Tally{}, fmt.Errorf("read tally: it has %d bytes", len(b))
+// ReadTally reads what AppendTally wrote, and gives what follows it.
+func ReadTally(b []byte) (t Tally, rest []byte, err error) {
+	for _, figure := range t.figures() {
+		v, n := binary.Varint(b)
+		if n <= 0 {
+			return Tally{}, nil, errShortTally
+		}
+		*figure, b = v, b[n:]
 	}
-	if b[0] != tallyVersion {
-		return Tally{}, fmt.Errorf("read tally: unknown version %d", b[0])
-	}
-	var t Tally
-	for i, figure := range t.figures() {
-		*figure = int64(binary.LittleEndian.Uint64(b[1+8*i:]))
-	}
-	return t, nil
+	return t, b, nil
 }
+
+var errShortTally = errors.New("the tally is cut short")

@@ -15,6 +15,18 @@ type Totals struct {
 	Dedup    int64 // bytes added to repositories
 }
 
+// Add counts the jobs of a tally.
+func (t *Totals) Add(of Tally) {
+	t.Jobs += of.Jobs()
+	t.Original += of.Original
+	t.Dedup += of.Dedup
+	for _, s := range job.Statuses() {
+		if n := of.Of(s); n > 0 {
+			t.ByStatus[s] += n
+		}
+	}
+}
+
 // Totals sums up what f selects.
 func (ix *Index) Totals(f Filter) Totals {
 	m := ix.matcher(f)

@@ -18,6 +18,7 @@ import (
 	"borgfleet/controller/internal/backup"
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/fleet"
+	"borgfleet/controller/internal/retention"
 	"borgfleet/controller/internal/revoked"
 	"borgfleet/controller/internal/store"
 )
@@ -26,6 +27,7 @@ import (
 type Options struct {
 	Fleet     *fleet.Service
 	Store     *store.Store
+	Keeper    *retention.Keeper
 	ShutOut   *revoked.List
 	FleetID   string
 	Authority string // directory

@@ -2,8 +2,10 @@ package maintain
 
 import (
 	"net/http"
+	"time"
 
 	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/retention"
 	"borgfleet/controller/internal/store"
 )
 
@@ -16,9 +18,15 @@ func (h handler) stats(w http.ResponseWriter, _ *http.Request, _ string) error {
 		}
 		c.Count(e)
 	}
+	disk, err := h.Store.DiskBytes()
+	if err != nil {
+		return err
+	}
 	out := rest.StoreStats{
 		Jobs: c.Jobs, Agents: c.Agents, Repositories: c.Repositories, HighestJob: c.HighestJob,
-		LogBytes: c.LogBytes, Others: c.Others, DiskBytes: h.Store.DiskBytes(),
+		LogBytes: c.LogBytes, Others: c.Others, DiskBytes: disk,
+		AuditEntries: c.Audit, OldestAuditEntry: c.OldestAudit, OldestLog: oldestLog(h.Store, h.Now()),
+		Removed: h.Store.Removed(), Retention: retained(h.Keeper.State()),
 	}
 	out.OldestJob, out.NewestJob = h.Store.Span()
 	if r, ok := h.Store.Restored(); ok {
@@ -26,3 +34,27 @@ func (h handler) stats(w http.ResponseWriter, _ *http.Request, _ string) error {
 	}
 	return answer(w, out)
 }
+
+// oldestLog is when the oldest job was made whose log is kept.
+func oldestLog(st *store.Store, now time.Time) time.Time {
+	for o := range st.Oldest(now) {
+		if !o.LogGone {
+			return o.CreatedAt
+		}
+	}
+	return time.Time{}
+}
+
+func retained(s retention.State) rest.StoreRetention {
+	return rest.StoreRetention{
+		Logs: seconds(s.Policy.Logs), LogBytes: s.Policy.LogBytes, History: seconds(s.Policy.History),
+		Jobs: int64(s.Policy.Jobs), Audit: seconds(s.Policy.Audit),
+		NextAt: s.Next.UTC(),
+		Last: rest.Sweep{
+			BeganAt: s.Last.BeganAt, EndedAt: s.Last.EndedAt, Logs: s.Last.Logs, LogBytes: s.Last.LogBytes, Jobs: s.Last.Jobs,
+			AuditEntries: s.Last.Audit, Packed: s.Last.Packed, Problem: s.Last.Problem,
+		},
+	}
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }

@@ -43,11 +43,11 @@ func (s *sources) BackupStates(context.Context) ([]fleet.BackupState, error) {
 	return s.backups, s.unread
 }
 
-func (s *sources) Stats() store.Stats { return store.Stats{Audited: 5, Waiting: 2} }
-func (s *sources) Ready() error       { return s.noRoom }
-func (s *sources) DiskBytes() int64   { return 1 << 20 }
-func (s *sources) Count() int         { return 12 }
-func (s *sources) IndexBytes() int64  { return 4096 }
+func (s *sources) Stats() store.Stats        { return store.Stats{Audited: 5, Waiting: 2} }
+func (s *sources) Ready() error              { return s.noRoom }
+func (s *sources) DiskBytes() (int64, error) { return 1 << 20, nil }
+func (s *sources) Count() int                { return 12 }
+func (s *sources) IndexBytes() int64         { return 4096 }
 
 func (s *sources) Space() (free, reserve uint64, err error) { return 1 << 30, 1 << 28, s.diskGone }
 

@@ -13,7 +13,7 @@ type Store interface {
 	Stats() store.Stats
 	Ready() error
 	Space() (free, reserve uint64, err error)
-	DiskBytes() int64
+	DiskBytes() (int64, error)
 	Count() int
 	IndexBytes() int64
 }
@@ -71,7 +71,9 @@ func storeReading(st Store) prometheus.Collector {
 		out.put(waiting, float64(stats.Waiting))
 		out.put(audited, float64(stats.Audited))
 		out.put(ready, truth(st.Ready() == nil))
-		out.put(size, float64(st.DiskBytes()))
+		if n, err := st.DiskBytes(); err == nil { // a disk that cannot be read is told by what is left out
+			out.put(size, float64(n))
+		}
 		out.put(rows, float64(st.Count()))
 		out.put(memory, float64(st.IndexBytes()))
 		// A disk that cannot be asked is no reason to tell nothing: ready is 0 then.

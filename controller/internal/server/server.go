@@ -23,6 +23,7 @@ import (
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/controller/internal/maintain"
 	"borgfleet/controller/internal/metrics"
+	"borgfleet/controller/internal/retention"
 	"borgfleet/controller/internal/revoked"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/clock"
@@ -41,6 +42,7 @@ type Options struct {
 	Proxies       []netip.Prefix // in front of REST, whose word on who calls is taken
 	LogPolicy     api.LogPolicy
 	Settings      fleet.Settings
+	Keep          retention.Policy
 	AdminPassword string // of the first user; empty: one is generated
 	// ShowRecoveryKey shows the private half of a new recovery key to the person
 	// who started the controller; nil: it goes into a file.
@@ -118,6 +120,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if err := fl.AlignShutOut(ctx); err != nil {
 		return err
 	}
+	keeper := retention.New(retention.Options{Store: st, Policy: o.Keep, Audit: trail, Logger: o.Logger, Now: clock.Now})
 	rest := api.Options{
 		Fleet: fl, Auth: people, Audit: trail, LogPolicy: o.LogPolicy,
 		Proxies: o.Proxies, Version: version.String(), Logger: o.Logger, Ready: st.Ready, Metrics: figures,
@@ -126,7 +129,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	care := maintain.Options{
-		Fleet: fl, Store: st, ShutOut: shutOut, FleetID: authority.FleetID(),
+		Fleet: fl, Store: st, Keeper: keeper, ShutOut: shutOut, FleetID: authority.FleetID(),
 		Authority: filepath.Join(o.DataDir, "ca"), Audit: trail, Logger: o.Logger, Now: clock.Now,
 	}
 	if err := doors.prepare(authority, rest, care, fl, o.Logger); err != nil {
@@ -136,8 +139,9 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if err := where.Save(o.DataDir); err != nil { // a full disk is no reason not to answer
 		o.Logger.Warn("borgfleet-controller doctor will not know where the doors are", "err", err)
 	}
-	trail.Own(ctx, "startController", started(st))
-	return run(ctx, o, fl, people, trail, st, doors, Addresses{
+	o.Logger.Info("kept are", "policy", o.Keep)
+	trail.Own(ctx, "startController", started(st, o.Keep))
+	return run(ctx, o, fl, people, keeper, trail, st, doors, Addresses{
 		API: where.API, AgentListen: where.AgentListen, Agents: where.Agents, AdminSocket: doors.socket,
 		PasswordFile: passwordFile, RecoveryFile: recoveryFile,
 	})
@@ -145,8 +149,8 @@ func Serve(ctx context.Context, o Options) (err error) {
 
 // started says for the audit log what was started: a restored store has lost
 // the entries since its backup was taken.
-func started(st *store.Store) string {
-	text := version.String()
+func started(st *store.Store, keep retention.Policy) string {
+	text := version.String() + ", keeps " + keep.String()
 	if r, ok := st.Restored(); ok {
 		text += fmt.Sprintf(", restored at %s from a backup of %s", r.At.UTC().Format(time.RFC3339), r.TakenAt.UTC().Format(time.RFC3339))
 	}
@@ -156,7 +160,7 @@ func started(st *store.Store) string {
 // run serves until ctx ends or a part fails, then ends the parts in an order
 // that loses nothing: the fleet's sessions first, so that agents see an end and
 // keep what is not acknowledged; then the doors; the store last.
-func run(ctx context.Context, o Options, fl *fleet.Service, people *auth.People, trail *audit.Trail, st *store.Store, d *doors, at Addresses) error {
+func run(ctx context.Context, o Options, fl *fleet.Service, people *auth.People, keeper *retention.Keeper, trail *audit.Trail, st *store.Store, d *doors, at Addresses) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		fl.Run(ctx)
@@ -164,6 +168,10 @@ func run(ctx context.Context, o Options, fl *fleet.Service, people *auth.People,
 	})
 	g.Go(func() error {
 		people.Run(ctx)
+		return nil
+	})
+	g.Go(func() error {
+		keeper.Run(ctx)
 		return nil
 	})
 	g.Go(func() error {

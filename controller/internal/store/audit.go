@@ -12,7 +12,7 @@ import (
 )
 
 // AuditEntry is one line of the audit log: something that was done, or refused.
-// It is written once, and neither changed nor removed.
+// It is written once, not changed, and removed by its age alone.
 type AuditEntry struct {
 	ID      int64
 	At      time.Time

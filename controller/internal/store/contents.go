@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -18,6 +19,8 @@ type Contents struct {
 	Repositories int64
 	LogChunks    int64
 	LogBytes     int64 // packed
+	Audit        int64
+	OldestAudit  time.Time
 	Others       int64
 	HighestJob   int64
 }
@@ -54,6 +57,10 @@ func (c *Contents) Count(e Entry) {
 	case logPrefix:
 		c.LogChunks++
 		c.LogBytes += int64(len(e.Value))
+	case auditPrefix:
+		if c.Audit++; c.Audit == 1 { // entries come in order
+			c.OldestAudit = time.Unix(0, auditPositionOf(e.Key).at).UTC()
+		}
 	default:
 		c.Others++
 	}
@@ -91,8 +98,10 @@ func (r *Reader) check(e Entry) error {
 			return err
 		}
 		return checkNumber(e.Value)
-	case endedLoginPrefix, newListPrefix, stepPrefix:
+	case endedLoginPrefix, newListPrefix, stepPrefix, leavingPrefix:
 		return checkNumber(e.Value)
+	case foldedPrefix:
+		return checkFolded(e)
 	}
 	m := messageOf(e.Key[0])
 	if m == nil {
@@ -134,9 +143,17 @@ func messageOf(prefix byte) proto.Message {
 	return nil
 }
 
+func checkFolded(e Entry) error {
+	if _, ok := foldedKeyOf(e.Key); !ok {
+		return errEntry
+	}
+	_, err := history.DecodeMonth(e.Value)
+	return err
+}
+
 func checkMeta(e Entry) error {
 	switch string(e.Key) {
-	case nextJobKey, nextRepositoryKey, nextAuditKey, nextScheduleKey:
+	case nextJobKey, nextRepositoryKey, nextAuditKey, nextScheduleKey, logBytesKey, expiredKey, removedKey:
 		return checkNumber(e.Value)
 	case restoredKey:
 		return proto.Unmarshal(e.Value, new(storev1.Restored))

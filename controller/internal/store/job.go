@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"time"
 
 	"borgfleet/controller/internal/history"
 	"borgfleet/shared/job"
@@ -150,33 +151,55 @@ func (tx *Tx) SetLive(j job.Job) {
 	}
 }
 
-// DeleteJob removes a job that has ended, with its log.
-func (tx *Tx) DeleteJob(id int64) error {
+// jobBytes is about what a job takes beside its log.
+const jobBytes = 1 << 10
+
+// ExpireJob removes a job that has ended, and whose log is gone, and counts it
+// among those that are gone. See Expire.
+func (tx *Tx) ExpireJob(id int64) error {
 	j, ok, err := tx.Job(id)
 	if err != nil || !ok {
 		return err
 	}
 	if !j.Status.Final() {
-		return fmt.Errorf("delete job %d: %w", id, ErrActive)
+		return fmt.Errorf("remove job %d: %w", id, ErrActive)
 	}
-	if err := tx.DeleteLog(id); err != nil {
+	if tx.HasLog(j) {
+		return errHasLog(id)
+	}
+	row := history.RowOf(j)
+	if err := firstError(tx.fold(row), tx.deleteJob(j), tx.countRemoved(jobBytes), tx.expired(j)); err != nil {
 		return err
 	}
-	for _, key := range [][]byte{idKey(jobPrefix, id), idKey(rowPrefix, id), guardKey(j.Key)} {
+	tx.g.forget = append(tx.g.forget, outdated{id, j.Key})
+	tx.index(func(ix *history.Index) { ix.Delete(row.Position()) })
+	tx.changed(ChangedJob(j))
+	return nil
+}
+
+func (tx *Tx) deleteJob(j job.Job) error {
+	keys := [][]byte{idKey(jobPrefix, j.ID), idKey(rowPrefix, j.ID), guardKey(j.Key)}
+	if IsStep(j) {
+		keys = append(keys, stepKey(j.Spec.Parent, j.Spec.Kind, j.Agent))
+	}
+	for _, key := range keys {
 		if err := tx.del(key); err != nil {
 			return err
 		}
 	}
-	if IsStep(j) {
-		if err := tx.del(stepKey(j.Spec.Parent, j.Spec.Kind, j.Agent)); err != nil {
-			return err
-		}
-	}
-	tx.g.forget = append(tx.g.forget, outdated{id, j.Key})
-	at := history.RowOf(j).Position()
-	tx.index(func(ix *history.Index) { ix.Delete(at) })
-	tx.changed(ChangedJob(j))
 	return nil
+}
+
+// expired notes how new a job was that is gone.
+func (tx *Tx) expired(j job.Job) error {
+	at := j.Verdict.EndedAt
+	if made := j.Spec.CreatedAt; made.After(at) {
+		at = made // by a clock that was set back
+	}
+	if !at.After(tx.s.working.gone.newest) {
+		return nil
+	}
+	return tx.setGone(expiredKey, number(uint64(at.UnixNano())), func(g *gone) { g.newest = at.UTC() })
 }
 
 // Active gives the agent's jobs that have not ended, in the order of their turn.
@@ -194,4 +217,15 @@ func (tx *Tx) ActiveJobs() []job.Job { return tx.s.working.active.all() }
 // these locations, in the order of their turn. See Locations.
 func (tx *Tx) AtLocation(locations ...string) []job.Job {
 	return tx.s.working.active.at(locations)
+}
+
+// JobExpired says whether a job that has ended, and which is not known, was known
+// here under its id and is gone since. No job that ended later than the newest of
+// those is gone: such a one was lost, with a store that had to be restored.
+func (tx *Tx) JobExpired(id int64, ended time.Time) (bool, error) {
+	if id <= 0 || id >= tx.s.next.job || ended.After(tx.s.working.gone.newest) {
+		return false, nil
+	}
+	_, known, err := tx.Job(id)
+	return !known, err
 }

@@ -76,9 +76,9 @@ func TestStepsOfOneAgent(t *testing.T) {
 	hosts := step("host")
 	thiefs := step("thief")
 	wants(hosts.ID, keepers.ID)
-	update(t, s, func(tx *Tx) error { return tx.DeleteJob(thiefs.ID) })
+	expire(t, s, thiefs.ID)
 	wants(hosts.ID, keepers.ID)
-	update(t, s, func(tx *Tx) error { return tx.DeleteJob(hosts.ID) })
+	expire(t, s, hosts.ID)
 	wants(keepers.ID)
 }
 
@@ -153,39 +153,6 @@ func TestQueuesOfAgentsAndPlaces(t *testing.T) {
 	update(t, s, func(tx *Tx) error { return tx.PutJob(b) }) // it lives after all
 	check("reopened", s.AtLocation(Locations(b)...), b.ID, c.ID)
 	wantJob(t, s, b)
-}
-
-// TestDeleteLeavesNothing: row, record, key and log go, and nothing else.
-func TestDeleteLeavesNothing(t *testing.T) {
-	s := open(t, t.TempDir())
-	j, other := addJob(t, s, "a1"), addJob(t, s, "a1")
-	if err := s.Update(context.Background(), func(tx *Tx) error { return tx.DeleteJob(j.ID) }); !errors.Is(err, ErrActive) {
-		t.Fatal(err)
-	}
-	update(t, s, func(tx *Tx) error {
-		return errors.Join(tx.PutJob(ended(j, job.Failed)), tx.AppendLog(j.ID, 1, lines(1, 10)), tx.AppendLog(other.ID, 1, lines(1, 10)))
-	})
-	if _, _, err := s.Job(j.ID); err != nil { // into the cache
-		t.Fatal(err)
-	}
-	update(t, s, func(tx *Tx) error {
-		return errors.Join(tx.AppendLog(j.ID, 11, lines(11, 5)), tx.DeleteJob(j.ID))
-	})
-	for range 2 {
-		if _, ok, _ := s.Job(j.ID); ok {
-			t.Error("the job is still there")
-		}
-		if _, ok, _ := s.JobByKey(j.Key); ok {
-			t.Error("its key is still taken")
-		}
-		if recs, err := s.Log(j.ID, 1, 10); len(recs) != 0 || err != nil {
-			t.Error("its log is still there", err)
-		}
-		if recs, _ := s.Log(other.ID, 1, 100); len(recs) != 10 || s.Count() != 1 {
-			t.Error("another job was hit")
-		}
-		s = reopened(t, s)
-	}
 }
 
 // TestJobCodec: who made a job is known after a restart, too.

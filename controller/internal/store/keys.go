@@ -33,6 +33,8 @@ const (
 	schedulePrefix         = 'g' // + id
 	stepPrefix             = 'x' // + key of a backup + kind + agent id: that agent's job which followed it
 	copiesPrefix           = 's' // + repository id: what is kept of it for the recovery keys
+	foldedPrefix           = 'o' // + month + repository id + kind + agent id: the tallies of jobs that are gone
+	leavingPrefix          = 'z' // + job id: a log of which not everything is removed yet
 )
 
 const (
@@ -42,6 +44,11 @@ const (
 	nextAuditKey      = "mnext-audit"
 	nextScheduleKey   = "mnext-schedule"
 	restoredKey       = "mrestored" // how this store was made, if from a backup
+	logBytesKey       = "mlog-bytes"
+	expiredKey        = "mexpired"       // when the newest job that is gone had ended
+	removedKey        = "mremoved"       // bytes that were removed since the tables were last packed
+	padKey            = "mpad"           // see GiveBack
+	auditRemovedKey   = "maudit-removed" // the place of the newest entry of the audit log that is gone
 )
 
 func idKey(prefix byte, id int64) []byte {

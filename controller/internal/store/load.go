@@ -105,6 +105,8 @@ func (s *Store) loadTables(txn *badger.Txn) error {
 			s.both(put(recoveryKeysOf, p.Number, recoveryKeyFromProto(p)))
 		}),
 		s.loadSchedules(txn),
+		s.loadGone(txn),
+		s.loadLeaving(txn),
 	)
 }
 

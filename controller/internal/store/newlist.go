@@ -29,6 +29,12 @@ func (tx *Tx) DeleteNewList(job int64) error {
 	return removeRecord(tx, idKey(newListPrefix, job), newListsOf, job)
 }
 
+// ListWaits says whether a job is a list that waits.
+func (tx *Tx) ListWaits(job int64) bool {
+	_, waits := tx.s.working.newLists[job]
+	return waits
+}
+
 // NewLists gives all lists that wait, by job.
 func (tx *Tx) NewLists() []NewList { return sortedNewLists(&tx.s.working) }
 

@@ -51,20 +51,6 @@ func (s *Store) IndexBytes() int64 { return s.index.Bytes() }
 // Span gives when the oldest and the newest job were made; zero: there is none.
 func (s *Store) Span() (oldest, newest time.Time) { return s.index.Span() }
 
-// DiskBytes is how much room the store takes on the disk, as last counted.
-func (s *Store) DiskBytes() int64 {
-	tables, values := s.db.Size()
-	return tables + values
-}
-
-// Totals sums up the jobs that f selects.
-func (s *Store) Totals(f history.Filter) history.Totals { return s.index.Totals(f) }
-
-// Days sums up the jobs that f selects, for each of n days from first on.
-func (s *Store) Days(f history.Filter, first history.Date, n int) []history.Tally {
-	return s.index.Days(f, first, n)
-}
-
 // RepositoriesWith gives those that have a job which f selects.
 func (s *Store) RepositoriesWith(f history.Filter) map[int64]bool { return s.index.Repositories(f) }
 

@@ -83,7 +83,7 @@ func (b *rebuilding) entry(e Entry) error {
 	case string(e.Key) == nextScheduleKey:
 		b.counters.schedule = decodeNumber(e.Value)
 		return nil
-	case string(e.Key) == storeIDKey, string(e.Key) == restoredKey:
+	case string(e.Key) == storeIDKey, string(e.Key) == restoredKey, string(e.Key) == padKey:
 		return nil // this store has its own
 	case e.Key[0] == joinTokenPrefix:
 		return nil // it may have been used up since

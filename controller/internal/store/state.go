@@ -24,6 +24,9 @@ type state struct {
 
 	recoveryKeys table[int64, RecoveryKey]
 	schedules    table[int64, Schedule]
+
+	leaving table[int64, bool] // jobs whose logs are not removed whole yet
+	gone    gone
 }
 
 func newState() state {
@@ -45,5 +48,6 @@ func newState() state {
 		formerRepositories: table[int64, Repository]{},
 		recoveryKeys:       table[int64, RecoveryKey]{},
 		schedules:          table[int64, Schedule]{},
+		leaving:            table[int64, bool]{},
 	}
 }

@@ -36,6 +36,8 @@ type Store struct {
 	mu        sync.RWMutex // guards published
 	published state
 
+	folding sync.RWMutex // held while jobs turn into tallies, and while both are summed up
+
 	queue   *queue
 	stopped chan struct{} // closed when the committer has ended
 

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
@@ -57,6 +56,14 @@ func (tx *Tx) AppendLog(id int64, first uint64, recs []job.Record) error {
 	return nil
 }
 
+// setChunk stores a chunk in the place of others that had so many bytes.
+func (tx *Tx) setChunk(key, packed []byte, before int64) error {
+	if err := tx.countLog(int64(len(packed)) - before); err != nil {
+		return err
+	}
+	return tx.set(key, packed)
+}
+
 // strictly calls two records of the same number out of order. It relies on
 // being asked for (later, earlier), as IsSortedFunc does.
 func strictly(later, earlier job.Record) int {
@@ -77,7 +84,7 @@ func (tx *Tx) appendChunk(id int64, tails []tail, recs []job.Record) ([]tail, []
 	}
 	t := tail{first: recs[0].Number, last: recs[n-1].Number}
 	t.level = levelOf(0, len(raw))
-	if err := tx.set(logKey(id, t.first), tx.s.codec.pack(t.level, t.last, raw)); err != nil {
+	if err := tx.setChunk(logKey(id, t.first), tx.s.codec.pack(t.level, t.last, raw), 0); err != nil {
 		return nil, nil, err
 	}
 	return append(tails, t), recs[n:], nil
@@ -123,6 +130,7 @@ func lastRun(tails []tail) []tail {
 func (tx *Tx) merge(id int64, run []tail) (tail, error) {
 	var raw []byte
 	var d differ
+	var before int64
 	for i, t := range run {
 		key := logKey(id, t.first)
 		b, ok, err := tx.get(key)
@@ -136,6 +144,7 @@ func (tx *Tx) merge(id int64, run []tail) (tail, error) {
 		if err != nil {
 			return tail{}, fmt.Errorf("log of job %d: chunk %d: %w", id, t.first, err)
 		}
+		before += int64(len(b))
 		for _, r := range recs {
 			raw = d.append(raw, r)
 		}
@@ -148,30 +157,7 @@ func (tx *Tx) merge(id int64, run []tail) (tail, error) {
 	}
 	t := tail{first: run[0].first, last: run[len(run)-1].last}
 	t.level = levelOf(run[0].level+1, len(raw))
-	return t, tx.set(logKey(id, t.first), tx.s.codec.pack(t.level, t.last, raw))
-}
-
-// DeleteLog removes a job's log.
-func (tx *Tx) DeleteLog(id int64) error {
-	prefix := idKey(logPrefix, id)
-	var keys [][]byte
-	for k, w := range tx.g.writes {
-		if !w.deleted && bytes.HasPrefix([]byte(k), prefix) {
-			keys = append(keys, []byte(k))
-		}
-	}
-	it := tx.g.disk().NewIterator(badger.IteratorOptions{Prefix: prefix})
-	defer it.Close()
-	for it.Rewind(); it.Valid(); it.Next() {
-		keys = append(keys, it.Item().KeyCopy(nil))
-	}
-	for _, key := range keys {
-		if err := tx.del(key); err != nil {
-			return err
-		}
-	}
-	tx.setTails(id, []tail{})
-	return nil
+	return t, tx.setChunk(logKey(id, t.first), tx.s.codec.pack(t.level, t.last, raw), before)
 }
 
 // tails gives the end of a log, from memory if it is there.

@@ -2,6 +2,7 @@ package cmdline
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,23 @@ func Span(s string) (time.Duration, error) {
 		return bad()
 	}
 	return d, nil
+}
+
+// Size reads an amount of bytes such as 500MB, 20GB or 1.5TB. The units are those
+// that term.Size writes.
+func Size(s string) (int64, error) {
+	bad := func() (int64, error) { return 0, fmt.Errorf("%q is not a size such as 500MB, 20GB or 1.5TB", s) }
+	number, unit := strings.ToLower(s), 1.0
+	for i, name := range []string{"kb", "mb", "gb", "tb"} {
+		if rest, has := strings.CutSuffix(number, name); has {
+			number, unit = rest, math.Pow(1000, float64(i+1))
+		}
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err != nil || !(n >= 0 && n*unit <= 1<<53) {
+		return bad()
+	}
+	return int64(n * unit), nil
 }
 
 // Moment reads a point in time: RFC 3339, a date or a date and time of this

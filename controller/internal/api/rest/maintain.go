@@ -33,6 +33,36 @@ type StoreStats struct {
 	NewestJob    time.Time `json:"newest_job,omitzero"`
 	RestoredFrom time.Time `json:"restored_from,omitzero"` // when the backup was taken
 	RestoredAt   time.Time `json:"restored_at,omitzero"`
+
+	AuditEntries     int64          `json:"audit_entries"`
+	OldestAuditEntry time.Time      `json:"oldest_audit_entry,omitzero"`
+	OldestLog        time.Time      `json:"oldest_log,omitzero"`
+	Removed          int64          `json:"removed_bytes"` // and not given back to the disk yet
+	Retention        StoreRetention `json:"retention"`
+}
+
+// StoreRetention is what is kept, and what was done for that. Zero is for ever, and no
+// limit.
+type StoreRetention struct {
+	Logs     int64     `json:"log_seconds"`
+	LogBytes int64     `json:"log_bytes"`
+	History  int64     `json:"history_seconds"`
+	Jobs     int64     `json:"history_jobs"`
+	Audit    int64     `json:"audit_seconds"`
+	NextAt   time.Time `json:"next_at"`
+	Last     Sweep     `json:"last"` // since the controller was started
+}
+
+// Sweep is what was removed at one time.
+type Sweep struct {
+	BeganAt      time.Time `json:"began_at,omitzero"` // left out: there was none
+	EndedAt      time.Time `json:"ended_at,omitzero"` // left out: it goes on
+	Logs         int64     `json:"logs"`
+	LogBytes     int64     `json:"log_bytes"`
+	Jobs         int64     `json:"jobs"`
+	AuditEntries int64     `json:"audit_entries"`
+	Packed       bool      `json:"packed"` // the disk was given back
+	Problem      string    `json:"problem,omitempty"`
 }
 
 // DifferenceList is what agents hold otherwise than the store.

@@ -41,8 +41,9 @@ type Job struct {
 	VerdictIsOurs   bool                   `protobuf:"varint,11,opt,name=verdict_is_ours,json=verdictIsOurs,proto3" json:"verdict_is_ours,omitempty"` // the controller's guess or decision, not the agent's word
 	LogNext         uint64                 `protobuf:"varint,12,opt,name=log_next,json=logNext,proto3" json:"log_next,omitempty"`                     // first journal number that is not stored
 	StartedAt       *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	Announced       bool                   `protobuf:"varint,14,opt,name=announced,proto3" json:"announced,omitempty"` // its agent made it, and no schedule explains it
-	Steps           []*Step                `protobuf:"bytes,60,rep,name=steps,proto3" json:"steps,omitempty"`          // that followed it, of a backup
+	Announced       bool                   `protobuf:"varint,14,opt,name=announced,proto3" json:"announced,omitempty"`            // its agent made it, and no schedule explains it
+	LogGone         bool                   `protobuf:"varint,15,opt,name=log_gone,json=logGone,proto3" json:"log_gone,omitempty"` // its log is not kept any more
+	Steps           []*Step                `protobuf:"bytes,60,rep,name=steps,proto3" json:"steps,omitempty"`                     // that followed it, of a backup
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -171,6 +172,13 @@ func (x *Job) GetStartedAt() *timestamppb.Timestamp {
 func (x *Job) GetAnnounced() bool {
 	if x != nil {
 		return x.Announced
+	}
+	return false
+}
+
+func (x *Job) GetLogGone() bool {
+	if x != nil {
+		return x.LogGone
 	}
 	return false
 }
@@ -1977,7 +1985,7 @@ var File_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_store_v1_store_proto_rawDesc = "" +
 	"\n" +
-	"\x14store/v1/store.proto\x12\bstore.v1\x1a\x14fleet/v1/fleet.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\x03\n" +
+	"\x14store/v1/store.proto\x12\bstore.v1\x1a\x14fleet/v1/fleet.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x98\x04\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x14\n" +
@@ -1994,7 +2002,8 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\blog_next\x18\f \x01(\x04R\alogNext\x129\n" +
 	"\n" +
 	"started_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12\x1c\n" +
-	"\tannounced\x18\x0e \x01(\bR\tannounced\x12$\n" +
+	"\tannounced\x18\x0e \x01(\bR\tannounced\x12\x19\n" +
+	"\blog_gone\x18\x0f \x01(\bR\alogGone\x12$\n" +
 	"\x05steps\x18< \x03(\v2\x0e.store.v1.StepR\x05steps\"D\n" +
 	"\x04Step\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\x03R\x03job\x12\x12\n" +
