@@ -23,6 +23,25 @@ func (a After) Steps() []Kind {
 	return kinds
 }
 
+// WithRetention is what follows where a repository keeps by this: a prune that says
+// no rule of its own goes by it.
+func (a After) WithRetention(k Keep) After {
+	if a.Prune != nil && a.Prune.Keep == (Keep{}) {
+		a.Prune = &PruneSpec{Keep: k}
+	}
+	return a
+}
+
+// SetStep puts what is said of a step into its spec.
+func (a After) SetStep(step *Spec) {
+	switch step.Kind {
+	case Prune:
+		step.Prune = a.Prune
+	case Check:
+		step.Check = a.Check
+	}
+}
+
 // Step is one of the jobs that followed a backup.
 type Step struct {
 	Kind   Kind

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -37,6 +38,41 @@ func TestWhatFollows(t *testing.T) {
 		}
 		if got := c.after.Maintenance(c.backup, c.steps, false); got != c.says {
 			t.Errorf("%s: %q, want %q", name, got, c.says)
+		}
+	}
+}
+
+// TestWithRetention: a prune's own rule counts, and the one that was given stays what
+// it is for the next repository.
+func TestWithRetention(t *testing.T) {
+	own, theirs := Keep{Daily: 7}, Keep{Weekly: 4}
+	said := &PruneSpec{}
+	for name, c := range map[string]struct {
+		after After
+		want  *PruneSpec
+	}{
+		"no prune":        {After{Compact: true}, nil},
+		"one of no rule":  {After{Prune: said}, &PruneSpec{Keep: theirs}},
+		"one of its rule": {After{Prune: &PruneSpec{Keep: own}}, &PruneSpec{Keep: own}},
+	} {
+		got := c.after.WithRetention(theirs)
+		if !reflect.DeepEqual(got.Prune, c.want) || got.Compact != c.after.Compact {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if said.Keep != (Keep{}) {
+		t.Error("the schedule's own rule was changed")
+	}
+}
+
+// TestSetStep: each step takes what is said of it, and no more.
+func TestSetStep(t *testing.T) {
+	after := After{Prune: &PruneSpec{}, Compact: true, Check: &CheckSpec{}}
+	for _, kind := range after.Steps() {
+		spec := Spec{Kind: kind}
+		after.SetStep(&spec)
+		if (spec.Prune != nil) != (kind == Prune) || (spec.Check != nil) != (kind == Check) {
+			t.Errorf("%s: %+v", kind, spec)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"borgfleet/agent/internal/local"
 	"borgfleet/shared/term"
-	"borgfleet/shared/term/cmdline"
 )
 
 func (a *agent) schedules() *cli.Command {
@@ -22,19 +21,8 @@ func (a *agent) schedules() *cli.Command {
 }
 
 func (a *agent) runSchedules(c *cli.Context) error {
-	_, asJSON, err := cmdline.Given(c)
-	if err != nil {
-		return err
-	}
-	return a.ask(c, func(client *local.Client) error {
-		st, err := client.Status(c.Context)
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			return a.out.JSON(map[string]any{"schedules": st.Schedules, "timezone": st.Timezone})
-		}
-		return a.tellSchedules(st)
+	return a.askStatus(c, a.tellSchedules, func(st local.Status) any {
+		return map[string]any{"schedules": st.Schedules, "timezone": st.Timezone}
 	})
 }
 

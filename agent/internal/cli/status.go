@@ -25,6 +25,11 @@ func (a *agent) status() *cli.Command {
 }
 
 func (a *agent) runStatus(c *cli.Context) error {
+	return a.askStatus(c, a.tellStatus, func(st local.Status) any { return st })
+}
+
+// askStatus shows of the agent's status what tell prints, or what json picks.
+func (a *agent) askStatus(c *cli.Context, tell func(local.Status) error, json func(local.Status) any) error {
 	_, asJSON, err := cmdline.Given(c)
 	if err != nil {
 		return err
@@ -35,9 +40,9 @@ func (a *agent) runStatus(c *cli.Context) error {
 			return err
 		}
 		if asJSON {
-			return a.out.JSON(st)
+			return a.out.JSON(json(st))
 		}
-		return a.tellStatus(st)
+		return tell(st)
 	})
 }
 

@@ -91,12 +91,7 @@ func (d *Daemon) stepSpec(parent job.Key, of job.Spec, kind job.Kind) job.Spec {
 		TriggeredBy: of.TriggeredBy, RequestedBy: fmt.Sprintf("%s: after the backup", of.RequestedBy),
 		Parent: parent, ScheduleID: of.ScheduleID,
 	}
-	switch kind {
-	case job.Prune:
-		spec.Prune = of.After.Prune
-	case job.Check:
-		spec.Check = of.After.Check
-	}
+	of.After.SetStep(&spec)
 	return spec
 }
 

@@ -129,14 +129,22 @@ func (j *jobs) SetLinked(linked bool) {
 
 // clock stands still until it is set.
 type clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu    sync.Mutex
+	now   time.Time
+	looks int // at it
 }
 
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.looks++
 	return c.now
+}
+
+func (c *clock) looked() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.looks
 }
 
 func (c *clock) pass(d time.Duration) {

@@ -156,7 +156,8 @@ func TestAClockThatIsAhead(t *testing.T) {
 	h.run(t)
 	await(t, "renewed", func() bool { hellos, _, _ := f.counts(); return hellos == 2 })
 	await(t, "connected", func() bool { return h.link.Status() == "" })
-	time.Sleep(50 * h.link.o.Renewal.Check) // it has looked at its clock many times since
+	enough := ahead.looked() + 100 // two with each check
+	await(t, "it has looked at its clock many times since", func() bool { return ahead.looked() > enough })
 	if _, renews, _ := f.counts(); renews != 1 {
 		t.Errorf("%d renewals", renews)
 	}

@@ -162,20 +162,14 @@ const mostDeadline = 365 * 24 * time.Hour
 
 // after says what follows this backup: everything is decided when it is made.
 func (r *round) after(s schedule.Schedule) job.After {
-	a := s.After
-	if a.Prune != nil && a.Prune.Keep == (job.Keep{}) {
-		a.Prune = &job.PruneSpec{Keep: r.repo.Retention}
-	}
+	a := s.After.WithRetention(r.repo.Retention)
 	if a.Check != nil && s.CheckEvery > 0 {
-		if last, ok := r.checks().Get(r.repo.ID); ok && r.now.Before(last.At.Add(s.CheckEvery-checkSlack)) {
+		if last, ok := r.checks().Get(r.repo.ID); ok && last.At.After(s.CheckedSince(r.now)) {
 			a.Check = nil
 		}
 	}
 	return a
 }
-
-// checkSlack: where clocks are set, a week is an hour shorter.
-const checkSlack = 2 * time.Hour
 
 func (r *round) checks() memory.Of[daemon.Checked] {
 	return memory.Of[daemon.Checked]{Dir: r.t.o.Checked}

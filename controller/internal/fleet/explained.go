@@ -67,15 +67,13 @@ func earliest(a, b time.Time) time.Time {
 // mayFollow is what an agent says is to follow its backup, as its schedule has it:
 // where another one prunes, a thief would say what is kept.
 func mayFollow(said job.After, of store.Schedule, repo store.Repository) job.After {
-	out := job.After{Compact: said.Compact && of.After.Compact}
-	if said.Prune != nil && of.After.Prune != nil {
-		out.Prune = of.After.Prune
-		if out.Prune.Keep == (job.Keep{}) {
-			out.Prune = &job.PruneSpec{Keep: repo.Retention}
-		}
+	may := of.After.WithRetention(repo.Retention)
+	out := job.After{Compact: said.Compact && may.Compact}
+	if said.Prune != nil {
+		out.Prune = may.Prune
 	}
 	if said.Check != nil {
-		out.Check = of.After.Check
+		out.Check = may.Check
 	}
 	return out
 }

@@ -18,6 +18,16 @@ func (r *rig) names(repo store.Repository, maintainer string) error {
 	return err
 }
 
+// maintained makes a host with a repository that another agent maintains.
+func (r *rig) maintained(name string) (host, keeper *puppet, owner, kept store.Repository) {
+	r.t.Helper()
+	host, keeper = r.agent(name), r.agent("keeper")
+	owner, kept = r.repository(host, "ssh://h/r"), r.repository(keeper, "ssh://h/r")
+	must(r.t, r.names(owner, "keeper"))
+	owner, _ = r.st.Repository(owner.ID)
+	return host, keeper, owner, kept
+}
+
 // TestMaintainer: prune, compact and check run on the agent that a repository
 // names, with its own registration and for the archives of the owner's; nothing
 // else does.
@@ -68,9 +78,7 @@ func TestMaintainer(t *testing.T) {
 // prunes is not believed, and neither is that an archive is back.
 func TestAThiefsWord(t *testing.T) {
 	r := newRig(t)
-	host, keeper := r.agent("host"), r.agent("keeper")
-	owner, kept := r.repository(host, "ssh://h/r"), r.repository(keeper, "ssh://h/r")
-	must(t, r.names(owner, "keeper"))
+	host, keeper, owner, kept := r.maintained("host")
 	host.connect("s1")
 	keeper.connect("s2")
 	at := func(minute int) time.Time {
@@ -132,9 +140,7 @@ func TestAnothersArchives(t *testing.T) {
 // TestMaintainerWithoutRegistration is told when the job is asked for.
 func TestMaintainerWithoutRegistration(t *testing.T) {
 	r := newRig(t)
-	host, keeper := r.agent("host"), r.agent("keeper")
-	owner, kept := r.repository(host, "ssh://h/r"), r.repository(keeper, "ssh://h/r")
-	must(t, r.names(owner, "keeper"))
+	host, _, owner, kept := r.maintained("host")
 	must(t, r.s.DeleteRepository(t.Context(), kept.ID))
 	_, err := r.maintain(owner, job.Prune)
 	refusedAs(t, "prune", err, "maintainer_unable")

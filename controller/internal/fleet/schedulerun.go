@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/history"
@@ -126,10 +125,7 @@ func (s *Service) runOne(tx *store.Tx, run *runNow, repository int64) (job.Job, 
 
 // after decides what follows a backup, as its host does for those that it fires.
 func (r *runNow) after(repo store.Repository) job.After {
-	a := r.of.After
-	if a.Prune != nil && a.Prune.Keep == (job.Keep{}) {
-		a.Prune = &job.PruneSpec{Keep: repo.Retention}
-	}
+	a := r.of.After.WithRetention(repo.Retention)
 	if r.checked[repo.ID] {
 		a.Check = nil
 	}
@@ -143,7 +139,7 @@ func (s *Service) checkedLately(of store.Schedule) map[int64]bool {
 	}
 	checks := s.store.RepositoriesWith(history.Filter{
 		Kinds: []job.Kind{job.Check}, Statuses: []job.Status{job.Completed, job.CompletedWithWarnings},
-		Since: s.now().Add(-of.CheckEvery + checkSlack),
+		Since: of.CheckedSince(s.now()),
 	})
 	checked := map[int64]bool{}
 	if len(checks) == 0 {
@@ -160,6 +156,3 @@ func (s *Service) checkedLately(of store.Schedule) map[int64]bool {
 	}
 	return checked
 }
-
-// checkSlack: where clocks are set, a week is an hour shorter.
-const checkSlack = 2 * time.Hour

@@ -227,10 +227,7 @@ func TestStepsBeforeTheirBackup(t *testing.T) {
 // TestStepsOfAMaintainer are ordered by the controller, once each.
 func TestStepsOfAMaintainer(t *testing.T) {
 	r := newRig(t)
-	host, keeper := r.agent("host"), r.agent("keeper")
-	owner, kept := r.repository(host, "ssh://h/r"), r.repository(keeper, "ssh://h/r")
-	must(t, r.names(owner, "keeper"))
-	owner, _ = r.st.Repository(owner.ID)
+	host, keeper, owner, kept := r.maintained("host")
 	host.connect("s1")
 	keeper.connect("s2")
 	def := nightly("a")
@@ -534,10 +531,7 @@ func TestHeldSchedules(t *testing.T) {
 // by others.
 func TestAThiefsBackups(t *testing.T) {
 	r := newRig(t)
-	thief, keeper := r.agent("thief"), r.agent("keeper")
-	own, kept := r.repository(thief, "ssh://h/r"), r.repository(keeper, "ssh://h/r")
-	must(t, r.names(own, "keeper"))
-	own, _ = r.st.Repository(own.ID)
+	thief, keeper, own, kept := r.maintained("thief")
 	thief.connect("s1")
 	keeper.connect("s2")
 	def := nightly("a")
@@ -662,9 +656,11 @@ func TestAStepOfWhichNothingIsHeard(t *testing.T) {
 	j := p.fires(v, repo, fire, ends(fire, fire.Add(time.Hour), 0, nil))
 	wants(fire.Add(23*time.Hour), "running_prune", j.ID)
 	wants(fire.Add(26*time.Hour), "prune_failed", j.ID)
-	if v, err := r.s.Schedule(t.Context(), v.ID); err != nil || v.At[0].LastSteps != "prune_failed" {
-		t.Errorf("the schedule says %q, %v", v.At[0].LastSteps, err)
-	}
+	r.await("the schedule says it too", func() bool { // from memory, which follows the store
+		v, err := r.s.Schedule(t.Context(), v.ID)
+		must(t, err)
+		return v.At[0].LastSteps == "prune_failed"
+	})
 	p.disconnect()
 	p.connect("s1")
 	wants(fire.Add(26*time.Hour), "running_prune", j.ID) // it may be about to tell

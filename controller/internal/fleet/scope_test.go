@@ -108,9 +108,7 @@ func noRepository(err error) error {
 // a maintainer works would start what it cannot see.
 func TestScopeOfAMaintainer(t *testing.T) {
 	r := newRig(t)
-	host, keeper := r.agent("host"), r.agent("keeper")
-	owner, kept := r.repository(host, "ssh://h/r"), r.repository(keeper, "ssh://h/r")
-	must(t, r.names(owner, "keeper"))
+	_, keeper, owner, kept := r.maintained("host")
 	of := func(repos ...store.Repository) context.Context {
 		scope := &store.Scope{}
 		for _, repo := range repos {

@@ -110,12 +110,7 @@ func (s *Service) orderStep(tx *store.Tx, backup job.Job, kind job.Kind) error {
 	}
 	spec := s.newSpec(kind, through, fmt.Sprintf("%s: after the backup, job %d", backup.Spec.RequestedBy, backup.ID))
 	spec.TriggeredBy, spec.ScheduleID, spec.Parent = backup.Spec.TriggeredBy, backup.Spec.ScheduleID, backup.Key
-	switch kind {
-	case job.Prune:
-		spec.Prune = backup.Spec.After.Prune
-	case job.Check:
-		spec.Check = backup.Spec.After.Check
-	}
+	backup.Spec.After.SetStep(&spec)
 	s.asMaintainer(&spec, repo)
 	if refused == nil {
 		_, err := s.create(tx, key, through.Agent, spec)
