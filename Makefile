@@ -30,16 +30,20 @@ demo: borg build ## a controller, two agents and two real backups on this machin
 # These begin first: what is short fits beside them and behind them.
 LONG := ./scripts/e2e ./agent/internal/jobproc
 
+# Tests of the real borg find it by these, and put their files there.
+BORGS = TMPDIR="$$(scripts/testdir.sh)" BORGFLEET_TEST_BORGS="$$(scripts/borg-versions.sh)"
+
 .PHONY: test
-test: borg ## all tests, with real borg (installs it if it is missing); seven minutes on two cores
+test: borg ## all tests, with real borg (installs it if it is missing); minutes on two cores
 	@# -count=1: the end-to-end tests build the programs, which go's cache of results does not see.
 	@# -vet=off: make lint has looked at every package with all of vet.
-	BORGFLEET_TEST_BORGS="$$(scripts/borg-versions.sh)" PATH="$(CACHE)/borg-own:$$PATH" go test -count=1 -vet=off -timeout 15m $(LONG) ./...
+	@# CGO_ENABLED=0: as what ships, and so each package is compiled once for both.
+	$(BORGS) PATH="$(CACHE)/borg-own:$$PATH" CGO_ENABLED=0 go test -count=1 -vet=off -timeout 15m $(LONG) ./...
 
 .PHONY: race
 race: borg ## the same with the race detector (needs a C compiler)
 	@# Not the end-to-end tests: the programs that those run are built as they ship, without it.
-	BORGFLEET_TEST_BORGS="$$(scripts/borg-versions.sh)" CGO_ENABLED=1 go test -race -count=1 -timeout 30m $$(go list ./... | grep -v /scripts/e2e)
+	$(BORGS) CGO_ENABLED=1 go test -race -count=1 -timeout 30m $$(go list ./... | grep -v /scripts/e2e)
 
 .PHONY: browser
 browser: ## look at /api/docs with headless Chromium (installs it if it is missing)
