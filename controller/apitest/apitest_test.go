@@ -92,15 +92,18 @@ func TestCheckerSeesViolations(t *testing.T) {
 		{name: "bad request accepted", method: "POST", url: "/api/agents/join-tokens", body: `{"uses":0}`, status: 200,
 			response: `{"token":"t","expires_at":"2024-01-15T10:00:00Z"}`, want: true},
 	}
+	tests = append(tests, tests...) // what was good makes nothing else good
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			req := httptest.NewRequest(tt.method, tt.url, strings.NewReader(tt.body))
 			h := good.Clone()
 			h.Del(tt.drop)
 			resp := &http.Response{StatusCode: tt.status, Header: h, Body: io.NopCloser(strings.NewReader(tt.response))}
-			errs := c.Violations(req, []byte(tt.body), resp, []byte(tt.response))
-			if (len(errs) > 0) != tt.want {
-				t.Errorf("violations: %v", errs)
+			for range 2 { // the same again is no better
+				errs := c.Violations(req, []byte(tt.body), resp, []byte(tt.response))
+				if (len(errs) > 0) != tt.want {
+					t.Errorf("violations: %v", errs)
+				}
 			}
 		})
 	}
