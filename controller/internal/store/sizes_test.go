@@ -30,7 +30,11 @@ func TestSizesOutliveARestart(t *testing.T) {
 	normal(first, true)
 	s = reopened(t, s)
 	normal(first, true)
-	day := s.Days(history.Filter{}, history.DateOf(t0), 1)[0]
+	days, err := s.Days(history.Filter{}, history.DateOf(t0), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := days[0]
 	if day.Of(job.Completed) != 3 || day.Original != 181 || day.Timed != 3 || day.Seconds != 3*59 {
 		t.Errorf("%+v", day)
 	}
