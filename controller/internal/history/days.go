@@ -20,8 +20,8 @@ func (ix *Index) Days(f Filter, first Date, n int) []Tally {
 		}
 		t := &days[at]
 		t.by[statusIn(atomic.LoadUint32(&c.attr[i]))%statusCodes]++
-		t.Original += atomic.LoadInt64(&c.original[i])
-		t.Dedup += atomic.LoadInt64(&c.dedup[i])
+		t.Original = sum(t.Original, atomic.LoadInt64(&c.original[i]))
+		t.Dedup = sum(t.Dedup, atomic.LoadInt64(&c.dedup[i]))
 		t.time(atomic.LoadUint32(&c.started[i]), atomic.LoadUint32(&c.ended[i]))
 		return true
 	})

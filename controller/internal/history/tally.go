@@ -38,7 +38,7 @@ func (t *Tally) time(started, ended uint32) {
 func (t Tally) Plus(o Tally) Tally {
 	more := o.figures()
 	for i, figure := range t.figures() {
-		*figure += *more[i]
+		*figure = sum(*figure, *more[i])
 	}
 	return t
 }

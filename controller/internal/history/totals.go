@@ -34,8 +34,8 @@ func (ix *Index) Totals(f Filter) Totals {
 	var by [32]int64 // by the place of the status's bit
 	ix.scan(&m, Position{}, func(c *chunk, i int) bool {
 		t.Jobs++
-		t.Original += atomic.LoadInt64(&c.original[i])
-		t.Dedup += atomic.LoadInt64(&c.dedup[i])
+		t.Original = sum(t.Original, atomic.LoadInt64(&c.original[i]))
+		t.Dedup = sum(t.Dedup, atomic.LoadInt64(&c.dedup[i]))
 		by[bits.TrailingZeros32(atomic.LoadUint32(&c.attr[i])&statusBits)%32]++
 		return true
 	})
