@@ -116,6 +116,15 @@ func (c *chunk) with(i, n int, e entry) *chunk {
 	return d
 }
 
+// clone is a copy of a chunk that was not the last one. As the last one it takes new
+// rows, and who still reads from it goes by its count.
+func (c *chunk) clone() *chunk {
+	d := &chunk{n: c.n}
+	d.copyRows(0, c, 0, c.n)
+	d.digestAll(c.n)
+	return d
+}
+
 // without is a copy of the first n rows but row i.
 func (c *chunk) without(i, n int) *chunk {
 	d := &chunk{n: n - 1}

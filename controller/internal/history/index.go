@@ -95,13 +95,14 @@ func (ix *Index) Delete(p Position) {
 		next.chunks = slices.Clone(s.chunks)
 		next.chunks[ci] = s.chunks[ci].without(ri, n)
 	}
-	if k := len(next.chunks); k == 0 {
+	switch k := len(next.chunks); {
+	case k == 0:
 		next.tail = 0
-	} else {
-		last := next.chunks[k-1]
-		if ci == len(s.chunks)-1 {
-			next.tail = last.n // the last chunk is another one now
-		}
+	case ci == k: // the last chunk is another one now
+		next.chunks[k-1] = next.chunks[k-1].clone()
+		next.tail = next.chunks[k-1].n
+	case ci == k-1:
+		next.tail = next.chunks[k-1].n
 	}
 	ix.snap.Store(next)
 	ix.lasts.forget(repository, schedule, p, ix)

@@ -33,3 +33,29 @@ func TestRoomAtTheSeam(t *testing.T) {
 		}
 	}
 }
+
+// TestSnapshotsStay: who reads goes on with the rows that there were, also when the
+// last chunk goes and the one before takes new rows.
+func TestSnapshotsStay(t *testing.T) {
+	ix := New()
+	put := func(id int64) Row {
+		r := Row{
+			ID: id, CreatedAt: t0.Add(time.Duration(id) * time.Second), Agent: "a",
+			Kind: job.Backup, Status: job.Completed, TriggeredBy: job.ByManual,
+		}
+		ix.Put(r)
+		return r
+	}
+	first, last := put(1), Row{}
+	for id := int64(2); id <= chunkRows+1; id++ {
+		last = put(id)
+	}
+	ix.Delete(first.Position()) // there is room in a chunk that is not the last
+	held := ix.snap.Load()
+	before := held.count(0)
+	ix.Delete(last.Position())
+	put(chunkRows + 2)
+	if got := held.count(0); got != before {
+		t.Errorf("a chunk of %d rows has %d for who began to read before", before, got)
+	}
+}

@@ -6,7 +6,7 @@ import "math"
 // claim 8 PB for each of its jobs: a thousand of these would turn all that is said
 // of the fleet's bytes into less than nothing.
 func sum(a, b int64) int64 {
-	if a > math.MaxInt64-b {
+	if b > 0 && a > math.MaxInt64-b {
 		return math.MaxInt64
 	}
 	return a + b
