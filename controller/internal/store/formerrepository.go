@@ -1,6 +1,8 @@
 package store
 
 import (
+	"time"
+
 	"borgfleet/shared/job"
 	storev1 "borgfleet/shared/proto/store/v1"
 	"borgfleet/shared/wire"
@@ -23,6 +25,7 @@ func (tx *Tx) DeleteRepository(id int64) error {
 		return err
 	}
 	tx.change(disowns(r.Agent, id))
+	tx.acceptSizes(id, r.SizesAcceptedFrom, time.Time{})
 	if err := tx.deleteCopies(id); err != nil {
 		return err
 	}

@@ -79,9 +79,7 @@ func (tx *Tx) Repositories() []Repository { return sortedRepositories(&tx.s.work
 func (tx *Tx) PutRepository(r Repository) error {
 	tx.changed(Changed{Thing: ThingRepository, ID: r.ID, Agent: r.Agent})
 	old, had := tx.Repository(r.ID)
-	if !old.SizesAcceptedFrom.Equal(r.SizesAcceptedFrom) {
-		tx.index(func(ix *history.Index) { ix.Accept(r.ID, r.SizesAcceptedFrom) })
-	}
+	tx.acceptSizes(r.ID, old.SizesAcceptedFrom, r.SizesAcceptedFrom)
 	if err := putRecord(tx, idKey(repositoryPrefix, r.ID), repositoryToProto(r), repositoriesOf, r.ID, r); err != nil {
 		return err
 	}
@@ -90,6 +88,13 @@ func (tx *Tx) PutRepository(r Repository) error {
 	}
 	tx.change(owns(r.Agent, r.ID))
 	return nil
+}
+
+// acceptSizes tells the index from when on sizes count, if that is another time now.
+func (tx *Tx) acceptSizes(id int64, before, now time.Time) {
+	if !before.Equal(now) {
+		tx.index(func(ix *history.Index) { ix.Accept(id, now) })
+	}
 }
 
 // changedRepository: people see of a repository what is registered and how its
