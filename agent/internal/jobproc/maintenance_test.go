@@ -270,18 +270,18 @@ type damage struct {
 	content []byte
 }
 
-// damage changes a byte in the middle of the largest segment.
+// damage changes a byte in the content of the largest object: in the size of one, it
+// would be damage of another sort.
 func (h *host) damage(repo job.Repository) damage {
 	h.t.Helper()
-	segments, err := filepath.Glob(filepath.Join(repo.Path, "data", "*", "*"))
-	must(h.t, err)
 	var d damage
-	for _, s := range segments {
-		if b := must1(os.ReadFile(s)); len(b) > len(d.content) {
-			d = damage{s, b}
+	var largest []byte
+	h.eachObject(repo, func(path string, segment, entry []byte) {
+		if len(entry) > len(largest) {
+			d, largest = damage{path, segment}, entry
 		}
-	}
-	d.content[len(d.content)/2] ^= 0xff
+	})
+	largest[len(largest)-5] ^= 0xff
 	must(h.t, os.WriteFile(d.path, d.content, 0o600))
 	return d
 }
