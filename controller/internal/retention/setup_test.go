@@ -94,9 +94,11 @@ func (b *bench) sweep(p Policy) Sweep {
 
 func (b *bench) repository(id int64) {
 	b.t.Helper()
-	b.update(func(tx *store.Tx) error {
-		return tx.PutRepository(store.Repository{Repository: job.Repository{ID: id, Name: fmt.Sprint("r", id)}, Agent: "a"})
-	})
+	b.update(func(tx *store.Tx) error { return putRepository(tx, id) })
+}
+
+func putRepository(tx *store.Tx, id int64) error {
+	return tx.PutRepository(store.Repository{Repository: job.Repository{ID: id, Name: fmt.Sprint("r", id)}, Agent: "a"})
 }
 
 // one is a job that ended some time ago.

@@ -69,7 +69,7 @@ func TestKeyOfDeletedJob(t *testing.T) {
 		}
 	}
 	gen := s.cache.generation() // of somebody who reads it while it goes
-	update(t, s, func(tx *Tx) error { return tx.ExpireJob(j.ID) })
+	expire(t, s, j.ID)
 	s.cache.putID(gen, j.Key, j.ID)
 	if id, ok, err := s.JobByKey(j.Key); err != nil || ok {
 		t.Errorf("%d, %v, %v", id, ok, err)

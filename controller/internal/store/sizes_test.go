@@ -2,7 +2,6 @@ package store
 
 import (
 	"testing"
-	"time"
 
 	"borgfleet/controller/internal/history"
 	"borgfleet/shared/job"
@@ -35,9 +34,8 @@ func TestSizesOutliveARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	day := days[0]
-	if day.Of(job.Completed) != 3 || day.Original != 181 || day.Timed != 3 || day.Seconds != 3*59 {
-		t.Errorf("%+v", day)
+	if day := days[0]; day.Of(job.Completed) != 3 || day.Original != 181 || day.Timed != 3 || day.Seconds != 3*59 {
+		t.Errorf("%+v", days)
 	}
 
 	repo := Repository{Repository: job.Repository{ID: 7, Name: "home"}, Agent: "a", SizesAcceptedFrom: small.Spec.CreatedAt}
@@ -50,28 +48,4 @@ func TestSizesOutliveARestart(t *testing.T) {
 	}
 	backup(20)
 	normal(small, true)
-}
-
-// TestSizesOfARegistrationThatGoes: what somebody took for normal goes with it. One
-// that comes back under its id, as a host's does that has kept it, is told the same
-// of before and after a restart.
-func TestSizesOfARegistrationThatGoes(t *testing.T) {
-	s := open(t, t.TempDir())
-	var last job.Job
-	for _, size := range []int64{100, 40} {
-		last = ended(addJob(t, s, "a"), job.Completed)
-		last.Verdict.Progress.OriginalSize = size
-		update(t, s, func(tx *Tx) error { return tx.PutJob(last) })
-	}
-	repo := Repository{Repository: job.Repository{ID: 7, Name: "home"}, Agent: "a", SizesAcceptedFrom: last.Spec.CreatedAt}
-	update(t, s, func(tx *Tx) error { return tx.PutRepository(repo) })
-	update(t, s, func(tx *Tx) error { return tx.DeleteRepository(7) })
-	repo.SizesAcceptedFrom = time.Time{}
-	update(t, s, func(tx *Tx) error { return tx.PutRepository(repo) })
-	for _, when := range []string{"live", "after a restart"} {
-		if got := s.LastJobs(7); !got.Shrunk() || got.Normal.Original != 100 {
-			t.Errorf("%s: %+v", when, got)
-		}
-		s = reopened(t, s)
-	}
 }
