@@ -143,11 +143,12 @@ func New(o Options) *Service {
 }
 
 // Run watches the clocks until ctx ends: start deadlines, silent agents,
-// unconfirmed revisions; and takes lists of archives in. Then it ends every
+// unconfirmed revisions, what people are to be told; and takes lists of archives in. Then it ends every
 // session, so that the agents see a clean end and come back.
 func (s *Service) Run(ctx context.Context) {
 	var keeper sync.WaitGroup
 	keeper.Go(func() { s.keepCatalogue(ctx) })
+	keeper.Go(func() { s.keepConditions(ctx) })
 	defer keeper.Wait()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -181,6 +182,9 @@ func (s *Service) change(tx *store.Tx, j job.Job, ev job.Event) (job.Job, job.Ef
 	}
 	if fx.Ended {
 		if err := s.noteRefusal(tx, j, next); err != nil {
+			return j, fx, err
+		}
+		if err := s.tellEnd(tx, next); err != nil {
 			return j, fx, err
 		}
 		if err := s.conclude(tx, next); err != nil {

@@ -5,7 +5,7 @@ import "encoding/binary"
 // counters are the next ids. They only go up, also when the update that took
 // one fails: an id that somebody may have seen is not given again. What is
 // taken goes to the disk with the job or repository that has it.
-type counters struct{ job, repository, audit, schedule int64 }
+type counters struct{ job, repository, audit, schedule, channel, rule int64 }
 
 // NewJobID gives an id that no job has had.
 func (tx *Tx) NewJobID() int64 {

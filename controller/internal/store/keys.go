@@ -35,6 +35,12 @@ const (
 	copiesPrefix           = 's' // + repository id: what is kept of it for the recovery keys
 	foldedPrefix           = 'o' // + month + repository id + kind + agent id: the tallies of jobs that are gone
 	leavingPrefix          = 'z' // + job id: a log of which not everything is removed yet
+
+	channelPrefix      = 'C' // + id
+	rulePrefix         = 'R' // + id
+	outboxPrefix       = 'O' // + channel id: where it stands
+	notificationPrefix = 'N' // + channel id + sequence
+	conditionPrefix    = 'E' // + what + 0 + subject
 )
 
 const (
@@ -43,6 +49,8 @@ const (
 	nextRepositoryKey = "mnext-repository"
 	nextAuditKey      = "mnext-audit"
 	nextScheduleKey   = "mnext-schedule"
+	nextChannelKey    = "mnext-channel"
+	nextRuleKey       = "mnext-rule"
 	restoredKey       = "mrestored" // how this store was made, if from a backup
 	logBytesKey       = "mlog-bytes"
 	expiredKey        = "mexpired"       // when the newest job that is gone had ended
@@ -75,6 +83,14 @@ func archiveKey(repository int64, id string) []byte {
 
 func heldKey(repository int64, agent string) []byte {
 	return append(idKey(heldPrefix, repository), agent...)
+}
+
+func notificationKey(channel, sequence int64) []byte {
+	return binary.BigEndian.AppendUint64(idKey(notificationPrefix, channel), uint64(sequence))
+}
+
+func conditionKey(what, subject string) []byte {
+	return append(append(append([]byte{conditionPrefix}, what...), 0), subject...)
 }
 
 func firstOf(logKey []byte) uint64 {

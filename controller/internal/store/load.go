@@ -51,6 +51,12 @@ func (s *Store) loadMeta(txn *badger.Txn) error {
 	if s.next.schedule, err = loadCounter(txn, nextScheduleKey); err != nil {
 		return err
 	}
+	if s.next.channel, err = loadCounter(txn, nextChannelKey); err != nil {
+		return err
+	}
+	if s.next.rule, err = loadCounter(txn, nextRuleKey); err != nil {
+		return err
+	}
 	s.next.audit, err = loadCounter(txn, nextAuditKey)
 	return err
 }
@@ -107,6 +113,7 @@ func (s *Store) loadTables(txn *badger.Txn) error {
 		s.loadSchedules(txn),
 		s.loadGone(txn),
 		s.loadLeaving(txn),
+		s.loadNotifications(txn),
 	)
 }
 

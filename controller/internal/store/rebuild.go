@@ -83,6 +83,12 @@ func (b *rebuilding) entry(e Entry) error {
 	case string(e.Key) == nextScheduleKey:
 		b.counters.schedule = decodeNumber(e.Value)
 		return nil
+	case string(e.Key) == nextChannelKey:
+		b.counters.channel = decodeNumber(e.Value)
+		return nil
+	case string(e.Key) == nextRuleKey:
+		b.counters.rule = decodeNumber(e.Value)
+		return nil
 	case string(e.Key) == storeIDKey, string(e.Key) == restoredKey, string(e.Key) == padKey:
 		return nil // this store has its own
 	case e.Key[0] == joinTokenPrefix:
@@ -120,6 +126,8 @@ func (b *rebuilding) finish(r Restored) error {
 		b.set([]byte(nextRepositoryKey), number(uint64(max(1, b.counters.repository)+r.ahead())), 0),
 		b.set([]byte(nextScheduleKey), number(uint64(max(1, b.counters.schedule)+r.ahead())), 0),
 		b.set([]byte(nextAuditKey), number(uint64(max(1, b.counters.audit)+r.ahead())), 0),
+		b.set([]byte(nextChannelKey), number(uint64(max(1, b.counters.channel)+r.ahead())), 0),
+		b.set([]byte(nextRuleKey), number(uint64(max(1, b.counters.rule)+r.ahead())), 0),
 		b.set([]byte(storeIDKey), []byte(newStoreID()), 0),
 		b.set([]byte(restoredKey), origin, 0),
 	)

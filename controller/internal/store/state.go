@@ -25,8 +25,12 @@ type state struct {
 	recoveryKeys table[int64, RecoveryKey]
 	schedules    table[int64, Schedule]
 
-	leaving table[int64, bool] // jobs whose logs are not removed whole yet
-	gone    gone
+	leaving    table[int64, bool] // jobs whose logs are not removed whole yet
+	gone       gone
+	channels   table[int64, Channel]
+	rules      table[int64, Rule]
+	outboxes   table[int64, Outbox]
+	conditions table[conditionID, Condition]
 }
 
 func newState() state {
@@ -49,5 +53,10 @@ func newState() state {
 		recoveryKeys:       table[int64, RecoveryKey]{},
 		schedules:          table[int64, Schedule]{},
 		leaving:            table[int64, bool]{},
+
+		channels:   table[int64, Channel]{},
+		rules:      table[int64, Rule]{},
+		outboxes:   table[int64, Outbox]{},
+		conditions: table[conditionID, Condition]{},
 	}
 }

@@ -45,6 +45,7 @@ type Store struct {
 	failed   atomic.Pointer[error]
 	failedCh chan struct{}
 	observer atomic.Pointer[func([]Changed)]
+	waiting  chan struct{} // holds one token while something may wait to be delivered
 
 	readers   readers
 	id        string
@@ -78,7 +79,7 @@ func Open(path string, opt Options) (*Store, error) {
 	s := &Store{
 		dir: d, opt: opt, cache: newCache(), queue: newQueue(),
 		working: newState(), published: newState(), tails: map[int64][]tail{},
-		stopped: make(chan struct{}), failedCh: make(chan struct{}),
+		stopped: make(chan struct{}), failedCh: make(chan struct{}), waiting: make(chan struct{}, 1),
 		space: space{path: path, keep: uint64(opt.KeepFree), free: freeBytes},
 	}
 	s.write = s.writeBadger

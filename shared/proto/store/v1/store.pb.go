@@ -1981,6 +1981,503 @@ func (x *AuthorityFiles) GetFiles() map[string][]byte {
 	return nil
 }
 
+// Channel is a way by which people are told.
+type Channel struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	Target        string                 `protobuf:"bytes,4,opt,name=target,proto3" json:"target,omitempty"` // where it leads to, without what is secret
+	Sealed        []byte                 `protobuf:"bytes,5,opt,name=sealed,proto3" json:"sealed,omitempty"` // its settings, for the key beside the store
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	By            string                 `protobuf:"bytes,7,opt,name=by,proto3" json:"by,omitempty"` // who made it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Channel) Reset() {
+	*x = Channel{}
+	mi := &file_store_v1_store_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Channel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Channel) ProtoMessage() {}
+
+func (x *Channel) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Channel.ProtoReflect.Descriptor instead.
+func (*Channel) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Channel) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Channel) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Channel) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Channel) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *Channel) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *Channel) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *Channel) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+// Rule says which events go to which channels. What is empty is no condition.
+type Rule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Enabled       bool                   `protobuf:"varint,3,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	Events        []string               `protobuf:"bytes,4,rep,name=events,proto3" json:"events,omitempty"`
+	Kinds         []string               `protobuf:"bytes,5,rep,name=kinds,proto3" json:"kinds,omitempty"`   // of jobs
+	Agents        []string               `protobuf:"bytes,6,rep,name=agents,proto3" json:"agents,omitempty"` // ids
+	Labels        []string               `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty"` // key=value, one of them
+	Repositories  []int64                `protobuf:"varint,8,rep,packed,name=repositories,proto3" json:"repositories,omitempty"`
+	Channels      []int64                `protobuf:"varint,9,rep,packed,name=channels,proto3" json:"channels,omitempty"`
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	By            string                 `protobuf:"bytes,11,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rule) Reset() {
+	*x = Rule{}
+	mi := &file_store_v1_store_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rule) ProtoMessage() {}
+
+func (x *Rule) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rule.ProtoReflect.Descriptor instead.
+func (*Rule) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Rule) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Rule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Rule) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *Rule) GetEvents() []string {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *Rule) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *Rule) GetAgents() []string {
+	if x != nil {
+		return x.Agents
+	}
+	return nil
+}
+
+func (x *Rule) GetLabels() []string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Rule) GetRepositories() []int64 {
+	if x != nil {
+		return x.Repositories
+	}
+	return nil
+}
+
+func (x *Rule) GetChannels() []int64 {
+	if x != nil {
+		return x.Channels
+	}
+	return nil
+}
+
+func (x *Rule) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *Rule) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+// Outbox is where a channel stands: what is first or later and before next waits.
+type Outbox struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Channel       int64                  `protobuf:"varint,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	First         int64                  `protobuf:"varint,2,opt,name=first,proto3" json:"first,omitempty"`
+	Next          int64                  `protobuf:"varint,3,opt,name=next,proto3" json:"next,omitempty"`
+	Gap           bool                   `protobuf:"varint,4,opt,name=gap,proto3" json:"gap,omitempty"`                                      // the last that waits counts what had no room
+	LeftOut       int64                  `protobuf:"varint,5,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`               // all that had no room, since there is the channel
+	DeliveredAt   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=delivered_at,json=deliveredAt,proto3" json:"delivered_at,omitempty"`    // the last time that something was
+	FailingSince  *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=failing_since,json=failingSince,proto3" json:"failing_since,omitempty"` // absent: the last try went well
+	FailedAt      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=failed_at,json=failedAt,proto3" json:"failed_at,omitempty"`
+	Error         string                 `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Outbox) Reset() {
+	*x = Outbox{}
+	mi := &file_store_v1_store_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Outbox) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Outbox) ProtoMessage() {}
+
+func (x *Outbox) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Outbox.ProtoReflect.Descriptor instead.
+func (*Outbox) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Outbox) GetChannel() int64 {
+	if x != nil {
+		return x.Channel
+	}
+	return 0
+}
+
+func (x *Outbox) GetFirst() int64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *Outbox) GetNext() int64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *Outbox) GetGap() bool {
+	if x != nil {
+		return x.Gap
+	}
+	return false
+}
+
+func (x *Outbox) GetLeftOut() int64 {
+	if x != nil {
+		return x.LeftOut
+	}
+	return 0
+}
+
+func (x *Outbox) GetDeliveredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeliveredAt
+	}
+	return nil
+}
+
+func (x *Outbox) GetFailingSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FailingSince
+	}
+	return nil
+}
+
+func (x *Outbox) GetFailedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FailedAt
+	}
+	return nil
+}
+
+func (x *Outbox) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+// Notification is what waits to be delivered by one channel.
+type Notification struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sequence      int64                  `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"` // the same at each channel, and each time that it is delivered
+	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	Event         []byte                 `protobuf:"bytes,4,opt,name=event,proto3" json:"event,omitempty"`                     // JSON; empty: of a gap
+	LeftOut       int64                  `protobuf:"varint,5,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"` // how many had no room after the one before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Notification) Reset() {
+	*x = Notification{}
+	mi := &file_store_v1_store_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Notification) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Notification) ProtoMessage() {}
+
+func (x *Notification) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Notification.ProtoReflect.Descriptor instead.
+func (*Notification) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Notification) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Notification) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Notification) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Notification) GetEvent() []byte {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *Notification) GetLeftOut() int64 {
+	if x != nil {
+		return x.LeftOut
+	}
+	return 0
+}
+
+// Condition is something that was told and lasts.
+type Condition struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	What          string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	Subject       string                 `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	Count         int64                  `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	Message       string                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	Agent         string                 `protobuf:"bytes,6,opt,name=agent,proto3" json:"agent,omitempty"`
+	Repository    int64                  `protobuf:"varint,7,opt,name=repository,proto3" json:"repository,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Condition) Reset() {
+	*x = Condition{}
+	mi := &file_store_v1_store_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Condition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Condition) ProtoMessage() {}
+
+func (x *Condition) ProtoReflect() protoreflect.Message {
+	mi := &file_store_v1_store_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Condition.ProtoReflect.Descriptor instead.
+func (*Condition) Descriptor() ([]byte, []int) {
+	return file_store_v1_store_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Condition) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *Condition) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Condition) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Condition) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Condition) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *Condition) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *Condition) GetRepository() int64 {
+	if x != nil {
+		return x.Repository
+	}
+	return 0
+}
+
 var File_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_store_v1_store_proto_rawDesc = "" +
@@ -2210,7 +2707,56 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"FilesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01B)Z'borgfleet/shared/proto/store/v1;storev1b\x06proto3"
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\xbc\x01\n" +
+	"\aChannel\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12\x16\n" +
+	"\x06target\x18\x04 \x01(\tR\x06target\x12\x16\n" +
+	"\x06sealed\x18\x05 \x01(\fR\x06sealed\x129\n" +
+	"\n" +
+	"created_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x0e\n" +
+	"\x02by\x18\a \x01(\tR\x02by\"\xad\x02\n" +
+	"\x04Rule\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
+	"\aenabled\x18\x03 \x01(\bR\aenabled\x12\x16\n" +
+	"\x06events\x18\x04 \x03(\tR\x06events\x12\x14\n" +
+	"\x05kinds\x18\x05 \x03(\tR\x05kinds\x12\x16\n" +
+	"\x06agents\x18\x06 \x03(\tR\x06agents\x12\x16\n" +
+	"\x06labels\x18\a \x03(\tR\x06labels\x12\"\n" +
+	"\frepositories\x18\b \x03(\x03R\frepositories\x12\x1a\n" +
+	"\bchannels\x18\t \x03(\x03R\bchannels\x129\n" +
+	"\n" +
+	"created_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x0e\n" +
+	"\x02by\x18\v \x01(\tR\x02by\"\xc8\x02\n" +
+	"\x06Outbox\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\x03R\achannel\x12\x14\n" +
+	"\x05first\x18\x02 \x01(\x03R\x05first\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\x03R\x04next\x12\x10\n" +
+	"\x03gap\x18\x04 \x01(\bR\x03gap\x12\x19\n" +
+	"\bleft_out\x18\x05 \x01(\x03R\aleftOut\x12=\n" +
+	"\fdelivered_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vdeliveredAt\x12?\n" +
+	"\rfailing_since\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\ffailingSince\x127\n" +
+	"\tfailed_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bfailedAt\x12\x14\n" +
+	"\x05error\x18\t \x01(\tR\x05error\"\x97\x01\n" +
+	"\fNotification\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
+	"\x05event\x18\x04 \x01(\fR\x05event\x12\x19\n" +
+	"\bleft_out\x18\x05 \x01(\x03R\aleftOut\"\xd1\x01\n" +
+	"\tCondition\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x03R\x05count\x12\x18\n" +
+	"\amessage\x18\x05 \x01(\tR\amessage\x12\x14\n" +
+	"\x05agent\x18\x06 \x01(\tR\x05agent\x12\x1e\n" +
+	"\n" +
+	"repository\x18\a \x01(\x03R\n" +
+	"repositoryB)Z'borgfleet/shared/proto/store/v1;storev1b\x06proto3"
 
 var (
 	file_store_v1_store_proto_rawDescOnce sync.Once
@@ -2224,7 +2770,7 @@ func file_store_v1_store_proto_rawDescGZIP() []byte {
 	return file_store_v1_store_proto_rawDescData
 }
 
-var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_store_v1_store_proto_goTypes = []any{
 	(*Job)(nil),                   // 0: store.v1.Job
 	(*Step)(nil),                  // 1: store.v1.Step
@@ -2247,75 +2793,87 @@ var file_store_v1_store_proto_goTypes = []any{
 	(*BackupHeader)(nil),          // 18: store.v1.BackupHeader
 	(*BackupContents)(nil),        // 19: store.v1.BackupContents
 	(*AuthorityFiles)(nil),        // 20: store.v1.AuthorityFiles
-	nil,                           // 21: store.v1.Schedule.AddedEntry
-	nil,                           // 22: store.v1.Schedule.KeysEntry
-	nil,                           // 23: store.v1.Agent.LabelsEntry
-	nil,                           // 24: store.v1.JoinToken.LabelsEntry
-	nil,                           // 25: store.v1.AuthorityFiles.FilesEntry
-	(*v1.JobSpec)(nil),            // 26: fleet.v1.JobSpec
-	(*v1.Register)(nil),           // 27: fleet.v1.Register
-	(*v1.Verdict)(nil),            // 28: fleet.v1.Verdict
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
-	(*v1.Schedule)(nil),           // 30: fleet.v1.Schedule
-	(*v1.BorgBinary)(nil),         // 31: fleet.v1.BorgBinary
-	(*v1.Repository)(nil),         // 32: fleet.v1.Repository
-	(*v1.Recovery)(nil),           // 33: fleet.v1.Recovery
+	(*Channel)(nil),               // 21: store.v1.Channel
+	(*Rule)(nil),                  // 22: store.v1.Rule
+	(*Outbox)(nil),                // 23: store.v1.Outbox
+	(*Notification)(nil),          // 24: store.v1.Notification
+	(*Condition)(nil),             // 25: store.v1.Condition
+	nil,                           // 26: store.v1.Schedule.AddedEntry
+	nil,                           // 27: store.v1.Schedule.KeysEntry
+	nil,                           // 28: store.v1.Agent.LabelsEntry
+	nil,                           // 29: store.v1.JoinToken.LabelsEntry
+	nil,                           // 30: store.v1.AuthorityFiles.FilesEntry
+	(*v1.JobSpec)(nil),            // 31: fleet.v1.JobSpec
+	(*v1.Register)(nil),           // 32: fleet.v1.Register
+	(*v1.Verdict)(nil),            // 33: fleet.v1.Verdict
+	(*timestamppb.Timestamp)(nil), // 34: google.protobuf.Timestamp
+	(*v1.Schedule)(nil),           // 35: fleet.v1.Schedule
+	(*v1.BorgBinary)(nil),         // 36: fleet.v1.BorgBinary
+	(*v1.Repository)(nil),         // 37: fleet.v1.Repository
+	(*v1.Recovery)(nil),           // 38: fleet.v1.Recovery
 }
 var file_store_v1_store_proto_depIdxs = []int32{
-	26, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
-	27, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
-	28, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
-	29, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
+	31, // 0: store.v1.Job.spec:type_name -> fleet.v1.JobSpec
+	32, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
+	33, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
+	34, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
 	1,  // 4: store.v1.Job.steps:type_name -> store.v1.Step
-	30, // 5: store.v1.Schedule.definition:type_name -> fleet.v1.Schedule
-	29, // 6: store.v1.Schedule.created_at:type_name -> google.protobuf.Timestamp
-	29, // 7: store.v1.Schedule.since:type_name -> google.protobuf.Timestamp
-	21, // 8: store.v1.Schedule.added:type_name -> store.v1.Schedule.AddedEntry
-	22, // 9: store.v1.Schedule.keys:type_name -> store.v1.Schedule.KeysEntry
-	23, // 10: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
-	31, // 11: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
-	29, // 12: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
-	29, // 13: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
-	29, // 14: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	29, // 15: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
-	29, // 16: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
-	29, // 17: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
-	29, // 18: store.v1.Agent.away_since:type_name -> google.protobuf.Timestamp
-	32, // 19: store.v1.Repository.definition:type_name -> fleet.v1.Repository
-	29, // 20: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
-	33, // 21: store.v1.Repository.recovery:type_name -> fleet.v1.Recovery
-	29, // 22: store.v1.Repository.sizes_accepted_from:type_name -> google.protobuf.Timestamp
-	33, // 23: store.v1.RecoveryCopies.copies:type_name -> fleet.v1.Recovery
-	29, // 24: store.v1.RecoveryKey.since:type_name -> google.protobuf.Timestamp
-	29, // 25: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
-	29, // 26: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
-	29, // 27: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
-	29, // 28: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
-	29, // 29: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
-	29, // 30: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
-	24, // 31: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
-	29, // 32: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	35, // 5: store.v1.Schedule.definition:type_name -> fleet.v1.Schedule
+	34, // 6: store.v1.Schedule.created_at:type_name -> google.protobuf.Timestamp
+	34, // 7: store.v1.Schedule.since:type_name -> google.protobuf.Timestamp
+	26, // 8: store.v1.Schedule.added:type_name -> store.v1.Schedule.AddedEntry
+	27, // 9: store.v1.Schedule.keys:type_name -> store.v1.Schedule.KeysEntry
+	28, // 10: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
+	36, // 11: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
+	34, // 12: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
+	34, // 13: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
+	34, // 14: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	34, // 15: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
+	34, // 16: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
+	34, // 17: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
+	34, // 18: store.v1.Agent.away_since:type_name -> google.protobuf.Timestamp
+	37, // 19: store.v1.Repository.definition:type_name -> fleet.v1.Repository
+	34, // 20: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
+	38, // 21: store.v1.Repository.recovery:type_name -> fleet.v1.Recovery
+	34, // 22: store.v1.Repository.sizes_accepted_from:type_name -> google.protobuf.Timestamp
+	38, // 23: store.v1.RecoveryCopies.copies:type_name -> fleet.v1.Recovery
+	34, // 24: store.v1.RecoveryKey.since:type_name -> google.protobuf.Timestamp
+	34, // 25: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
+	34, // 26: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
+	34, // 27: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
+	34, // 28: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
+	34, // 29: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
+	34, // 30: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
+	29, // 31: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
+	34, // 32: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
 	10, // 33: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
-	29, // 34: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
-	29, // 35: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
+	34, // 34: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	34, // 35: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
 	12, // 36: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
-	29, // 37: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
-	29, // 38: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
-	29, // 39: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
-	29, // 40: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
-	29, // 41: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	29, // 42: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
-	32, // 43: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
-	29, // 44: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
-	29, // 45: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
-	29, // 46: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
-	25, // 47: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
-	29, // 48: store.v1.Schedule.AddedEntry.value:type_name -> google.protobuf.Timestamp
-	49, // [49:49] is the sub-list for method output_type
-	49, // [49:49] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	34, // 37: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
+	34, // 38: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
+	34, // 39: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
+	34, // 40: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
+	34, // 41: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	34, // 42: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
+	37, // 43: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
+	34, // 44: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
+	34, // 45: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
+	34, // 46: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
+	30, // 47: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
+	34, // 48: store.v1.Channel.created_at:type_name -> google.protobuf.Timestamp
+	34, // 49: store.v1.Rule.created_at:type_name -> google.protobuf.Timestamp
+	34, // 50: store.v1.Outbox.delivered_at:type_name -> google.protobuf.Timestamp
+	34, // 51: store.v1.Outbox.failing_since:type_name -> google.protobuf.Timestamp
+	34, // 52: store.v1.Outbox.failed_at:type_name -> google.protobuf.Timestamp
+	34, // 53: store.v1.Notification.at:type_name -> google.protobuf.Timestamp
+	34, // 54: store.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	34, // 55: store.v1.Schedule.AddedEntry.value:type_name -> google.protobuf.Timestamp
+	56, // [56:56] is the sub-list for method output_type
+	56, // [56:56] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_store_v1_store_proto_init() }
@@ -2329,7 +2887,7 @@ func file_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_v1_store_proto_rawDesc), len(file_store_v1_store_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

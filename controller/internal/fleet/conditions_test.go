@@ -1,0 +1,145 @@
+package fleet
+
+import (
+	"testing"
+	"time"
+
+	"borgfleet/controller/internal/notify"
+	"borgfleet/controller/internal/store"
+)
+
+// looks lets time go by and has the clock look.
+func (r *rig) looks(after time.Duration) {
+	r.t.Helper()
+	r.pass(after)
+	r.s.lookAtConditions(r.t.Context())
+}
+
+// restarted is the controller's start as the clock sees it: nobody is there yet.
+func (r *rig) restarted() { r.s.born = r.clock() }
+
+// TestOfflineIsToldOnce: after a while, not because the controller was away itself, and
+// not again for a host that comes and goes.
+func TestOfflineIsToldOnce(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	p.connect("s1")
+	ops := r.tells()
+	r.looks(time.Hour)
+	r.wantsTold("it is there", ops)
+	p.disconnect()
+	r.looks(offlineAfter)
+	r.wantsTold("not long", ops)
+	r.looks(time.Second)
+	r.wantsTold("long", ops, "agent_offline: web-1 is offline")
+	r.looks(time.Hour)
+	r.restarted()
+	r.looks(0)
+	r.looks(time.Hour)
+	r.wantsTold("still", ops)
+
+	p.connect("s1")
+	r.looks(steadyAfter - time.Second)
+	r.wantsTold("just back", ops)
+	p.disconnect()
+	r.looks(time.Minute)
+	p.connect("s1")
+	r.looks(time.Second)
+	r.wantsTold("it flaps", ops)
+	r.looks(steadyAfter)
+	got := r.wantsTold("it stays", ops, "recovered: web-1 is back")
+	if *got[0].RecoveredFrom != notify.Offline || got[0].Since == nil {
+		t.Errorf("%+v", got[0])
+	}
+	r.looks(time.Hour)
+	r.wantsTold("as it should be", ops)
+}
+
+// TestStartIsNoSilence: all hosts are away when the controller starts.
+func TestStartIsNoSilence(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	r.schedule(nightly("a"), repo)
+	ops := r.tells()
+	p.disconnect()
+	r.pass(72 * time.Hour)
+	r.restarted()
+	r.looks(settleTime - time.Second)
+	r.wantsTold("it has just started", ops)
+	r.looks(offlineAfter)
+	r.wantsTold("long enough", ops, "agent_offline: web-1 is offline", "stale: /r on web-1 has no new backup")
+}
+
+// TestStaleAndBack: told once, and over with a good backup.
+func TestStaleAndBack(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	r.schedule(nightly("a"), repo)
+	ops := r.tells()
+	r.looks(72 * time.Hour)
+	r.wantsTold("stale", ops, "stale: /r on web-1 has no new backup")
+	r.looks(time.Hour)
+	r.wantsTold("still", ops)
+	p.backs(repo, r.clock(), arch(1), true)
+	r.looks(time.Second)
+	r.wantsTold("over", ops, "success: backup of /r on web-1 went well", "recovered: /r on web-1 has a new backup")
+}
+
+func TestExpiringCertificate(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	p.connect("s1")
+	ops := r.tells()
+	expires := func(in time.Duration) {
+		must(t, r.st.Update(t.Context(), func(tx *store.Tx) error {
+			a, _ := tx.Agent(p.id)
+			a.CertificateExpiresAt = r.clock().Add(in)
+			return tx.PutAgent(a)
+		}))
+		r.s.lookAtConditions(t.Context())
+	}
+	r.pass(settleTime)
+	expires(expiringBefore)
+	r.wantsTold("a week", ops)
+	expires(expiringBefore - time.Second)
+	expires(time.Hour)
+	r.wantsTold("less", ops, "certificate_expiring: the certificate of web-1 expires")
+	expires(30 * 24 * time.Hour)
+	r.wantsTold("renewed", ops, "recovered: the certificate of web-1 is a new one")
+	expires(time.Hour)
+	r.told(ops)
+	_, err := r.s.RevokeAgent(t.Context(), p.id, "ann")
+	must(t, err)
+	r.looks(time.Second)
+	r.wantsTold("a revoked one's end is nobody's news", ops)
+	if all := r.st.Conditions(); len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
+}
+
+// TestVanishedIsTold, and told again when more are gone.
+func TestVanishedIsTold(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("a")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	ops := r.tells()
+	see := func(what string, want []string, ns ...int) {
+		t.Helper()
+		r.pass(time.Minute)
+		p.lists(repo, r.clock(), archs(ns...)...)
+		r.s.lookAtConditions(t.Context())
+		r.s.lookAtConditions(t.Context())
+		r.wantsTold(what, ops, want...)
+	}
+	see("all", nil, 1, 2, 3)
+	see("one", []string{"archives_vanished: 1 archive is gone from /r on a"}, 2, 3)
+	see("two", []string{"archives_vanished: 2 archives are gone from /r on a"}, 3)
+	see("one is back", nil, 2, 3)
+	see("and gone again", []string{"archives_vanished: 2 archives are gone from /r on a"}, 3)
+	see("all are back", []string{"recovered: no archives are missing from /r on a any more"}, 1, 2, 3)
+}

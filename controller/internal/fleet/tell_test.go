@@ -1,0 +1,156 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"borgfleet/controller/internal/notify"
+	"borgfleet/controller/internal/store"
+	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+)
+
+// tells makes a channel, and a rule by which all events go there.
+func (r *rig) tells() (channel int64) {
+	r.t.Helper()
+	var all []string
+	for _, k := range notify.Kinds() {
+		all = append(all, string(k))
+	}
+	must(r.t, r.st.Update(r.t.Context(), func(tx *store.Tx) error {
+		channel = tx.NewChannelID()
+		if err := tx.PutChannel(store.Channel{ID: channel, Name: "ops", Type: "webhook"}); err != nil {
+			return err
+		}
+		return tx.PutRule(store.Rule{ID: tx.NewRuleID(), Enabled: true, Events: all, Channels: []int64{channel}})
+	}))
+	return channel
+}
+
+// told takes what waits for a channel, and says what it is.
+func (r *rig) told(channel int64) (out []notify.Event) {
+	r.t.Helper()
+	all, err := r.st.Waiting(channel, store.MostWaiting)
+	must(r.t, err)
+	for _, n := range all {
+		e, err := notify.Read(n)
+		must(r.t, err)
+		out = append(out, e)
+		must(r.t, r.st.Update(r.t.Context(), func(tx *store.Tx) error { return tx.Delivered(channel, n, r.clock()) }))
+	}
+	return out
+}
+
+func (r *rig) wantsTold(what string, channel int64, want ...string) []notify.Event {
+	r.t.Helper()
+	got := r.told(channel)
+	var texts []string
+	for _, e := range got {
+		texts = append(texts, fmt.Sprintf("%s: %s", e.Event, e.Title))
+	}
+	if !slices.Equal(texts, want) {
+		r.t.Errorf("%s: told %q, want %q", what, texts, want)
+	}
+	return got
+}
+
+func failed(p *puppet, repo store.Repository, message string) {
+	p.t.Helper()
+	now := p.rig.clock()
+	p.announce(job.Backup, repo, ends(now.Add(-time.Minute), now, 0, func(v *job.Verdict) {
+		v.Status, v.ErrorCode, v.ErrorMessage = job.Failed, "repository_full", message
+	}), nil)
+}
+
+// TestJobsAreTold: how each one ended, with the verdict, once; and what is over.
+func TestJobsAreTold(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	ops := r.tells()
+
+	failed(p, repo, "no space left")
+	got := r.wantsTold("a failure", ops, "failure: backup of /r on web-1 failed")
+	if e := got[0]; e.Message != "no space left" || e.Agent.Name != "web-1" || e.Repository.ID != repo.ID || e.Job.Kind != "backup" ||
+		*e.Job.ErrorCode != "repository_full" || e.ID == "" || e.Sequence != 1 {
+		t.Errorf("%+v, job %+v", e, e.Job)
+	}
+	r.pass(time.Second)
+	failed(p, repo, "no space left")
+	r.wantsTold("each failure", ops, "failure: backup of /r on web-1 failed")
+	if all := r.st.Conditions(); len(all) != 1 || all[0].Count != 2 {
+		t.Errorf("%+v", all)
+	}
+	r.pass(time.Second)
+	p.backs(repo, r.clock(), arch(1), true)
+	got = r.wantsTold("good again", ops, "success: backup of /r on web-1 went well", "recovered: backup of /r on web-1 goes well again")
+	if e := got[1]; *e.RecoveredFrom != notify.Failure || !strings.Contains(e.Message, "2 times") || e.Since == nil {
+		t.Errorf("%+v", e)
+	}
+	r.pass(time.Second)
+	p.backs(repo, r.clock(), arch(2), true)
+	r.wantsTold("good as before", ops, "success: backup of /r on web-1 went well")
+	p.lists(repo, r.clock(), archs(1, 2)...)
+	r.wantsTold("a list", ops)
+	if all := r.st.Conditions(); len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
+}
+
+// TestLostIsToldAndTakenBack: a guess of the controller's is told, and so is the word
+// that replaces it; a verdict that comes again is no news.
+func TestLostIsToldAndTakenBack(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	ops := r.tells()
+	j := r.start("/r", "web-1")
+	p.order(j.ID)
+	p.disconnect()
+	r.pass(r.s.set.LostAfter + time.Minute)
+	r.wantsTold("lost", ops, "failure: backup of /r on web-1 failed")
+	p.connect("s1")
+	for range 2 {
+		p.send(&fleetv1.JobReport{Key: j.Key[:], Register: made(r.clock(), arch(1), true)})
+		p.next("verdict")
+	}
+	r.wantsTold("found", ops, "success: backup of /r on web-1 went well", "recovered: backup of /r on web-1 goes well again")
+	_ = repo
+}
+
+// TestOldFailureIsOver: one that a host tells late, after a newer good backup, does
+// not last.
+func TestOldFailureIsOver(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	ops := r.tells()
+	old := r.start("/r", "web-1")
+	r.pass(time.Minute)
+	p.backs(repo, r.clock(), arch(1), true)
+	p.send(&fleetv1.JobReport{Key: old.Key[:], Register: ends(r.clock(), r.clock(), 0, func(v *job.Verdict) { v.Status = job.Failed })})
+	p.next("the old one")
+	r.wantsTold("both", ops, "success: backup of /r on web-1 went well", "failure: backup of /r on web-1 failed")
+	if all := r.st.Conditions(); len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
+}
+
+// TestNobodyAsks: without a rule nothing is written.
+func TestNobodyAsks(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	failed(p, repo, "no")
+	r.s.lookAtConditions(t.Context())
+	if all := r.st.Conditions(); len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
+}

@@ -1,0 +1,146 @@
+package deliver
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"borgfleet/controller/internal/store"
+)
+
+// Options is what a Post needs. Store, Logger and Now must be set.
+type Options struct {
+	Store   *store.Store
+	Key     Key
+	Logger  *slog.Logger
+	Now     func() time.Time
+	Backoff Backoff       // zero: the documented one
+	Timeout time.Duration // of one message; 0: 30 s
+	TLS     *tls.Config   // nil: the machine's authorities
+	Rand    io.Reader     // nil: crypto/rand
+}
+
+const defaultTimeout = 30 * time.Second
+
+// Post has the channels and the rules, and delivers.
+type Post struct {
+	Options
+	outside outside
+
+	changed chan struct{} // a channel is another one than before
+
+	mu    sync.Mutex
+	lines map[int64]*running // guarded by mu
+}
+
+type running struct {
+	*line
+	end  context.CancelFunc
+	done chan struct{}
+}
+
+// New makes a Post. Run delivers.
+func New(o Options) *Post {
+	if o.Backoff == (Backoff{}) {
+		o.Backoff = DefaultBackoff()
+	}
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if o.TLS == nil {
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return &Post{
+		Options: o, outside: newOutside(o.TLS, o.Timeout), changed: make(chan struct{}, 1), lines: map[int64]*running{},
+	}
+}
+
+// Run delivers until ctx ends. What is on its way then is broken off, and delivered
+// by the next Run.
+func (p *Post) Run(ctx context.Context) {
+	defer p.outside.http.CloseIdleConnections()
+	defer p.stop()
+	for {
+		p.tend(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.changed:
+		case <-p.Store.NotificationsWait():
+		}
+	}
+}
+
+// tend has one line for each channel, as it is set now, and wakes them.
+func (p *Post) tend(ctx context.Context) {
+	channels := map[int64]store.Channel{}
+	for _, c := range p.Store.Channels() {
+		channels[c.ID] = c
+	}
+	p.mu.Lock()
+	var ended []*running
+	for id, r := range p.lines {
+		if c, there := channels[id]; !there || string(c.Sealed) != string(r.channel.Sealed) {
+			r.end()
+			ended = append(ended, r)
+			delete(p.lines, id)
+		}
+	}
+	p.mu.Unlock()
+	for _, r := range ended {
+		<-r.done // two lines of a channel would deliver out of order
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, c := range channels {
+		if p.lines[id] == nil {
+			p.lines[id] = p.begin(ctx, c)
+		}
+		signal(p.lines[id].wake)
+	}
+}
+
+func (p *Post) begin(ctx context.Context, c store.Channel) *running {
+	ctx, end := context.WithCancel(ctx)
+	r := &running{line: p.line(c), end: end, done: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		r.run(ctx)
+	}()
+	return r
+}
+
+func (p *Post) line(c store.Channel) *line {
+	l := &line{
+		channel: c, post: p, log: p.Logger.With("channel", c.ID, "name", c.Name),
+		wake: make(chan struct{}, 1), kick: make(chan struct{}, 1),
+	}
+	if l.settings, l.broken = p.Key.open(c.ID, c.Type, c.Sealed); l.broken == nil {
+		l.carrier, l.broken = p.outside.carrier(c.Type, l.settings, p.Now)
+	}
+	return l
+}
+
+func (p *Post) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, r := range p.lines {
+		r.end()
+		<-r.done
+		delete(p.lines, id)
+	}
+}
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
