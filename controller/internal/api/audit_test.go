@@ -145,6 +145,10 @@ func goodBody(operation string) string {
 		return `{"name": "r", "path": "/srv/r", "encryption": "none", "source_directories": ["/etc"]}`
 	case "createSchedule":
 		return `{"name": "nightly", "cron_expression": "0 2 * * *", "repository_id": 7}`
+	case "createChannel":
+		return `{"name": "ops", "type": "webhook", "url": "https://x.example.org/"}`
+	case "createRule":
+		return `{"name": "all", "events": ["failure"], "channels": [7]}`
 	case "validateCron":
 		return `{"cron_expression": "0 2 * * *"}`
 	case "pruneRepository":

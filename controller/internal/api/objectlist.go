@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 )
 
 // texts reads an array of strings, each of which check finds good: it answers
@@ -94,6 +95,21 @@ func (o *object) textMap(name string, most int, checkKey, checkValue func(string
 			continue
 		}
 		out[key] = value
+	}
+	return out
+}
+
+// ids reads an array of ids.
+func (o *object) ids(name string, least, most int) (out []int64) {
+	raw, _ := o.get(name)
+	var items []json.RawMessage
+	if json.Unmarshal(raw, &items) != nil || len(items) < least || len(items) > most {
+		o.bad.add(o.loc(name), "it must be an array of %d to %d ids", least, most)
+	}
+	for i, item := range items[:min(len(items), most)] {
+		if id, ok := o.decodeNumber(fmt.Sprintf("%s[%d]", o.loc(name), i), item, 1, math.MaxInt64); ok {
+			out = append(out, id)
+		}
 	}
 	return out
 }

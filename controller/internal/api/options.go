@@ -12,6 +12,8 @@ import (
 
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/controller/internal/history"
+	"borgfleet/controller/internal/notify/deliver"
+	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
 	"borgfleet/shared/schedule"
 )
@@ -74,9 +76,26 @@ type Fleet interface {
 	ReplaceRecoveryKey(ctx context.Context, recipient, by string) (fleet.RecoveryKeyView, error)
 }
 
-// Options is what the API needs. Fleet, Auth and Audit must be set.
+// Post tells people what happens.
+type Post interface {
+	Channels() []deliver.Channel
+	Channel(id int64) (deliver.Channel, error)
+	CreateChannel(context.Context, deliver.NewChannel) (c deliver.Channel, secret string, err error)
+	ChangeChannel(ctx context.Context, id int64, change func(string, deliver.Settings) (string, deliver.Settings)) (deliver.Channel, error)
+	DeleteChannel(ctx context.Context, id int64) error
+	Test(ctx context.Context, id int64, by string) (deliver.Tested, error)
+	Rules() []store.Rule
+	Rule(id int64) (store.Rule, error)
+	CreateRule(context.Context, store.Rule) (store.Rule, error)
+	ChangeRule(ctx context.Context, id int64, change func(store.Rule) store.Rule) (store.Rule, error)
+	DeleteRule(ctx context.Context, id int64) error
+	Conditions() []store.Condition
+}
+
+// Options is what the API needs. Fleet, Auth, Audit and Post must be set.
 type Options struct {
 	Fleet     Fleet
+	Post      Post
 	Auth      Auth
 	Audit     Audit
 	LogPolicy LogPolicy    // default: LogsOfWarnings

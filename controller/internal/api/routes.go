@@ -108,6 +108,20 @@ func (s *server) routes() []route {
 		{method: post, path: "/api/schedule/{id}/run-now", role: Operator, handle: s.runSchedule},
 		{method: get, path: "/api/schedule/{id}/next", role: Viewer, handle: s.nextRuns, query: []string{"n"}},
 
+		{method: get, path: "/api/notifications/channels", role: Viewer, handle: s.listChannels},
+		{method: post, path: "/api/notifications/channels", role: Admin, handle: s.createChannel},
+		{method: get, path: "/api/notifications/channels/{id}", role: Viewer, handle: s.oneChannel},
+		{method: put, path: "/api/notifications/channels/{id}", role: Admin, handle: s.changeChannel},
+		{method: del, path: "/api/notifications/channels/{id}", role: Admin, handle: s.deleteChannel},
+		// What a receiver answers is for those who may say where to ask.
+		{method: post, path: "/api/notifications/channels/{id}/test", role: Admin, handle: s.testChannel},
+		{method: get, path: "/api/notifications/rules", role: Viewer, handle: s.listRules},
+		{method: post, path: "/api/notifications/rules", role: Admin, handle: s.createRule},
+		{method: get, path: "/api/notifications/rules/{id}", role: Viewer, handle: s.oneRule},
+		{method: put, path: "/api/notifications/rules/{id}", role: Admin, handle: s.changeRule},
+		{method: del, path: "/api/notifications/rules/{id}", role: Admin, handle: s.deleteRule},
+		{method: get, path: "/api/notifications/conditions", role: Viewer, handle: s.listConditions},
+
 		{method: get, path: "/api/audit", role: Admin, handle: s.listAudit, query: auditParameters()},
 		{method: get, path: "/api/fleet/summary", role: Viewer, handle: s.fleetSummary},
 		{method: get, path: "/api/fleet/hosts", role: Viewer, handle: s.fleetHosts, query: []string{"stale", "shrunk", "max_age", "agent", "label"}},

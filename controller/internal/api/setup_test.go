@@ -28,6 +28,7 @@ type env struct {
 	fleet  *fakeFleet
 	auth   *fakeAuth
 	audit  *fakeAudit
+	told   *fakePost
 	log    *syncBuffer
 	server *httptest.Server
 	http   *http.Client
@@ -35,9 +36,9 @@ type env struct {
 
 func setup(t *testing.T, change ...func(*api.Options)) *env {
 	t.Helper()
-	e := &env{t: t, fleet: newFakeFleet(), auth: &fakeAuth{}, audit: &fakeAudit{}, log: &syncBuffer{}}
+	e := &env{t: t, fleet: newFakeFleet(), auth: &fakeAuth{}, audit: &fakeAudit{}, told: newFakePost(), log: &syncBuffer{}}
 	o := api.Options{
-		Fleet: e.fleet, Auth: e.auth, Audit: e.audit, Version: "1.2.3", Now: testNow,
+		Fleet: e.fleet, Auth: e.auth, Audit: e.audit, Post: e.told, Version: "1.2.3", Now: testNow,
 		Logger: slog.New(slog.NewJSONHandler(e.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, c := range change {

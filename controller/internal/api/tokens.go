@@ -1,9 +1,6 @@
 package api
 
 import (
-	"encoding/json"
-	"fmt"
-	"math"
 	"net/http"
 
 	"borgfleet/controller/internal/api/rest"
@@ -57,16 +54,8 @@ const mostScope = 100
 // it would be the same, and was not meant so.
 func tokenScope(body *object) *store.Scope {
 	var out store.Scope
-	if raw, there := body.get("repositories"); there {
-		var items []json.RawMessage
-		if json.Unmarshal(raw, &items) != nil || len(items) == 0 || len(items) > mostScope {
-			body.bad.add(body.loc("repositories"), "it must be an array of 1 to %d ids", mostScope)
-		}
-		for i, item := range items[:min(len(items), mostScope)] {
-			if id, ok := body.decodeNumber(fmt.Sprintf("%s[%d]", body.loc("repositories"), i), item, 1, math.MaxInt64); ok {
-				out.Repositories = append(out.Repositories, id)
-			}
-		}
+	if _, there := body.get("repositories"); there {
+		out.Repositories = body.ids("repositories", 1, mostScope)
 	}
 	if _, there := body.get("agents"); there {
 		out.Agents = body.mustTexts("agents", mostScope, checkWord)
