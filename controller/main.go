@@ -36,7 +36,7 @@ func serve(stdout, stderr io.Writer) func(context.Context, cli.ServeOptions) err
 		settings.StartDeadline, settings.ContactLost, settings.LostAfter = o.StartDeadline, o.ContactLost, o.LostAfter
 		return server.Serve(ctx, server.Options{
 			DataDir: o.DataDir, APIListen: o.APIListen, AgentListen: o.AgentListen, AgentURL: o.AgentURL,
-			APICert: o.APICert, APIKey: o.APIKey, Proxies: o.Proxies, LogPolicy: api.LogPolicy(o.LogPolicy), Settings: settings, Keep: o.Keep,
+			APICert: o.APICert, APIKey: o.APIKey, Proxies: o.Proxies, LogPolicy: api.LogPolicy(o.LogPolicy), Settings: settings, PingURL: o.PingURL, Keep: o.Keep,
 			AdminPassword: os.Getenv("BORGFLEET_ADMIN_PASSWORD"), Logger: log,
 			ShowRecoveryKey: showKey(stdout),
 			Started:         func(at server.Addresses) { announce(stdout, o.DataDir, at) },

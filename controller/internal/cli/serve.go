@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -26,6 +27,7 @@ type ServeOptions struct {
 	APIKey        string
 	Proxies       []netip.Prefix // in front of REST
 	LogPolicy     string         // failed, warnings or all
+	PingURL       string         // empty: none
 	LogLevel      string         // debug, info, warn or error
 	StartDeadline time.Duration
 	ContactLost   time.Duration
@@ -58,6 +60,7 @@ func (k *controller) serve() *cli.Command {
 			&cli.StringFlag{Name: "start-deadline", Value: "24h", Usage: "a job that could not start within this `TIME` fails"},
 			&cli.StringFlag{Name: "contact-lost", Value: "60s", Usage: "the jobs of a host that has been silent for this `TIME` no longer keep others from their repository"},
 			&cli.StringFlag{Name: "lost-after", Value: "24h", Usage: "the jobs of a host that has been silent for this `TIME`, the controller being up, are given up; a result that still arrives replaces that"},
+			&cli.StringFlag{Name: "ping-url-file", Usage: "`FILE` with a URL to call each minute in which the controller can do its work: whoever misses the calls knows that it cannot, and that nobody is told anything else. The URL itself can be given in BORGFLEET_PING_URL"},
 			&cli.StringFlag{Name: "log-level", Value: "info", Usage: "`LEVEL` of what is logged: debug, info, warn or error"},
 		},
 		Action: k.runServe,
@@ -72,10 +75,30 @@ func (k *controller) runServe(c *cli.Context) error {
 	if err != nil {
 		return cmdline.Usagef("%w", err)
 	}
+	if o.PingURL, err = k.pingURL(c); err != nil {
+		return err
+	}
 	if k.hooks.Serve == nil {
 		return errors.New("this program was built without the controller")
 	}
 	return k.hooks.Serve(c.Context, o)
+}
+
+// pingURL is as good as a password with the services that wait for such calls: it
+// stands on no command line.
+func (k *controller) pingURL(c *cli.Context) (string, error) {
+	text := os.Getenv("BORGFLEET_PING_URL")
+	if file := c.String("ping-url-file"); file != "" {
+		line, err := k.secretLine(file, "ping URL")
+		if err != nil {
+			return "", err
+		}
+		text = string(line)
+	}
+	if u, err := url.Parse(text); text != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "") {
+		return "", cmdline.Usagef("the ping URL must be https://HOST/PATH")
+	}
+	return text, nil
 }
 
 func serveOptions(c *cli.Context) (ServeOptions, error) {

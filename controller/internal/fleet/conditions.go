@@ -117,13 +117,12 @@ func (s *Service) mayEnd(c store.Condition) bool {
 
 func (s *Service) lookout(ctx context.Context) (*lookout, error) {
 	l := &lookout{now: map[[2]string]found{}, stays: map[[2]string]bool{}}
-	agents := s.store.AgentsByID()
-	for _, a := range agents {
+	for _, a := range s.store.AgentsByID() {
 		if !a.Revoked {
 			s.lookAtAgent(l, *a)
 		}
 	}
-	return l, s.eachHost(ctx, agents, 0, func(v HostView) { s.lookAtHost(l, v) })
+	return l, s.eachHost(ctx, nil, 0, func(v HostView) { s.lookAtHost(l, v) })
 }
 
 func (s *Service) settling() bool { return s.now().Sub(s.born) < settleTime }

@@ -18,7 +18,6 @@ import (
 	"borgfleet/controller/internal/addresses"
 	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/audit"
-	"borgfleet/controller/internal/auth"
 	"borgfleet/controller/internal/backup"
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/controller/internal/maintain"
@@ -41,6 +40,7 @@ type Options struct {
 	APIKey        string
 	Proxies       []netip.Prefix // in front of REST, whose word on who calls is taken
 	LogPolicy     api.LogPolicy
+	PingURL       string // called each minute in which the controller can do its work; empty: none
 	Settings      fleet.Settings
 	Keep          retention.Policy
 	AdminPassword string // of the first user; empty: one is generated
@@ -121,8 +121,12 @@ func Serve(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	keeper := retention.New(retention.Options{Store: st, Policy: o.Keep, Audit: trail, Logger: o.Logger, Now: clock.Now})
+	post, err := openPost(o, st)
+	if err != nil {
+		return err
+	}
 	rest := api.Options{
-		Fleet: fl, Auth: people, Audit: trail, LogPolicy: o.LogPolicy,
+		Fleet: fl, Post: post, Auth: people, Audit: trail, LogPolicy: o.LogPolicy,
 		Proxies: o.Proxies, Version: version.String(), Logger: o.Logger, Ready: st.Ready, Metrics: figures,
 	}
 	if err := doors.admin(o.DataDir); err != nil {
@@ -141,7 +145,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	}
 	o.Logger.Info("kept are", "policy", o.Keep)
 	trail.Own(ctx, "startController", started(st, o.Keep))
-	return run(ctx, o, fl, people, keeper, trail, st, doors, Addresses{
+	return run(ctx, o, parts{fl, people, keeper, trail, post, pinger(o, st, doors)}, st, doors, Addresses{
 		API: where.API, AgentListen: where.AgentListen, Agents: where.Agents, AdminSocket: doors.socket,
 		PasswordFile: passwordFile, RecoveryFile: recoveryFile,
 	})
@@ -157,27 +161,20 @@ func started(st *store.Store, keep retention.Policy) string {
 	return text
 }
 
+// parts do their work until ctx ends.
+type parts []interface{ Run(ctx context.Context) }
+
 // run serves until ctx ends or a part fails, then ends the parts in an order
 // that loses nothing: the fleet's sessions first, so that agents see an end and
 // keep what is not acknowledged; then the doors; the store last.
-func run(ctx context.Context, o Options, fl *fleet.Service, people *auth.People, keeper *retention.Keeper, trail *audit.Trail, st *store.Store, d *doors, at Addresses) error {
+func run(ctx context.Context, o Options, all parts, st *store.Store, d *doors, at Addresses) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		fl.Run(ctx)
-		return nil
-	})
-	g.Go(func() error {
-		people.Run(ctx)
-		return nil
-	})
-	g.Go(func() error {
-		keeper.Run(ctx)
-		return nil
-	})
-	g.Go(func() error {
-		trail.Run(ctx)
-		return nil
-	})
+	for _, part := range all {
+		g.Go(func() error {
+			part.Run(ctx)
+			return nil
+		})
+	}
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():

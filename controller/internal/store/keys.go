@@ -49,6 +49,7 @@ const (
 	nextRepositoryKey = "mnext-repository"
 	nextAuditKey      = "mnext-audit"
 	nextScheduleKey   = "mnext-schedule"
+	pingKey           = "mping" // when the store was last written to see whether it can be
 	nextChannelKey    = "mnext-channel"
 	nextRuleKey       = "mnext-rule"
 	restoredKey       = "mrestored" // how this store was made, if from a backup

@@ -1,0 +1,72 @@
+// Package ping is the controller's dead-man's switch: it calls a URL each minute in
+// which the controller can do its work. What does not come tells what nobody else
+// could tell any more.
+package ping
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"borgfleet/shared/pinging"
+)
+
+// Every is how often it calls.
+const Every = time.Minute
+
+// Options is what a Pinger needs. Check and Logger must be set.
+type Options struct {
+	URL    string                      // empty: nothing is called
+	Check  func(context.Context) error // whether the controller can do its work
+	Logger *slog.Logger
+	Every  time.Duration // 0: Every
+}
+
+// Pinger calls.
+type Pinger struct {
+	Options
+	caller *pinging.Caller
+}
+
+// New makes a Pinger.
+func New(o Options) *Pinger {
+	if o.Every == 0 {
+		o.Every = Every
+	}
+	return &Pinger{Options: o, caller: pinging.New(pinging.Timeout)}
+}
+
+// Run calls until ctx ends.
+func (p *Pinger) Run(ctx context.Context) {
+	if p.URL == "" {
+		return
+	}
+	defer p.caller.Close()
+	tick := time.NewTicker(p.Every)
+	defer tick.Stop()
+	for well := true; ; {
+		well = p.once(ctx, well)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// once logs the first failure of a row, and its end.
+func (p *Pinger) once(ctx context.Context, well bool) bool {
+	err := p.Check(ctx)
+	what := "the controller cannot do its work, so it does not call the ping URL"
+	if err == nil {
+		err, what = p.caller.Call(ctx, p.URL), "the ping URL does not answer"
+	}
+	switch {
+	case ctx.Err() != nil:
+	case err != nil && well:
+		p.Logger.Error(what, "err", err)
+	case err == nil && !well:
+		p.Logger.Info("the ping URL was called again")
+	}
+	return err == nil
+}
