@@ -39,6 +39,9 @@ func (s Schedule) Check() error {
 			return &Problem{d.field, fmt.Sprintf("it is between %d and %d seconds", d.least/time.Second, d.most/time.Second)}
 		}
 	}
+	if err := CheckPing(s.Ping); err != nil {
+		return &Problem{"ping_url", err.Error()}
+	}
 	switch {
 	case s.Overlap != OverlapSkip && s.Overlap != OverlapQueue:
 		return &Problem{"overlap", "it is skip or queue"}

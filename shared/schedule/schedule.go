@@ -23,6 +23,8 @@ type Schedule struct {
 
 	After      job.After     // what follows; a prune that keeps nothing is one by the repository's retention
 	CheckEvery time.Duration // from one check to the next; 0: after each backup
+
+	Ping string // URL that its hosts call, see PingFor; empty: none
 }
 
 // Key is a schedule's own: random, so that no other schedule makes the same jobs,

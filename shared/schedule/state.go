@@ -12,4 +12,5 @@ type State struct {
 	Next       time.Time
 	Missed     []Missed // oldest first
 	Problem    string   // why the host cannot go by it; empty: it does
+	Ping       string   // why the host does not call its ping URL; empty: it does, or there is none
 }

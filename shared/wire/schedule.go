@@ -15,7 +15,7 @@ func FromSchedule(s schedule.Schedule) *fleetv1.Schedule {
 		Id: s.ID, Key: s.Key[:], Name: text(s.Name), Cron: text(s.Cron), Timezone: text(s.Zone), Enabled: s.Enabled,
 		Splay: seconds(s.Splay), CatchUp: seconds(s.CatchUp), Overlap: string(s.Overlap),
 		Retries: int32(s.Retries), RetryDelay: seconds(s.RetryDelay),
-		After: fromAfter(s.After), CheckEvery: seconds(s.CheckEvery),
+		After: fromAfter(s.After), CheckEvery: seconds(s.CheckEvery), PingUrl: text(s.Ping),
 	}
 }
 
@@ -41,7 +41,7 @@ func ToSchedule(p *fleetv1.Schedule) (schedule.Schedule, error) {
 		ID: p.Id, Key: key, Name: within(p.Name, mostName), Cron: p.Cron, Zone: p.Timezone, Enabled: p.Enabled,
 		Splay: span(p.Splay), CatchUp: span(p.CatchUp), Overlap: schedule.Overlap(p.Overlap),
 		Retries: int(p.Retries), RetryDelay: span(p.RetryDelay),
-		After: toAfter(p.After), CheckEvery: span(p.CheckEvery),
+		After: toAfter(p.After), CheckEvery: span(p.CheckEvery), Ping: p.PingUrl,
 	}
 	if s.ID <= 0 {
 		return s, fmt.Errorf("a schedule's id is above 0")
@@ -78,7 +78,7 @@ func FromScheduleStates(all []schedule.State, zone string) *fleetv1.ScheduleStat
 	for _, s := range all {
 		p := &fleetv1.ScheduleState{
 			ScheduleId: s.Schedule, RepositoryId: s.Repository, Next: stamp(s.Next),
-			Problem: text(s.Problem), Cron: text(s.Cron),
+			Problem: text(s.Problem), Cron: text(s.Cron), PingProblem: text(s.Ping),
 		}
 		for _, m := range s.Missed {
 			p.Missed = append(p.Missed, &fleetv1.Missed{
@@ -98,6 +98,7 @@ func ToScheduleState(p *fleetv1.ScheduleState) schedule.State {
 	s := schedule.State{
 		Schedule: p.GetScheduleId(), Repository: p.GetRepositoryId(), Next: instant(p.GetNext()),
 		Problem: within(p.GetProblem(), mostName), Cron: within(p.GetCron(), mostName),
+		Ping: within(p.GetPingProblem(), mostName),
 	}
 	told := p.GetMissed()
 	for _, m := range told[max(0, len(told)-mostMissed):] {

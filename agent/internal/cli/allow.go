@@ -28,6 +28,7 @@ func (a *agent) allow() *cli.Command {
 			&cli.StringSliceFlag{Name: "destination", EnvVars: []string{"BORGFLEET_ALLOW_DESTINATION"}, Usage: "restore to new directories at or below `PATH`; without one nothing is restored onto this host"},
 			&cli.BoolFlag{Name: "maintenance", EnvVars: []string{"BORGFLEET_ALLOW_MAINTENANCE"}, Usage: "prune, compact and break locks"},
 			&cli.StringSliceFlag{Name: "hook", EnvVars: []string{"BORGFLEET_ALLOW_HOOK"}, Usage: "run the hook `NAME` of this host's hooks directory before or after backups, if a repository's definition names it; * and ? match"},
+			&cli.StringSliceFlag{Name: "ping", EnvVars: []string{"BORGFLEET_ALLOW_PING"}, Usage: "call the ping URLs at `PATTERN` when a schedule names them: https://HOST/PATH, where * in the path is any part of a name, and ** anything"},
 			&cli.StringFlag{Name: "recovery-key", EnvVars: []string{"BORGFLEET_ALLOW_RECOVERY_KEY"}, Usage: "seal what opens this host's backups when it is gone to this recovery key (`RECIPIENT`, age1...), and to no other; none: to no key at all"},
 			&cli.BoolFlag{Name: "recovery-passphrases", EnvVars: []string{"BORGFLEET_ALLOW_RECOVERY_PASSPHRASES"}, Usage: "seal the passphrases that live on this host (passphrase_file, passphrase_command) to the recovery key, too"},
 			&cli.BoolFlag{Name: "own-secrets", EnvVars: []string{"BORGFLEET_ALLOW_OWN_SECRETS"}, Usage: "back up the agent's own keys, the passphrase files that agent.yaml names and borg's key files as well; whoever can order backups can read them then"},
@@ -130,6 +131,11 @@ func extend(allow *policy.Allow, c *cli.Context, prefix string) error {
 	for _, h := range c.StringSlice(prefix + "hook") {
 		if err := allow.AddHook(h); err != nil {
 			return cmdline.Usagef("--%shook: %w", prefix, err)
+		}
+	}
+	for _, p := range c.StringSlice(prefix + "ping") {
+		if err := allow.AddPing(p); err != nil {
+			return cmdline.Usagef("--%sping: %w", prefix, err)
 		}
 	}
 	if key := c.String(prefix + "recovery-key"); key != "" {

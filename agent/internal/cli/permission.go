@@ -52,6 +52,9 @@ func describe(allow policy.Allow, dir state.Dir) string {
 		row("run the hooks " + words(allow.Hooks) + " before and after backups")
 	}
 	more = append(more, command+" --hook NAME")
+	if len(allow.Ping) > 0 {
+		row("have the ping URLs " + words(allow.Ping) + " called")
+	}
 	if len(allow.Destinations) == 0 {
 		row("not restore files")
 	} else {
@@ -109,6 +112,7 @@ type permissionOf struct {
 	Destinations []string `json:"destinations"` // none: no restores
 	Maintenance  bool     `json:"maintenance"`
 	Hooks        []string `json:"hooks"` // none: no hook
+	Ping         []string `json:"ping"`  // none: no URL
 	All          bool     `json:"all"`
 	// OwnSecrets: backups take the agent's own keys as well.
 	OwnSecrets bool `json:"own_secrets"`
@@ -124,6 +128,7 @@ func permissions(a policy.Allow) permissionOf {
 		Repositories: append([]string{}, a.Repositories...), Sources: append([]string{}, a.Sources...),
 		Destinations: append([]string{}, a.Destinations...),
 		Hooks:        append([]string{}, a.Hooks...),
+		Ping:         append([]string{}, a.Ping...),
 		Maintenance:  a.Maintenance, All: a.All, OwnSecrets: a.OwnSecrets, RetentionFloor: a.RetentionFloor,
 		RecoveryKey: a.RecoveryKey, RecoveryPassphrases: a.RecoveryPassphrases,
 	}

@@ -66,6 +66,7 @@ type Daemon struct {
 	seen map[int64]*noticed // by definition; guarded by mu, and so is what it points to
 	look chan struct{}      // look at the repositories now
 	turn chan struct{}      // the timetable should look at schedules and jobs
+	ping chan struct{}      // some job may have begun or ended
 
 	damaged []job.Key     // directories that cannot be opened; guarded by mu
 	wake    chan struct{} // the link should look at changed
@@ -82,7 +83,7 @@ func New(o Options) (*Daemon, error) {
 		o: o, log: o.Logger,
 		jobs: map[job.Key]*tended{}, changed: map[job.Key]bool{},
 		seen: map[int64]*noticed{}, look: make(chan struct{}, 1),
-		turn: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1), ping: make(chan struct{}, 1),
 		wake: make(chan struct{}, 1), news: make(chan struct{}),
 		lostAt: o.Now(), again: tryAgain,
 	}
@@ -198,7 +199,14 @@ func (d *Daemon) tell(key job.Key, again bool) {
 	d.changed[key] = d.changed[key] || again
 	d.mu.Unlock()
 	d.stir()
+	select {
+	case d.ping <- struct{}{}:
+	default:
+	}
 }
+
+// Moved receives when some job may have begun or ended.
+func (d *Daemon) Moved() <-chan struct{} { return d.ping }
 
 // stir makes the link look whether there is something to say.
 func (d *Daemon) stir() {

@@ -15,6 +15,9 @@ type Allow struct {
 	Destinations []string `yaml:"destinations"` // restores go to or below one of these; none: no restores
 	Maintenance  bool     `yaml:"maintenance"`  // prune, compact, break-lock too
 	Hooks        []string `yaml:"hooks"`        // names, or patterns with * and ?, of hooks that a repository may name; none: no hook
+	// Ping are the URLs that schedules may have this host call, see PingPattern;
+	// none: no URL.
+	Ping []string `yaml:"ping"`
 	// RetentionFloor is what no prune may keep less than; none: no limit.
 	RetentionFloor Floor `yaml:"retention_floor"`
 	// OwnSecrets: backups take the agent's own keys and borg's key files as well.
@@ -94,6 +97,11 @@ func (a *Allow) check() error {
 	for _, h := range a.Hooks {
 		if err := checkHook(h); err != nil {
 			return fmt.Errorf("allow.hooks: %w", err)
+		}
+	}
+	for _, p := range a.Ping {
+		if err := checkPingPattern(p); err != nil {
+			return fmt.Errorf("allow.ping: %w", err)
 		}
 	}
 	if a.RecoveryKey != "" {

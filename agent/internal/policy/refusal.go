@@ -10,6 +10,7 @@ const (
 	RuleMaintenance  Rule = "allow.maintenance"
 	RuleDestinations Rule = "allow.destinations"
 	RuleHooks        Rule = "allow.hooks"
+	RulePing         Rule = "allow.ping"
 	RuleRetention    Rule = "allow.retention_floor" // allow.all or not
 	RuleSecrets      Rule = "allow.own_secrets"     // allow.all or not
 	RuleRepository   Rule = "repository"            // no restore may write into one, allow.all or not

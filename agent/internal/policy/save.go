@@ -43,7 +43,7 @@ func (c Config) Save(file string) error {
 
 // normalLists makes empty and absent lists the same; they mean the same.
 func normalLists(c Config) Config {
-	for _, l := range []*[]string{&c.SSH.Command, &c.Allow.Repositories, &c.Allow.Sources, &c.Allow.Destinations, &c.Allow.Hooks} {
+	for _, l := range []*[]string{&c.SSH.Command, &c.Allow.Repositories, &c.Allow.Sources, &c.Allow.Destinations, &c.Allow.Hooks, &c.Allow.Ping} {
 		if len(*l) == 0 {
 			*l = nil
 		}

@@ -15,6 +15,7 @@ import (
 	"borgfleet/agent/internal/jobproc"
 	"borgfleet/agent/internal/link"
 	"borgfleet/agent/internal/local"
+	"borgfleet/agent/internal/pinger"
 	"borgfleet/agent/internal/policy"
 	"borgfleet/agent/internal/recovery"
 	"borgfleet/agent/internal/state"
@@ -25,6 +26,7 @@ import (
 	"borgfleet/shared/job"
 	"borgfleet/shared/seal"
 	"borgfleet/shared/secretfile"
+	"borgfleet/shared/term"
 	"borgfleet/shared/version"
 )
 
@@ -97,12 +99,16 @@ func Run(ctx context.Context, o Options) error {
 		Host: d, Dir: dir.Schedules(), Checked: dir.Checked(), Now: clock.Now,
 		Zone: timetable.HostZone, Logger: o.Logger,
 	})
+	pings := pinger.New(pinger.Options{
+		Host: d, Agent: id.Name, Now: clock.Now, Logger: o.Logger, Allows: allowsPing(config, dir), Backoff: pinger.DefaultBackoff(),
+	})
+	states := pings.With(times.States)
 	borgs := newFinder(dir, conf)
 	l := link.New(link.Options{
 		Identity: id, Credential: cred, Recipient: sealing.Recipient(), Jobs: d, Borg: borgs.find,
 		Save:   func(c *certs.Credential) error { return c.Save(dir.Credential()) },
 		Logger: o.Logger, Now: clock.Now, Backoff: link.DefaultBackoff(), Renewal: link.DefaultRenewal(),
-		Timetable: times.States,
+		Timetable: states,
 	})
 	door, err := local.Listen(dir.Socket())
 	if err != nil {
@@ -111,7 +117,7 @@ func Run(ctx context.Context, o Options) error {
 	people := local.New(local.Options{
 		Jobs: d, Identity: id, StateDir: dir.Path(), Version: version.String(),
 		Link: l.Status, Borg: borgs.forPeople, Logger: o.Logger,
-		CertificateExpires: l.CertificateExpires, Timetable: times.States,
+		CertificateExpires: l.CertificateExpires, Timetable: states,
 	})
 	if o.Drain {
 		var end context.CancelFunc
@@ -122,6 +128,7 @@ func Run(ctx context.Context, o Options) error {
 	g.Go(func() error { return d.Run(ctx) })
 	g.Go(func() error { l.Run(ctx); return nil })
 	g.Go(func() error { times.Run(ctx); return nil })
+	g.Go(func() error { pings.Run(ctx); return nil })
 	g.Go(func() error { return people.Serve(ctx, door) })
 	o.Logger.Info("agent runs", "agent", id.AgentID, "name", id.Name, "state", dir.Path())
 	return g.Wait()
@@ -135,6 +142,21 @@ func accepted(config string) func() string {
 			return "" // each job says why
 		}
 		return c.Allow.RecoveryKey
+	}
+}
+
+// allowsPing reads anew which URLs the owner lets schedules name.
+func allowsPing(config string, dir state.Dir) func(string) error {
+	command := "borgfleet-agent allow"
+	if dir.Path() != state.DefaultDir {
+		command += " --state-dir " + term.Shell(dir.Path())
+	}
+	return func(url string) error {
+		c, err := policy.Load(config)
+		if err != nil {
+			return err
+		}
+		return c.Allow.AllowsPing(url, command)
 	}
 }
 

@@ -25,6 +25,7 @@ func readSchedule(body *object) scheduleChange {
 	r.text("name", checkName, func(d *schedule.Schedule, v string) { d.Name = v })
 	r.text("cron_expression", nil, func(d *schedule.Schedule, v string) { d.Cron = v })
 	r.zone()
+	r.text("ping_url", nil, func(d *schedule.Schedule, v string) { d.Ping = v })
 	r.flag("enabled", func(d *schedule.Schedule, v bool) { d.Enabled = v })
 	r.text("overlap", nil, func(d *schedule.Schedule, v string) { d.Overlap = schedule.Overlap(v) })
 	r.number("retries", 0, schedule.MostRetries, func(d *schedule.Schedule, v int64) { d.Retries = int(v) })

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"net/url"
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fleet"
@@ -17,6 +18,9 @@ func scheduleBody(v fleet.ScheduleView) rest.Schedule {
 		Overlap: string(v.Overlap), Retries: int64(v.Retries), RetryDelay: seconds(v.RetryDelay),
 		CreatedAt: rest.At(v.CreatedAt), CreatedBy: orNull(v.By), NextRun: rest.At(v.NextRun),
 		Repositories: []rest.ScheduledAt{},
+	}
+	if u, err := url.Parse(v.Ping); err == nil && v.Ping != "" {
+		out.PingTarget = orNull(u.Scheme + "://" + u.Host + "/…") // the rest is as good as a password
 	}
 	if len(out.RepositoryIDs) == 1 {
 		out.RepositoryID = &out.RepositoryIDs[0]

@@ -30,6 +30,8 @@ func scheduleFlags() []cli.Flag {
 		&cli.StringFlag{Name: "catch-up", Usage: "make up for a missed run within this `TIME`; 0: never"},
 		&cli.StringFlag{Name: "overlap", Usage: "what becomes of a run while the one before has not ended: `WHAT` is skip or queue"},
 		&cli.Int64Flag{Name: "retries", Usage: "try a backup that failed again `N` times"},
+		&cli.StringFlag{Name: "ping-url-file", Usage: "have the hosts call the URL in `FILE` (- is standard input) for each backup: with /start, and at its end as it is or with /fail; {agent} and {repository} become their names"},
+		&cli.BoolFlag{Name: "no-ping-url", Usage: "have them call none"},
 		&cli.StringFlag{Name: "retry-delay", Usage: "wait this `TIME` before the first retry, at least 60s; it doubles with each"},
 	)
 }
@@ -52,7 +54,7 @@ func (k *controller) createSchedule(c *cli.Context) error {
 	if len(c.StringSlice("repository")) == 0 {
 		return cmdline.Usagef("--repository is missing: what is to be backed up? borgfleet-controller repositories list shows what there is")
 	}
-	req, err := scheduleRequest(c)
+	req, err := k.scheduleRequest(c)
 	if err != nil {
 		return err
 	}
@@ -81,7 +83,7 @@ func (k *controller) schedulesChange() *cli.Command {
 			&cli.StringFlag{Name: "cron", Usage: "go by this `EXPRESSION`"},
 		}, scheduleFlags()...), append(ofAgent(), askFlags()...)...),
 		Action: func(c *cli.Context) error {
-			req, err := scheduleRequest(c)
+			req, err := k.scheduleRequest(c)
 			if err != nil {
 				return err
 			}
@@ -103,8 +105,19 @@ func (k *controller) schedulesChange() *cli.Command {
 }
 
 // scheduleRequest reads the options that are given.
-func scheduleRequest(c *cli.Context) (rest.ScheduleRequest, error) {
+func (k *controller) scheduleRequest(c *cli.Context) (rest.ScheduleRequest, error) {
 	var req rest.ScheduleRequest
+	if file := c.String("ping-url-file"); file != "" {
+		line, err := k.secretLine(file, "ping URL")
+		if err != nil {
+			return req, err
+		}
+		v := string(line)
+		req.PingURL = &v
+	}
+	if c.Bool("no-ping-url") {
+		req.PingURL = new(string)
+	}
 	texts := map[string]**string{
 		"name": &req.Name, "cron": &req.CronExpression, "timezone": &req.Timezone, "keep-within": &req.Within,
 		"check-depth": &req.CheckDepth, "overlap": &req.Overlap,

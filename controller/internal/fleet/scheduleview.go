@@ -106,6 +106,8 @@ func (s *Service) scheduledView(one store.Schedule, repo store.Repository) (Sche
 	}
 	if told && state.Problem != "" {
 		v.Why = "the host cannot go by it: " + state.Problem
+	} else if told && state.Ping != "" {
+		v.Why = "the host does not call its ping URL: " + state.Ping
 	}
 	t := s.overdue.of(&one, repo.ID, &a, s.now(), overdueAfter)
 	if !t.known {

@@ -23,6 +23,7 @@ type ScheduleRequest struct {
 	Overlap    *string `json:"overlap,omitempty"`
 	Retries    *int64  `json:"retries,omitempty"`
 	RetryDelay *int64  `json:"retry_delay,omitempty"`
+	PingURL    *string `json:"ping_url,omitempty"` // empty: none
 }
 
 // Keep is what the prune after a backup keeps.
@@ -62,11 +63,12 @@ type Schedule struct {
 	CheckMaxDuration int64   `json:"check_max_duration"`
 	CheckEvery       int64   `json:"check_every"`
 
-	Splay      int64  `json:"splay"`
-	CatchUp    int64  `json:"catch_up"`
-	Overlap    string `json:"overlap"`
-	Retries    int64  `json:"retries"`
-	RetryDelay int64  `json:"retry_delay"`
+	Splay      int64   `json:"splay"`
+	CatchUp    int64   `json:"catch_up"`
+	Overlap    string  `json:"overlap"`
+	Retries    int64   `json:"retries"`
+	RetryDelay int64   `json:"retry_delay"`
+	PingTarget *string `json:"ping_target"` // its host; null: no URL is called
 
 	CreatedAt    *Time         `json:"created_at"`
 	CreatedBy    *string       `json:"created_by"`

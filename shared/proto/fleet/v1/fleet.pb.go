@@ -2474,6 +2474,7 @@ type Schedule struct {
 	RetryDelay    int64                  `protobuf:"varint,11,opt,name=retry_delay,json=retryDelay,proto3" json:"retry_delay,omitempty"` // seconds; doubles with each retry
 	After         *After                 `protobuf:"bytes,12,opt,name=after,proto3" json:"after,omitempty"`
 	CheckEvery    int64                  `protobuf:"varint,13,opt,name=check_every,json=checkEvery,proto3" json:"check_every,omitempty"` // seconds from one check to the next; 0: after each backup
+	PingUrl       string                 `protobuf:"bytes,14,opt,name=ping_url,json=pingUrl,proto3" json:"ping_url,omitempty"`           // that its hosts call; empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2599,6 +2600,13 @@ func (x *Schedule) GetCheckEvery() int64 {
 	return 0
 }
 
+func (x *Schedule) GetPingUrl() string {
+	if x != nil {
+		return x.PingUrl
+	}
+	return ""
+}
+
 // After are the steps that follow a backup.
 type After struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2665,10 +2673,11 @@ type ScheduleState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ScheduleId    int64                  `protobuf:"varint,1,opt,name=schedule_id,json=scheduleId,proto3" json:"schedule_id,omitempty"`
 	RepositoryId  int64                  `protobuf:"varint,2,opt,name=repository_id,json=repositoryId,proto3" json:"repository_id,omitempty"`
-	Next          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`       // absent: none
-	Missed        []*Missed              `protobuf:"bytes,4,rep,name=missed,proto3" json:"missed,omitempty"`   // oldest first
-	Problem       string                 `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"` // why the host cannot go by it; empty: it does
-	Cron          string                 `protobuf:"bytes,6,opt,name=cron,proto3" json:"cron,omitempty"`       // that the host goes by
+	Next          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`                                  // absent: none
+	Missed        []*Missed              `protobuf:"bytes,4,rep,name=missed,proto3" json:"missed,omitempty"`                              // oldest first
+	Problem       string                 `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`                            // why the host cannot go by it; empty: it does
+	Cron          string                 `protobuf:"bytes,6,opt,name=cron,proto3" json:"cron,omitempty"`                                  // that the host goes by
+	PingProblem   string                 `protobuf:"bytes,7,opt,name=ping_problem,json=pingProblem,proto3" json:"ping_problem,omitempty"` // why the host does not call the ping URL; empty: it does, or there is none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2741,6 +2750,13 @@ func (x *ScheduleState) GetProblem() string {
 func (x *ScheduleState) GetCron() string {
 	if x != nil {
 		return x.Cron
+	}
+	return ""
+}
+
+func (x *ScheduleState) GetPingProblem() string {
+	if x != nil {
+		return x.PingProblem
 	}
 	return ""
 }
@@ -3850,7 +3866,7 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"maintainer\x12-\n" +
 	"\tretention\x18< \x01(\v2\x0f.fleet.v1.PruneR\tretention\x120\n" +
 	"\tschedules\x18= \x03(\v2\x12.fleet.v1.ScheduleR\tschedules\x12%\n" +
-	"\x05hooks\x182 \x01(\v2\x0f.fleet.v1.HooksR\x05hooks\"\xd8\x02\n" +
+	"\x05hooks\x182 \x01(\v2\x0f.fleet.v1.HooksR\x05hooks\"\xf3\x02\n" +
 	"\bSchedule\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x12\n" +
@@ -3867,11 +3883,12 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"retryDelay\x12%\n" +
 	"\x05after\x18\f \x01(\v2\x0f.fleet.v1.AfterR\x05after\x12\x1f\n" +
 	"\vcheck_every\x18\r \x01(\x03R\n" +
-	"checkEvery\"o\n" +
+	"checkEvery\x12\x19\n" +
+	"\bping_url\x18\x0e \x01(\tR\apingUrl\"o\n" +
 	"\x05After\x12%\n" +
 	"\x05prune\x18\x01 \x01(\v2\x0f.fleet.v1.PruneR\x05prune\x12\x18\n" +
 	"\acompact\x18\x02 \x01(\bR\acompact\x12%\n" +
-	"\x05check\x18\x03 \x01(\v2\x0f.fleet.v1.CheckR\x05check\"\xdd\x01\n" +
+	"\x05check\x18\x03 \x01(\v2\x0f.fleet.v1.CheckR\x05check\"\x80\x02\n" +
 	"\rScheduleState\x12\x1f\n" +
 	"\vschedule_id\x18\x01 \x01(\x03R\n" +
 	"scheduleId\x12#\n" +
@@ -3879,7 +3896,8 @@ const file_fleet_v1_fleet_proto_rawDesc = "" +
 	"\x04next\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04next\x12(\n" +
 	"\x06missed\x18\x04 \x03(\v2\x10.fleet.v1.MissedR\x06missed\x12\x18\n" +
 	"\aproblem\x18\x05 \x01(\tR\aproblem\x12\x12\n" +
-	"\x04cron\x18\x06 \x01(\tR\x04cron\"\x98\x01\n" +
+	"\x04cron\x18\x06 \x01(\tR\x04cron\x12!\n" +
+	"\fping_problem\x18\a \x01(\tR\vpingProblem\"\x98\x01\n" +
 	"\x06Missed\x120\n" +
 	"\x05first\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05first\x12.\n" +
 	"\x04last\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04last\x12\x14\n" +

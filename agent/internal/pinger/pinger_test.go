@@ -1,0 +1,313 @@
+package pinger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"borgfleet/agent/internal/daemon"
+	"borgfleet/agent/internal/jobdir"
+	"borgfleet/shared/job"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/schedule"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// host is one with real job directories, and a service that waits for calls.
+type host struct {
+	t      *testing.T
+	jobs   string
+	server *httptest.Server
+	moved  chan struct{}
+
+	mu     sync.Mutex
+	dirs   []*jobdir.Dir                    // guarded by mu
+	calls  []string                         // guarded by mu
+	acts   []func(http.ResponseWriter) bool // guarded by mu
+	stirs  int                              // guarded by mu
+	later  time.Duration                    // guarded by mu
+	refuse error                            // guarded by mu
+	url    string
+}
+
+func newHost(t *testing.T, acts ...func(http.ResponseWriter) bool) *host {
+	h := &host{t: t, jobs: t.TempDir(), moved: make(chan struct{}, 1), acts: acts}
+	h.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		h.calls = append(h.calls, r.URL.Path)
+		var act func(http.ResponseWriter) bool
+		if len(h.acts) > 0 {
+			act, h.acts = h.acts[0], h.acts[1:]
+		}
+		h.mu.Unlock()
+		if act != nil && !act(w) {
+			<-r.Context().Done()
+		}
+	}))
+	t.Cleanup(h.server.Close)
+	h.url = h.server.URL + "/key/{agent}-{repository}"
+	return h
+}
+
+func (h *host) Scheduled() []daemon.Scheduled {
+	by := []*fleetv1.Schedule{{Id: 5, PingUrl: h.url}, {Id: 6}}
+	return []daemon.Scheduled{{Repository: job.Repository{ID: 7, Name: "etc"}, By: by}}
+}
+
+func (h *host) Dirs() []*jobdir.Dir {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.dirs)
+}
+
+func (h *host) Moved() <-chan struct{} { return h.moved }
+
+func (h *host) Stir() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stirs++
+}
+
+func (h *host) clock() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Now().Add(h.later)
+}
+
+func (h *host) called() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.calls)
+}
+
+// job is one of a schedule, as the timetable makes it.
+func (h *host) job(change func(*job.Spec)) *jobdir.Dir {
+	h.t.Helper()
+	key, err := job.NewKey()
+	must(h.t, err)
+	spec := job.Spec{
+		Kind: job.Backup, Repository: job.Repository{ID: 7, Name: "etc", Path: "/r"}, ScheduleID: 5,
+		CreatedAt: h.clock(), StartDeadline: h.clock().Add(time.Hour), TriggeredBy: job.BySchedule,
+	}
+	if change != nil {
+		change(&spec)
+	}
+	d, err := jobdir.Create(h.jobs, key, spec, job.PhaseAccepted)
+	must(h.t, err)
+	h.mu.Lock()
+	h.dirs = append(h.dirs, d)
+	h.mu.Unlock()
+	return d
+}
+
+func (h *host) starts(d *jobdir.Dir) {
+	h.t.Helper()
+	must(h.t, d.MarkStarted(jobdir.Started{StartedAt: h.clock()}))
+	h.moves()
+}
+
+func (h *host) ends(d *jobdir.Dir, status job.Status) {
+	h.t.Helper()
+	must(h.t, d.WriteVerdict(job.Verdict{Status: status, StartedAt: h.clock(), EndedAt: h.clock()}))
+	h.moves()
+}
+
+func (h *host) moves() {
+	select {
+	case h.moved <- struct{}{}:
+	default:
+	}
+}
+
+// runs has a new Pinger call until stop.
+func (h *host) runs() (p *Pinger, stop func()) {
+	p = New(Options{
+		Host: h, Agent: "web 1", Now: h.clock, Logger: slog.New(slog.DiscardHandler),
+		Allows: func(url string) error {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if !strings.HasPrefix(url, h.server.URL+"/key/") {
+				return fmt.Errorf("asked for %s", url)
+			}
+			return h.refuse
+		},
+		Backoff: Backoff{First: time.Microsecond, Most: 5 * time.Millisecond, GiveUp: 30 * time.Minute, Look: time.Millisecond},
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { p.Run(ctx) })
+	stop = sync.OnceFunc(func() { cancel(); done.Wait() })
+	h.t.Cleanup(stop)
+	return p, stop
+}
+
+func await(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+func (h *host) wants(what string, want ...string) {
+	h.t.Helper()
+	for i, w := range want {
+		want[i] = "/key/web 1-etc" + w
+	}
+	for deadline := time.Now().Add(10 * time.Second); !slices.Equal(h.called(), want); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			h.t.Fatalf("%s: called %q, want %q", what, h.called(), want)
+		}
+	}
+}
+
+// pinged waits until a job's calls are noted.
+func (h *host) pinged(d *jobdir.Dir, want jobdir.Pinged) {
+	h.t.Helper()
+	await(h.t, "it is noted", func() bool { got, err := d.Pinged(); return err == nil && got == want })
+}
+
+// TestCallsOnce when a backup begins and when it ends, also over restarts.
+func TestCallsOnce(t *testing.T) {
+	h := newHost(t)
+	_, stop := h.runs()
+	d := h.job(nil)
+	h.starts(d)
+	h.wants("begun", "/start")
+	h.pinged(d, jobdir.PingedStart)
+	stop()
+	h.ends(d, job.CompletedWithWarnings)
+	_, stop = h.runs()
+	h.wants("ended while nobody called", "/start", "")
+	h.pinged(d, jobdir.PingedEnd)
+	stop()
+	bad := h.job(nil)
+	h.ends(bad, job.Failed)
+	_, stop = h.runs()
+	h.wants("failed before it began", "/start", "", "/fail")
+	h.pinged(bad, jobdir.PingedEnd)
+	stop()
+	if got := h.called(); len(got) != 3 {
+		t.Errorf("called %q", got)
+	}
+}
+
+// TestCallsAgain until the service has heard that a backup has ended; its beginning is
+// not worth that.
+func TestCallsAgain(t *testing.T) {
+	status := func(code int) func(http.ResponseWriter) bool {
+		return func(w http.ResponseWriter) bool { w.WriteHeader(code); return true }
+	}
+	closes := func(w http.ResponseWriter) bool {
+		if c, _, err := w.(http.Hijacker).Hijack(); err == nil {
+			c.Close()
+		}
+		return true
+	}
+	h := newHost(t, status(500), status(429), closes, status(302))
+	h.runs()
+	d := h.job(nil)
+	h.starts(d)
+	h.pinged(d, jobdir.PingedStart)
+	h.ends(d, job.Completed)
+	h.pinged(d, jobdir.PingedEnd)
+	h.wants("all", "/start", "", "", "", "")
+}
+
+// TestGivesUp when it tells nothing any more.
+func TestGivesUp(t *testing.T) {
+	var down []func(http.ResponseWriter) bool
+	for range 10_000 {
+		down = append(down, func(w http.ResponseWriter) bool { w.WriteHeader(500); return true })
+	}
+	h := newHost(t, down...)
+	h.runs()
+	d := h.job(nil)
+	h.ends(d, job.Completed)
+	await(t, "some tries", func() bool { return len(h.called()) > 2 })
+	h.mu.Lock()
+	h.later = 31 * time.Minute
+	h.mu.Unlock()
+	h.pinged(d, jobdir.PingedEnd)
+}
+
+// TestOneHangs: a service that does not answer for one keeps no other.
+func TestOneHangs(t *testing.T) {
+	h := newHost(t, func(http.ResponseWriter) bool { return false })
+	_, stop := h.runs()
+	one := h.job(nil)
+	h.starts(one)
+	h.wants("it hangs", "/start")
+	two := h.job(nil)
+	h.ends(two, job.Completed)
+	h.pinged(two, jobdir.PingedEnd)
+	stop()
+	if n, _ := one.Pinged(); n != jobdir.PingedNone {
+		t.Errorf("%d: nobody has heard of it", n)
+	}
+}
+
+// TestOnlyWhatIsAllowed: a controller's URL is not enough, and it is told so.
+func TestOnlyWhatIsAllowed(t *testing.T) {
+	h := newHost(t)
+	h.refuse = errors.New("this host does not allow it")
+	p, _ := h.runs()
+	d := h.job(nil)
+	h.starts(d)
+	states := p.With(func() ([]schedule.State, string, uint64) {
+		return []schedule.State{{Schedule: 5, Repository: 7}, {Schedule: 6, Repository: 7}}, "UTC", 3
+	})
+	await(t, "it is told", func() bool { all, _, v := states(); return v == 4 && all[0].Ping == "this host does not allow it" })
+	all, _, _ := states()
+	if all[1].Ping != "" || h.stirs == 0 || len(h.called()) != 0 {
+		t.Errorf("%+v, %d, %q", all, h.stirs, h.called())
+	}
+	h.mu.Lock()
+	h.refuse = nil
+	h.mu.Unlock()
+	h.wants("the owner has changed his mind", "/start")
+	if all, _, v := states(); v != 5 || all[0].Ping != "" {
+		t.Errorf("%+v, %d", all, v)
+	}
+	if _, _, v := p.With(func() ([]schedule.State, string, uint64) { return nil, "", 0 })(); v != 0 {
+		t.Error("what was never looked at is told")
+	}
+}
+
+// TestOthersAreNotCalled: no job of another kind, schedule or person.
+func TestOthersAreNotCalled(t *testing.T) {
+	h := newHost(t)
+	_, stop := h.runs()
+	for _, change := range []func(*job.Spec){
+		func(s *job.Spec) { s.ScheduleID = 0 },
+		func(s *job.Spec) { s.ScheduleID = 6 },
+		func(s *job.Spec) { s.Repository.ID = 8 },
+		func(s *job.Spec) { s.Kind = job.Prune },
+	} {
+		h.ends(h.job(change), job.Completed)
+	}
+	d := h.job(nil)
+	h.ends(d, job.Completed)
+	h.pinged(d, jobdir.PingedEnd)
+	stop()
+	h.wants("one", "")
+}
