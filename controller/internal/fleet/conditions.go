@@ -10,6 +10,7 @@ import (
 
 	"borgfleet/controller/internal/notify"
 	"borgfleet/controller/internal/store"
+	"borgfleet/shared/term"
 )
 
 const (
@@ -171,6 +172,13 @@ func (s *Service) lookAtHost(l *lookout, v HostView) {
 			l.add(found{c, name + " has no new backup"})
 		}
 	}
+	if v.Shrunk() {
+		c := of
+		c.What = string(notify.Shrunk)
+		c.Message = fmt.Sprintf("It read %s, and the last of a normal size, job %d, %s. Look at what is missing; borgfleet-controller repositories accept-size %d says that it is meant to be so.",
+			term.Size(v.Good.Original), v.Normal.ID, term.Size(v.Normal.Original), v.Repository)
+		l.add(found{c, fmt.Sprintf("the backup of %s is less than half of what it was", name)})
+	}
 	if head, ok := s.store.Catalogue(v.Repository); ok && head.Vanished > 0 {
 		c := of
 		c.What, c.Count, c.Message = string(notify.Vanished), head.Vanished, s.aboutVanished(v.Repository)
@@ -242,6 +250,8 @@ func endOf(what notify.Kind, agent, repository string) string {
 		return "the certificate of " + agent + " is a new one"
 	case notify.Stale:
 		return repository + " has a new backup"
+	case notify.Shrunk:
+		return "the backup of " + repository + " has a normal size again"
 	case notify.Vanished:
 		return "no archives are missing from " + repository + " any more"
 	}

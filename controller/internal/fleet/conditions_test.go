@@ -143,3 +143,30 @@ func TestVanishedIsTold(t *testing.T) {
 	see("and gone again", []string{"archives_vanished: 2 archives are gone from /r on a"}, 3)
 	see("all are back", []string{"recovered: no archives are missing from /r on a any more"}, 1, 2, 3)
 }
+
+// TestShrunkIsTold, until it is back or somebody takes it for normal.
+func TestShrunkIsTold(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("a")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	ops := r.tells()
+	see := func(what string, size int64, want ...string) {
+		t.Helper()
+		r.pass(time.Minute)
+		p.made(repo, r.clock(), sized(size))
+		r.told(ops) // of the job
+		r.s.lookAtConditions(t.Context())
+		r.s.lookAtConditions(t.Context())
+		r.wantsTold(what, ops, want...)
+	}
+	see("the first", 1000)
+	got := "shrunk: the backup of /r on a is less than half of what it was"
+	see("less", 400, got)
+	see("as small", 410)
+	see("it is back", 900, "recovered: the backup of /r on a has a normal size again")
+	see("less again", 300, got)
+	must(t, errOf(r.s.AcceptSize(t.Context(), repo.ID, 0, "ann")))
+	r.looks(time.Second)
+	r.wantsTold("it was meant", ops, "recovered: the backup of /r on a has a normal size again")
+}
