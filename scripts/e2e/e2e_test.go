@@ -59,7 +59,16 @@ func runAll(m *testing.M) int {
 // processes printed if the test failed.
 func newFleet(t *testing.T, f testenv.Fleet) *testenv.Env {
 	t.Helper()
-	f.Dir, f.Bin = t.TempDir(), programs
+	f.Dir, f.Bin = fleetDir(t), programs
+	t.Cleanup(func() {
+		if t.Failed() {
+			logs, _ := filepath.Glob(filepath.Join(f.Dir, "logs", "*.log"))
+			for _, l := range logs {
+				data, _ := os.ReadFile(l)
+				t.Logf("%s:\n%s", filepath.Base(l), tail(string(data), 60))
+			}
+		}
+	})
 	env, err := testenv.Start(t.Context(), f)
 	if err != nil {
 		t.Fatal(err)
@@ -69,15 +78,21 @@ func newFleet(t *testing.T, f testenv.Fleet) *testenv.Env {
 		if err := env.Close(); err != nil {
 			t.Error(err)
 		}
-		if t.Failed() {
-			logs, _ := filepath.Glob(filepath.Join(f.Dir, "logs", "*.log"))
-			for _, l := range logs {
-				data, _ := os.ReadFile(l)
-				t.Logf("%s:\n%s", filepath.Base(l), tail(string(data), 60))
-			}
-		}
 	})
 	return env
+}
+
+// fleetDir has no test's name in it: the path of a socket has room for 107 bytes.
+func fleetDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "fleet-")
+	fatal(t, err)
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 func tail(s string, n int) string {
