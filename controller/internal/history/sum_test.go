@@ -26,6 +26,10 @@ func TestClaimsThatDoNotAddUp(t *testing.T) {
 	if both := day[0].Plus(day[1]); both.Original != math.MaxInt64 || both.Dedup != math.MaxInt64 {
 		t.Errorf("by day %d and %d bytes", both.Original, both.Dedup)
 	}
+	all := ix.Totals(Filter{})
+	if all.Add(day[0]); all.Original != math.MaxInt64 || all.Dedup != math.MaxInt64 {
+		t.Errorf("with jobs that are gone %d and %d bytes", all.Original, all.Dedup)
+	}
 	if got := day[0].Plus(day[0]); got.Original != math.MaxInt64 || got.Dedup != math.MaxInt64 {
 		t.Errorf("twice that day %d and %d bytes", got.Original, got.Dedup)
 	}

@@ -18,8 +18,8 @@ type Totals struct {
 // Add counts the jobs of a tally.
 func (t *Totals) Add(of Tally) {
 	t.Jobs += of.Jobs()
-	t.Original += of.Original
-	t.Dedup += of.Dedup
+	t.Original = sum(t.Original, of.Original)
+	t.Dedup = sum(t.Dedup, of.Dedup)
 	for _, s := range job.Statuses() {
 		if n := of.Of(s); n > 0 {
 			t.ByStatus[s] += n
