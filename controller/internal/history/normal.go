@@ -48,15 +48,18 @@ func (l last) stands(late mark) bool {
 	return late.pos != l.normal.pos && shrank(late.original, l.normal.original)
 }
 
-// Accept says that a person takes the sizes of a repository from this time on for
-// normal, and that those before are nothing to go by.
+// Accept says that the sizes of a repository count from this time on, and that those
+// before are nothing to go by.
 func (ix *Index) Accept(repository int64, from time.Time) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	number := ix.repositories.of(repository)
 	now := ix.lasts.of(number)
-	now.accepted = accepted(from)
-	now.normal = ix.normal(number, now.accepted)
+	at, before := accepted(from), now.accepted
+	now.accepted = at
+	if at < before || now.normal.pos.created < at { // else it is as if the oldest were gone
+		now.normal = ix.normal(number, at)
+	}
 	ix.lasts.set(number, now)
 }
 

@@ -15,6 +15,7 @@ type Old struct {
 	EndedAt    time.Time // zero: it has not ended
 	Repository int64
 	LogGone    bool
+	Sized      bool // a backup whose size is one to go by, or may come to be
 }
 
 // EndedBefore says whether the job had ended before a moment.
@@ -41,9 +42,11 @@ func (ix *Index) old(c *chunk, i int) Old {
 		ID: c.id[i], CreatedAt: fromNanos(c.created[i]), Repository: ix.repositories.value(c.repository[i]),
 		LogGone: attr&logGoneBit != 0,
 	}
-	if statusOf(statusIn(attr)).Final() {
+	status := statusOf(statusIn(attr))
+	if status.Final() {
 		o.EndedAt = fromSeconds(atomic.LoadUint32(&c.ended[i]))
 	}
+	o.Sized = kindOf(kindIn(attr)) == job.Backup && (status.Good() || !status.Final())
 	return o
 }
 

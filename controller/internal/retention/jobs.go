@@ -25,7 +25,7 @@ func (k *Keeper) sweepJobsOf(ctx context.Context, ended time.Time, going func() 
 	if !going() {
 		return nil
 	}
-	e := &expiry{k: k, ended: ended, newest: k.Store.Newest(ended)}
+	e := &expiry{k: k, ended: ended, newest: k.Store.Newest(ended), left: map[int64]time.Time{}}
 	var ids []int64
 	sweep := func() error {
 		for batch := range slices.Chunk(ids, atOnce) {
@@ -41,6 +41,9 @@ func (k *Keeper) sweepJobsOf(ctx context.Context, ended time.Time, going func() 
 	}
 	for o := range k.Store.Oldest(ended) { // as it was when this began: what goes meanwhile does not matter
 		if !o.EndedBefore(ended) || e.newest[o.ID] && k.registered(o.Repository) {
+			if o.Sized {
+				e.leave(o.Repository, o.CreatedAt)
+			}
 			continue
 		}
 		if ids = append(ids, o.ID); len(ids) < atATime {
@@ -66,8 +69,9 @@ type expiry struct {
 	ended  time.Time      // only what had ended by then goes
 	newest map[int64]bool // of their kind, for their repository
 
-	logs []int64 // in the way: they have to be removed first
-	gone int64   // jobs removed by the update that is being made
+	left map[int64]time.Time // by repository: when the oldest backup was made that stays
+	logs []int64             // in the way: they have to be removed first
+	gone int64               // jobs removed by the update that is being made
 }
 
 // remove removes those of the jobs that need not stay.
@@ -123,6 +127,9 @@ func (e *expiry) expireOne(tx *store.Tx, id int64) error {
 	all = append(all, j)
 	for _, one := range all {
 		if e.stays(tx, one) {
+			if j.Spec.Kind == job.Backup {
+				e.leave(j.Spec.Repository.ID, j.Spec.CreatedAt)
+			}
 			return nil
 		}
 	}
@@ -136,7 +143,7 @@ func (e *expiry) expireOne(tx *store.Tx, id int64) error {
 		}
 		e.gone++
 	}
-	return nil
+	return e.compareFrom(tx, j)
 }
 
 // followsOne: a step goes with its backup.

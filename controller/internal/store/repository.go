@@ -37,8 +37,9 @@ type Repository struct {
 
 	PassphraseJob int64 // tries a new passphrase; 0: none does
 
-	// SizesAcceptedFrom is when the backup was made whose size a person took for
-	// normal, small as it was; zero: there is none.
+	// SizesAcceptedFrom is from when on sizes of backups are compared: when the backup
+	// was made whose size a person took for normal, small as it was; or after those
+	// of which some are gone. Zero: all are.
 	SizesAcceptedFrom time.Time
 }
 

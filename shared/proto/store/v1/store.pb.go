@@ -593,7 +593,7 @@ type Repository struct {
 	Imported          bool                   `protobuf:"varint,9,opt,name=imported,proto3" json:"imported,omitempty"`                                              // it had to be there already
 	Recovery          *v1.Recovery           `protobuf:"bytes,10,opt,name=recovery,proto3" json:"recovery,omitempty"`                                              // the newest of RecoveryCopies, without what is sealed
 	PassphraseJob     int64                  `protobuf:"varint,11,opt,name=passphrase_job,json=passphraseJob,proto3" json:"passphrase_job,omitempty"`              // tries a new passphrase; 0: none does
-	SizesAcceptedFrom *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=sizes_accepted_from,json=sizesAcceptedFrom,proto3" json:"sizes_accepted_from,omitempty"` // a person takes the sizes of backups from then on for normal
+	SizesAcceptedFrom *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=sizes_accepted_from,json=sizesAcceptedFrom,proto3" json:"sizes_accepted_from,omitempty"` // the sizes of backups are compared from then on
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
