@@ -1,13 +1,17 @@
 # borgfleet: run `make` to see what there is.
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION := $(shell scripts/version.sh)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null)
+DATE    := $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null)
 BIN     := bin
 CACHE   := $(CURDIR)/.cache
 TOOLS   := $(CACHE)/tools
-LDFLAGS := -s -w -X borgfleet/shared/version.version=$(VERSION)
+STAMP   := borgfleet/shared/version
+LDFLAGS := -s -w -X $(STAMP).version=$(VERSION) -X $(STAMP).commit=$(COMMIT) -X $(STAMP).date=$(DATE)
 
-# Nothing that ships uses cgo: the binaries are static.
-BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+# Nothing that ships uses cgo: the binaries are static. What go would stamp them
+# with depends on where they are built; the three values above do not.
+BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 
 .DEFAULT_GOAL := help
 
@@ -109,6 +113,11 @@ lint: $(TOOLS)/staticcheck ## formatting, vet, staticcheck, layers
 generate: $(TOOLS)/buf ## make the generated code again, with pinned tools
 	PATH="$(TOOLS):$$PATH" buf lint
 	PATH="$(TOOLS):$$PATH" buf generate
+	@$(MAKE) --no-print-directory reference
+
+.PHONY: reference
+reference: build ## docs/cli-reference, from what the programs say
+	go run ./scripts/reference -markdown docs/cli-reference $(BIN)/borgfleet-controller $(BIN)/borgfleet-agent
 
 .PHONY: borg
 borg:

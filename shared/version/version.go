@@ -1,6 +1,8 @@
 // Package version says which build this is and which protocol it speaks.
 package version
 
+import "strings"
+
 // Protocol is the version of the link. An agent and a controller work together
 // when their numbers are equal; the controller refuses others and says which
 // side to upgrade.
@@ -30,8 +32,29 @@ const Protocol = 1
 //	               which logs are gone; a store without them counts its logs once
 const Store = 1
 
-// version is set by the linker: -X borgfleet/shared/version.version=…
-var version = "0.1.0-dev"
+// Set by the linker: -X borgfleet/shared/version.version=… and so on. Commit and
+// date are not asked of the build's own information: go puts none into what is
+// built in a second work tree or from an archive of the source.
+var (
+	version = "0.1.0-dev"
+	commit  = ""
+	date    = "" // of the commit, so that the same source makes the same program
+)
 
 // String is the build's version, a semantic version without the v.
 func String() string { return version }
+
+// Full says for people which build this is: the version, and the commit that it
+// was made of and that one's date, as far as they are known.
+func Full() string {
+	var made []string
+	for _, part := range []string{commit, date} {
+		if part != "" {
+			made = append(made, part)
+		}
+	}
+	if len(made) == 0 {
+		return version
+	}
+	return version + " (" + strings.Join(made, ", ") + ")"
+}

@@ -59,7 +59,7 @@ func (a *agent) program() cmdline.Program {
 	return cmdline.Program{
 		Name:    "borgfleet-agent",
 		Usage:   "backs this host up with borg, as part of a fleet",
-		Version: version.String(),
+		Version: version.Full(),
 		About: "First enroll this host with a join token from the controller, then run the agent. " +
 			"The other commands ask the running agent, and also work while the controller is away.",
 		Commands: []*cli.Command{

@@ -53,7 +53,7 @@ func (k *controller) program() cmdline.Program {
 	return cmdline.Program{
 		Name:    "borgfleet-controller",
 		Usage:   "runs borg backups on a fleet of hosts",
-		Version: version.String(),
+		Version: version.Full(),
 		About: "serve is the controller itself. The other commands ask a running one: on its own host through the admin socket in --data-dir, as root or as the controller's account; " +
 			"from elsewhere with --server URL and a token in --api-token-file or BORGFLEET_API_TOKEN.",
 		Commands: []*cli.Command{

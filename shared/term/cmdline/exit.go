@@ -20,15 +20,18 @@ const (
 	ExitInterrupted = 130
 )
 
-// exitHelp stands in the help of both programs.
-const exitHelp = `EXIT STATUS
-  0    it was done; of a job that was followed: completed
-  1    it failed; of a job that was followed: failed or cancelled
-  2    the command line or a configuration file is wrong; nothing was done
-  3    not enrolled, not running, not reachable or not permitted to ask
-  4    the job that was followed completed with warnings
-  5    what was only to be shown (apply --dry-run) would change something
-  130  interrupted; a job that was followed goes on`
+// exitHelps stand in the help of both programs.
+func exitHelps() []ExitHelp {
+	return []ExitHelp{
+		{ExitOK, "it was done; of a job that was followed: completed"},
+		{ExitFailed, "it failed; of a job that was followed: failed or cancelled"},
+		{ExitUsage, "the command line or a configuration file is wrong; nothing was done"},
+		{ExitUnavailable, "not enrolled, not running, not reachable or not permitted to ask"},
+		{ExitWarnings, "the job that was followed completed with warnings"},
+		{ExitDifferent, "what was only to be shown (apply --dry-run) would change something"},
+		{ExitInterrupted, "interrupted; a job that was followed goes on"},
+	}
+}
 
 // Code is the exit status of a program that ended with err.
 func Code(err error) int {

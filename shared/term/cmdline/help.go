@@ -17,7 +17,10 @@ func (p Program) help(path []*cli.Command) string {
 		about(&b, p.About)
 		list(&b, p.Commands, "")
 		fmt.Fprintf(&b, "\nOPTIONS\n  -h, --help     for the program or any command\n  -v, --version\n")
-		fmt.Fprintf(&b, "\nEvery other option can also be given as an environment variable: the help of\neach command names it. The command line counts more.\n\n%s\n", exitHelp)
+		fmt.Fprintf(&b, "\nEvery other option can also be given as an environment variable: the help of\neach command names it. The command line counts more.\n\nEXIT STATUS\n")
+		for _, e := range exitHelps() {
+			fmt.Fprintf(&b, "  %-3d  %s\n", e.Status, e.Means)
+		}
 		return b.String()
 	}
 	c := path[len(path)-1]
@@ -77,29 +80,21 @@ func options(b *strings.Builder, flags []cli.Flag) {
 		return
 	}
 	b.WriteString("\nOPTIONS\n")
-	for _, f := range flags {
-		d, ok := f.(cli.DocGenerationFlag)
-		if !ok || !visible(f) {
-			continue
+	for _, o := range optionHelps(flags) {
+		head := strings.Join(o.Names, ", ")
+		if o.Value != "" {
+			head += " " + o.Value
 		}
-		var names []string
-		for _, n := range f.Names() {
-			names = append(names, dashed(n))
-		}
-		value, usage := unquote(d)
-		head := strings.Join(names, ", ")
-		if value != "" {
-			head += " " + value
-		}
-		if _, many := f.(*cli.StringSliceFlag); many {
+		if o.Many {
 			head += " ..."
 		}
 		fmt.Fprintf(b, "  %s\n", head)
-		if def := defaultOf(f); def != "" {
-			usage += " (default: " + def + ")"
+		usage := o.Usage
+		if o.Default != "" {
+			usage += " (default: " + o.Default + ")"
 		}
-		if env := d.GetEnvVars(); len(env) > 0 {
-			usage += " [$" + env[0] + "]"
+		if o.Env != "" {
+			usage += " [$" + o.Env + "]"
 		}
 		for _, line := range wrap(usage, helpWidth-8) {
 			fmt.Fprintf(b, "        %s\n", line)

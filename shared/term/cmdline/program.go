@@ -43,8 +43,13 @@ func (p Program) Run(ctx context.Context, args []string, s Streams) int {
 func (p Program) run(ctx context.Context, args []string, s Streams) error {
 	p.Commands = append(slices.Clip(p.Commands), p.completion())
 	prepare(p.Commands)
-	if len(args) > 0 && args[0] == completeVerb {
-		return p.complete(ctx, args[1:], s.Out)
+	if len(args) > 0 {
+		switch args[0] {
+		case completeVerb:
+			return p.complete(ctx, args[1:], s.Out)
+		case referenceVerb:
+			return p.reference(s.Out)
+		}
 	}
 	parsed, err := p.arrange(args)
 	if err != nil {
