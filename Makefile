@@ -4,6 +4,7 @@ VERSION := $(shell scripts/version.sh)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null)
 DATE    := $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null)
 BIN     := bin
+DIST    := dist
 CACHE   := $(CURDIR)/.cache
 TOOLS   := $(CACHE)/tools
 STAMP   := borgfleet/shared/version
@@ -119,6 +120,13 @@ generate: $(TOOLS)/buf ## make the generated code again, with pinned tools
 reference: build ## docs/cli-reference, from what the programs say
 	go run ./scripts/reference -markdown docs/cli-reference $(BIN)/borgfleet-controller $(BIN)/borgfleet-agent
 
+# Both units start what lies in /usr/bin; VERSION=1.2.3 DIST=dir for others than this tree's.
+.PHONY: packages
+packages: build $(TOOLS)/nfpm ## dist/: deb, rpm and tarballs of both programs for amd64 and arm64, with checksums
+	$(foreach arch,amd64 arm64,GOARCH=$(arch) $(BUILD) -o $(CACHE)/packages/$(arch)/borgfleet-controller ./controller &&) true
+	$(foreach arch,amd64 arm64,GOARCH=$(arch) $(BUILD) -o $(CACHE)/packages/$(arch)/borgfleet-agent ./agent &&) true
+	scripts/packages/build.sh '$(VERSION)' '$(DATE)' $(BIN) $(CACHE)/packages $(TOOLS)/nfpm $(DIST)
+
 .PHONY: borg
 borg:
 	@scripts/install-borg.sh
@@ -132,6 +140,10 @@ $(TOOLS)/buf: scripts/tools/go.mod scripts/tools/buf/go.mod
 	go build -modfile=scripts/tools/buf/go.mod -o $(TOOLS)/ github.com/bufbuild/buf/cmd/buf
 	@touch $@
 
+$(TOOLS)/nfpm: scripts/tools/nfpm/go.mod
+	go build -modfile=scripts/tools/nfpm/go.mod -o $(TOOLS)/ github.com/goreleaser/nfpm/v2/cmd/nfpm
+	@touch $@
+
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf $(BIN) $(CACHE)
+	rm -rf $(BIN) $(DIST) $(CACHE)

@@ -86,7 +86,7 @@ func TestUnits(t *testing.T) {
 			// What it starts is not installed here.
 			fatal(t, os.WriteFile(to, []byte(strings.ReplaceAll(string(data), "ExecStart=/usr/bin/borgfleet-", "ExecStart="+programs+"/borgfleet-")), 0o644))
 		}
-		if out, err := exec.Command("systemd-analyze", "verify", filepath.Join(dir, name)).CombinedOutput(); err != nil || len(out) > 0 {
+		if out, err := exec.Command("systemd-analyze", "verify", "--man=no", filepath.Join(dir, name)).CombinedOutput(); err != nil || len(out) > 0 {
 			t.Errorf("%s: %v: %s", files, err, out)
 		}
 		out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold="+most, "--no-pager", filepath.Join(dir, name)).CombinedOutput()

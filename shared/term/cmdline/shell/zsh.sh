@@ -22,3 +22,6 @@ FUNCTION() {
 }
 (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -D; }
 compdef FUNCTION PROGRAM
+# Installed as a file that zsh loads when it is needed, this is the first call.
+[[ ${funcstack[1]-} == _PROGRAM ]] && FUNCTION "$@"
+true
