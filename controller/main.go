@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 
@@ -39,7 +38,7 @@ func serve(stdout, stderr io.Writer) func(context.Context, cli.ServeOptions) err
 			APICert: o.APICert, APIKey: o.APIKey, Proxies: o.Proxies, LogPolicy: api.LogPolicy(o.LogPolicy), Settings: settings, PingURL: o.PingURL, Keep: o.Keep,
 			AdminPassword: os.Getenv("BORGFLEET_ADMIN_PASSWORD"), Logger: log,
 			ShowRecoveryKey: showKey(stdout),
-			Started:         func(at server.Addresses) { announce(stdout, o.DataDir, at) },
+			Started:         func(at server.Addresses) { announce(stdout, o, at) },
 		})
 	}
 }
@@ -52,21 +51,7 @@ func showKey(out io.Writer) func(string) error {
 		return nil
 	}
 	return func(private string) error {
-		return screen.Printf("First start: this is the private half of the fleet's recovery key. It is shown once, and kept nowhere here.\n"+
+		return screen.Printf("This is the private half of the fleet's recovery key. It is shown once, and kept nowhere here.\n"+
 			"With it alone every backup can be opened when its host is gone: keep it off this machine, on paper too.\n\n%s\n", private)
 	}
-}
-
-// announce tells the person who started the controller where everything is and
-// what to do next.
-func announce(out io.Writer, dataDir string, at server.Addresses) {
-	fmt.Fprintf(out, "REST API        %s\n", at.API)
-	fmt.Fprintf(out, "Agent listener  %s\n", at.AgentListen)
-	if at.PasswordFile != "" {
-		fmt.Fprintf(out, "First start: the user admin has the password in %s\n", at.PasswordFile)
-	}
-	if at.RecoveryFile != "" {
-		fmt.Fprintf(out, "First start: the private half of the fleet's recovery key is in %s. Move it away from this machine and delete it here: it opens the backups of hosts that are gone, and without it they are lost\n", at.RecoveryFile)
-	}
-	fmt.Fprintf(out, "Next: borgfleet-controller join-token create --data-dir %s   (hosts will connect to %s)\n", dataDir, at.Agents)
 }

@@ -29,7 +29,7 @@ type RunOptions struct {
 // Run carries out args, which do not hold the program's name, and gives the
 // exit status.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, hooks Hooks) int {
-	a := &agent{in: stdin, out: term.On(stdout), err: term.On(stderr), hooks: hooks, now: time.Now, stdout: stdout, stderr: stderr}
+	a := &agent{in: stdin, out: term.On(stdout), err: term.On(stderr), hooks: hooks, now: time.Now, hasUnit: hasUnit, stdout: stdout, stderr: stderr}
 	return a.program().Run(ctx, args, cmdline.Streams{In: stdin, Out: stdout, Err: stderr})
 }
 
@@ -40,6 +40,8 @@ type agent struct {
 	err   term.Screen // for what is not the answer itself
 	hooks Hooks
 	now   func() time.Time
+
+	hasUnit func() bool // this host has the agent as a service
 
 	stdout, stderr io.Writer // as they are, for borg
 }

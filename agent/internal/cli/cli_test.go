@@ -198,3 +198,24 @@ func TestCommandsNameTheState(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestStartCommand: where the packages have put a service, it is that which is
+// started.
+func TestStartCommand(t *testing.T) {
+	for _, tt := range []struct {
+		dir  string
+		unit bool
+		want string
+	}{
+		{state.DefaultDir, true, "systemctl enable --now borgfleet-agent"},
+		{state.DefaultDir, false, "borgfleet-agent run"},
+		{"/srv/my agent", true, "borgfleet-agent run --state-dir '/srv/my agent'"},
+	} {
+		dir, err := state.At(tt.dir)
+		must(t, err)
+		a := &agent{hasUnit: func() bool { return tt.unit }}
+		if got := a.startCommand(dir); got != tt.want {
+			t.Errorf("%+v: %q", tt, got)
+		}
+	}
+}

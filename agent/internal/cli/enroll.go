@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -100,8 +102,8 @@ func (a *agent) runMoved(c *cli.Context, dir state.Dir, asJSON bool) error {
 	}
 	return a.out.Printf("The state directory %s of agent %q belongs to this machine now. It must not run on another one any more.\n"+
 		"A repository that a borg on the old machine left locked stays so: borg break-lock frees it.\n"+
-		"Next: start the agent with\n  borgfleet-agent run%s\n",
-		dir.Path(), id.Name, dirOption(dir))
+		"Next: start the agent with\n  %s\n",
+		dir.Path(), id.Name, a.startCommand(dir))
 }
 
 // movedJSON is the result for programs.
@@ -199,8 +201,26 @@ func (a *agent) tellEnrolled(r enrol.Result, dir state.Dir) error {
 	if err := f.Print(a.out); err != nil {
 		return err
 	}
-	return a.out.Printf("\n%s\nNext: start the agent with\n  borgfleet-agent run%s\n",
-		describe(r.Allow, dir), dirOption(dir))
+	return a.out.Printf("\n%s\nNext: start the agent with\n  %s\n", describe(r.Allow, dir), a.startCommand(dir))
+}
+
+// startCommand is how this host's agent is started: as a service, where the
+// packages have put one.
+func (a *agent) startCommand(dir state.Dir) string {
+	if dir.Path() == state.DefaultDir && a.hasUnit() {
+		return "systemctl enable --now borgfleet-agent"
+	}
+	return "borgfleet-agent run" + dirOption(dir)
+}
+
+// hasUnit looks where packages and people put service units.
+func hasUnit() bool {
+	for _, dir := range []string{"/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"} {
+		if _, err := os.Stat(filepath.Join(dir, "borgfleet-agent.service")); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // recoveryKeyText is for the owner to compare with what the fleet's

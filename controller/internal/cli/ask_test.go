@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"crypto/rand"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"borgfleet/certs"
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fleet"
 )
@@ -53,10 +55,19 @@ func TestServer(t *testing.T) {
 }
 
 func TestJoinToken(t *testing.T) {
+	const there = "Run there as root:\n\n  borgfleet-agent enroll --token-file -\n\n" +
+		"paste the token, which is the last line here, and press Enter and Ctrl-D. With --allow-repository PATTERN behind it, the host's owner says into which repositories " +
+		"the controller may back up, such as 'ssh://backup@store.example.org/srv/borg/**'; without it enroll says how to allow that afterwards.\n\n"
+	token, _, err := certs.NewJoinToken("https://backup.example.org:5443", strings.Repeat("0a", 32), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := newFake(t, map[string][]answer{"POST /api/agents/join-tokens": ok(rest.JoinToken{Token: token, ExpiresAt: rest.At(now())})})
+	many.command("", "join-token", "create", "--uses", "3").want(t, 0,
+		"For 3 hosts, until 2026-03-01 12:00:00, which will connect to https://backup.example.org:5443. "+there+token+"\n", "")
 	f := newFake(t, map[string][]answer{"POST /api/agents/join-tokens": ok(rest.JoinToken{Token: "bf1.abc.def", ExpiresAt: rest.At(now())})})
 	f.command("", "join-token", "create", "--name", "web1", "--ttl", "7d", "--label", "site=b", "--label", "rack=1,2").want(t, 0,
-		"For one host, until 2026-03-01 12:00:00. Save the token in a file on the host, and run there:\n"+
-			"  borgfleet-agent enroll --token-file FILE --allow-repository PATTERN\n\nbf1.abc.def\n", "")
+		"For one host, until 2026-03-01 12:00:00. "+there+"bf1.abc.def\n", "")
 	if got, want := f.heard()[0], `POST /api/agents/join-tokens {"name":"web1","labels":{"rack":"1,2","site":"b"},"ttl":604800,"uses":1}`; got != want {
 		t.Errorf("asked %s\nwant  %s", got, want)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"borgfleet/certs"
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/client"
 	"borgfleet/shared/term"
@@ -63,13 +64,25 @@ func (k *controller) createJoinToken(c *cli.Context) error {
 		if asJSON {
 			return k.out.JSON(t)
 		}
-		hosts := "one host"
-		if req.Uses > 1 {
-			hosts = term.Count(int64(req.Uses)) + " hosts"
-		}
-		return k.out.Printf("For %s, until %s. Save the token in a file on the host, and run there:\n  borgfleet-agent enroll --token-file FILE --allow-repository PATTERN\n\n%s\n",
-			hosts, term.Time(at(t.ExpiresAt)), term.Clean(t.Token))
+		return k.tellJoinToken(t, req.Uses)
 	})
+}
+
+// tellJoinToken prints the command for the host. The token is not in it: every
+// account of a host sees its command lines.
+func (k *controller) tellJoinToken(t rest.JoinToken, uses int) error {
+	hosts := "one host"
+	if uses > 1 {
+		hosts = term.Count(int64(uses)) + " hosts"
+	}
+	where := ""
+	if token, err := certs.ParseJoinToken(t.Token); err == nil {
+		where = ", which will connect to " + term.Clean(token.URL)
+	}
+	return k.out.Printf("For %s, until %s%s. Run there as root:\n\n  borgfleet-agent enroll --token-file -\n\n"+
+		"paste the token, which is the last line here, and press Enter and Ctrl-D. With --allow-repository PATTERN behind it, the host's owner says into which repositories "+
+		"the controller may back up, such as 'ssh://backup@store.example.org/srv/borg/**'; without it enroll says how to allow that afterwards.\n\n%s\n",
+		hosts, term.Time(at(t.ExpiresAt)), where, term.Clean(t.Token))
 }
 
 // at is the zero time for null.

@@ -12,15 +12,16 @@ import (
 // is with a person before the public one is in the store: a start that is cut
 // in between makes another one, and nothing was sealed to the first. The other
 // way round everything would be sealed to a key that nobody has.
-func makeRecoveryKey(ctx context.Context, o Options, st *store.Store) (file string, err error) {
+func makeRecoveryKey(ctx context.Context, o Options, st *store.Store, made *Made) error {
 	if _, has := st.RecoveryKey(); has {
-		return "", nil
+		return nil
 	}
 	key, file, err := recovery.FirstKey(o.DataDir, o.ShowRecoveryKey)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return file, st.Update(ctx, func(tx *store.Tx) error {
+	made.RecoveryKey, made.RecoveryFile = true, file
+	return st.Update(ctx, func(tx *store.Tx) error {
 		return tx.AddRecoveryKey(key.Recipient(), "", clock.Now().UTC())
 	})
 }

@@ -53,12 +53,21 @@ type Options struct {
 
 // Addresses says where the doors are.
 type Addresses struct {
-	API          string // URL
-	AgentListen  string // URL of the agent listener on this machine
-	Agents       string // URL that join tokens carry
-	AdminSocket  string
-	PasswordFile string // holds the generated password; empty: none was made
-	RecoveryFile string // holds the private half of a new recovery key; empty: none was made, or it was shown
+	API         string // URL
+	AgentListen string // URL of the agent listener on this machine
+	Agents      string // URL that join tokens carry
+	AdminSocket string
+	Made        Made
+}
+
+// Made is what a start has made that was not there. Only the first makes it all;
+// one that was cut leaves the rest to the next.
+type Made struct {
+	FleetID      string // the new fleet; empty: its authority was there
+	User         string // the first user; empty: there were some
+	PasswordFile string // holds the generated password; empty: it was given
+	RecoveryKey  bool
+	RecoveryFile string // holds the private half of a new recovery key; empty: it was shown
 }
 
 // stopTime is how long open requests may take to end after a stop is asked.
@@ -93,16 +102,16 @@ func Serve(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, shutOut.Close()) }()
-	authority, err := openAuthority(filepath.Join(o.DataDir, "ca"))
+	var made Made
+	authority, err := openAuthority(filepath.Join(o.DataDir, "ca"), &made)
 	if err != nil {
 		return err
 	}
-	people, passwordFile, err := openPeople(ctx, o, st, authority.FleetID())
+	people, err := openPeople(ctx, o, st, authority.FleetID(), &made)
 	if err != nil {
 		return err
 	}
-	recoveryFile, err := makeRecoveryKey(ctx, o, st)
-	if err != nil {
+	if err := makeRecoveryKey(ctx, o, st, &made); err != nil {
 		return err
 	}
 	agentURL, err := doors.agentURL(o.AgentURL)
@@ -147,7 +156,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	trail.Own(ctx, "startController", started(st, o.Keep))
 	return run(ctx, o, parts{fl, people, keeper, trail, post, pinger(o, st, doors)}, st, doors, Addresses{
 		API: where.API, AgentListen: where.AgentListen, Agents: where.Agents, AdminSocket: doors.socket,
-		PasswordFile: passwordFile, RecoveryFile: recoveryFile,
+		Made: made,
 	})
 }
 
@@ -192,10 +201,13 @@ func run(ctx context.Context, o Options, all parts, st *store.Store, d *doors, a
 	return g.Wait()
 }
 
-func openAuthority(dir string) (*certs.Authority, error) {
+func openAuthority(dir string, made *Made) (*certs.Authority, error) {
 	a, err := certs.OpenAuthority(dir)
-	if errors.Is(err, certs.ErrNoAuthority) {
-		return certs.CreateAuthority(dir, clock.Now(), rand.Reader)
+	if !errors.Is(err, certs.ErrNoAuthority) {
+		return a, err
+	}
+	if a, err = certs.CreateAuthority(dir, clock.Now(), rand.Reader); err == nil {
+		made.FleetID = a.FleetID()
 	}
 	return a, err
 }
