@@ -127,6 +127,13 @@ packages: build $(TOOLS)/nfpm ## dist/: deb, rpm and tarballs of both programs f
 	$(foreach arch,amd64 arm64,GOARCH=$(arch) $(BUILD) -o $(CACHE)/packages/$(arch)/borgfleet-agent ./agent &&) true
 	scripts/packages/build.sh '$(VERSION)' '$(DATE)' $(BIN) $(CACHE)/packages $(TOOLS)/nfpm $(DIST)
 
+.PHONY: install-test
+install-test: packages ## the packages on bare Debian machines, as the documents say, with an upgrade during a backup (installs what it needs; needs root)
+	scripts/debian-root.sh $(CACHE)/debian-root
+	$(MAKE) --no-print-directory packages VERSION=99.0.0 DIST=$(CACHE)/next
+	BORGFLEET_DEBIAN_ROOT=$(CACHE)/debian-root BORGFLEET_PACKAGES=$(CURDIR)/$(DIST) BORGFLEET_PACKAGES_NEXT=$(CACHE)/next \
+		go test -count=1 -run '^(TestPackages|TestRPM)$$' -timeout 20m -v ./scripts/e2e
+
 .PHONY: borg
 borg:
 	@scripts/install-borg.sh

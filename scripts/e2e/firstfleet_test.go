@@ -17,7 +17,8 @@ import (
 
 // block is a fenced block of a document, with what it is expected to print.
 type block struct {
-	who    string // cli, curl; empty: both
+	who    string // cli, curl, or the machine to run it on; empty: both, or this one
+	wait   bool   // run again until it prints what it should
 	script string
 	want   []string
 }
@@ -30,14 +31,14 @@ func blocks(t *testing.T, file string) []block {
 		t.Fatal(err)
 	}
 	var out []block
-	fence := regexp.MustCompile("(?ms)^```(sh|text)(?: (cli|curl))?\n(.*?)^```$")
+	fence := regexp.MustCompile("(?ms)^```(sh|text)(?: ([a-z0-9]+))?( wait)?\n(.*?)^```$")
 	for _, m := range fence.FindAllStringSubmatch(string(data), -1) {
 		switch {
 		case m[1] == "sh":
-			out = append(out, block{who: m[2], script: m[3]})
+			out = append(out, block{who: m[2], wait: m[3] != "", script: m[4]})
 		case len(out) > 0:
 			last := &out[len(out)-1]
-			last.want = append(last.want, strings.Split(strings.TrimSpace(m[3]), "\n")...)
+			last.want = append(last.want, strings.Split(strings.TrimSpace(m[4]), "\n")...)
 		}
 	}
 	if len(out) == 0 {

@@ -1,0 +1,52 @@
+#!/bin/sh
+# Makes a bare Debian root in DIR, with systemd and nothing of ours, in which
+# the packages are tried; installs what makes and starts such roots if it is
+# missing. Needs root. Nothing is done when DIR is there already.
+set -eu
+
+dir=$1
+suite=bookworm
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "only root can make and start a Debian root: run this as root" >&2
+	exit 1
+fi
+missing=
+command -v debootstrap >/dev/null 2>&1 || missing="$missing debootstrap"
+command -v systemd-nspawn >/dev/null 2>&1 || missing="$missing systemd-container"
+command -v nsenter >/dev/null 2>&1 || missing="$missing util-linux"
+command -v rpm >/dev/null 2>&1 || missing="$missing rpm"
+if [ -n "$missing" ]; then
+	if ! command -v apt-get >/dev/null 2>&1; then
+		echo "missing:$missing; install them with this machine's package manager and run this again" >&2
+		exit 1
+	fi
+	echo "installing$missing" >&2
+	apt-get update -qq >&2
+	# One word each.
+	# shellcheck disable=SC2086
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+fi
+[ ! -d "$dir" ] || exit 0
+
+echo "making a Debian $suite root in $dir" >&2
+new=$dir.new
+rm -rf "$new"
+mkdir -p "$new"
+debootstrap --variant=minbase --include=systemd-sysv,dbus,ca-certificates "$suite" "$new" http://deb.debian.org/debian >"$new.log" 2>&1 || {
+	tail -n 20 "$new.log" >&2
+	exit 1
+}
+# What our packages recommend is fetched here: the machines have no network. It
+# is installed by apt, there.
+chroot "$new" apt-get clean
+chroot "$new" apt-get install -y -qq --download-only borgbackup openssh-client >>"$new.log" 2>&1 || {
+	tail -n 20 "$new.log" >&2
+	exit 1
+}
+echo 'APT::Get::Assume-Yes "true";' >"$new/etc/apt/apt.conf.d/90yes"
+# Each machine gets its own id when it starts.
+: >"$new/etc/machine-id"
+rm -f "$new/var/lib/dbus/machine-id"
+rm "$new.log"
+mv "$new" "$dir"
