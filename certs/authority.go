@@ -133,7 +133,10 @@ func newAuthority(now time.Time, rand io.Reader) (*Authority, map[string][]byte,
 
 // OpenAuthority reads the authority in dir and checks that its parts belong
 // together. It returns ErrNoAuthority if there is nothing at all.
-func OpenAuthority(dir string) (*Authority, error) {
+func OpenAuthority(dir string) (*Authority, error) { return OpenAuthorityOf(dir, os.Geteuid()) }
+
+// OpenAuthorityOf is OpenAuthority for root, who looks at the account owner's.
+func OpenAuthorityOf(dir string, owner int) (*Authority, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil, fmt.Errorf("open certificate authority in %s: %w", dir, ErrNoAuthority)
@@ -141,7 +144,7 @@ func OpenAuthority(dir string) (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open certificate authority: %w", err)
 	}
-	a, err := readAuthority(dir)
+	a, err := readAuthority(dir, owner)
 	if err != nil {
 		// Not wrapped: a file that is missing must not look like an authority
 		// that is missing.
@@ -150,12 +153,12 @@ func OpenAuthority(dir string) (*Authority, error) {
 	return a, nil
 }
 
-func readAuthority(dir string) (*Authority, error) {
-	root, rootSigner, err := readPair(filepath.Join(dir, rootCert), filepath.Join(dir, rootKey))
+func readAuthority(dir string, owner int) (*Authority, error) {
+	root, rootSigner, err := readPair(filepath.Join(dir, rootCert), filepath.Join(dir, rootKey), owner)
 	if err != nil {
 		return nil, err
 	}
-	issuing, issuingSigner, err := readPair(filepath.Join(dir, issuingCert), filepath.Join(dir, issuingKey))
+	issuing, issuingSigner, err := readPair(filepath.Join(dir, issuingCert), filepath.Join(dir, issuingKey), owner)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +176,7 @@ func readAuthority(dir string) (*Authority, error) {
 	return &Authority{fleetID: fleetID, root: root, issuing: issuing, issuingKey: issuingSigner, rand: cryptorand.Reader}, nil
 }
 
-func readPair(certFile, keyFile string) (*x509.Certificate, crypto.Signer, error) {
+func readPair(certFile, keyFile string, owner int) (*x509.Certificate, crypto.Signer, error) {
 	data, err := os.ReadFile(certFile)
 	if err != nil {
 		return nil, nil, err
@@ -186,7 +189,7 @@ func readPair(certFile, keyFile string) (*x509.Certificate, crypto.Signer, error
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", certFile, err)
 	}
-	if data, err = secretfile.Read(keyFile); err != nil {
+	if data, err = secretfile.ReadOf(keyFile, owner); err != nil {
 		return nil, nil, err
 	}
 	key, err := DecodeKey(data)

@@ -74,7 +74,10 @@ func fill(f *os.File, data []byte, perm fs.FileMode) error {
 
 // Read reads a file that holds a secret, and refuses one that others on
 // the host can read or replace the content of: such a secret is not one.
-func Read(path string) ([]byte, error) {
+func Read(path string) ([]byte, error) { return ReadOf(path, os.Geteuid()) }
+
+// ReadOf is Read for root, who looks at what is the account owner's.
+func ReadOf(path string, owner int) ([]byte, error) {
 	// Without waiting, should it be a pipe. What is looked at is what is read.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -88,9 +91,9 @@ func Read(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != owner {
 		return nil, fmt.Errorf("%s belongs to another account (uid %d), which can read and replace it: make one of your own, or run chown %d %s",
-			path, st.Uid, os.Geteuid(), path)
+			path, st.Uid, owner, path)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s can be used by other accounts (mode %04o): if nobody has read it, run chmod 600 %s",

@@ -68,6 +68,12 @@ func TestReadRefusesOthersFiles(t *testing.T) {
 	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "another account") {
 		t.Errorf("a file of another account: %v", err)
 	}
+	if got, err := ReadOf(path, 1); err != nil || string(got) != "secret" {
+		t.Errorf("of the account whose it is: %q, %v", got, err)
+	}
+	if _, err := ReadOf(path, 2); err == nil || !strings.Contains(err.Error(), "another account") {
+		t.Errorf("of a third account: %v", err)
+	}
 }
 
 // TestSweep removes what Write was killed over, and nothing else.

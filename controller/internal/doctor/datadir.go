@@ -42,6 +42,19 @@ func (p *patient) dataDirectory(context.Context) checkup.Finding {
 	return checkup.Good("%s, closed to other accounts", p.o.DataDir)
 }
 
+// owner is the account whose files those of the controller should be: root looks
+// at what is another's.
+func (p *patient) owner() int {
+	info, err := os.Stat(p.o.DataDir)
+	if err != nil || p.o.UID != 0 {
+		return p.o.UID
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(st.Uid)
+	}
+	return p.o.UID
+}
+
 func account(uid uint32) string {
 	number := strconv.FormatUint(uint64(uid), 10)
 	if u, err := user.LookupId(number); err == nil {
@@ -74,7 +87,7 @@ const soon = 180 * 24 * time.Hour
 
 func (p *patient) authority(context.Context) checkup.Finding {
 	dir := filepath.Join(p.o.DataDir, "ca")
-	a, err := certs.OpenAuthority(dir)
+	a, err := certs.OpenAuthorityOf(dir, p.owner())
 	switch {
 	case errors.Is(err, certs.ErrNoAuthority):
 		return checkup.Bad("if there was one, restore "+term.Shell(dir)+" from a backup, before the next start makes another", "%v", err)
@@ -108,7 +121,7 @@ func (p *patient) halfMade() bool {
 // the door. The file is read, and shown to nobody.
 func (p *patient) initialPassword(ctx context.Context) checkup.Finding {
 	file := filepath.Join(p.o.DataDir, auth.InitialPasswordFile)
-	data, err := secretfile.Read(file)
+	data, err := secretfile.ReadOf(file, p.owner())
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && p.halfMade():
 		return checkup.Skip(notYet)

@@ -192,6 +192,28 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
+// TestRootLooksAtAnAccountsDirectory: the service has an account of its own, and
+// people look as root. What a third account has in there is wrong all the same.
+func TestRootLooksAtAnAccountsDirectory(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	dir := t.TempDir()
+	must(t, os.Chmod(dir, 0o700))
+	_, err := certs.CreateAuthority(filepath.Join(dir, "ca"), now(), strings.NewReader(strings.Repeat("randomness", 1000)))
+	must(t, err)
+	key := filepath.Join(dir, "ca", "root.key")
+	for _, path := range []string{dir, filepath.Join(dir, "ca", "issuing.key"), key} {
+		must(t, os.Chown(path, 4711, -1))
+	}
+	look := func() checkup.Finding {
+		return findings(t, Options{DataDir: dir, Controller: &fleet{}}, "authority")[""]
+	}
+	want(t, "the account's", look(), checkup.OK, "until 2036", "")
+	must(t, os.Chown(key, 4712, -1))
+	want(t, "a third one's", look(), checkup.Fail, "belongs to another account (uid 4712)", "")
+}
+
 func TestDataDirectory(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o700))

@@ -113,7 +113,7 @@ func (p *patient) asAgent(ctx context.Context, at string, bad func(error) checku
 	if f, is := p.closed(); is {
 		return f
 	}
-	a, err := certs.OpenAuthority(filepath.Join(p.o.DataDir, "ca"))
+	a, err := certs.OpenAuthorityOf(filepath.Join(p.o.DataDir, "ca"), p.owner())
 	if err != nil {
 		return checkup.Skip("without the authority it cannot be told from another")
 	}
