@@ -120,12 +120,20 @@ generate: $(TOOLS)/buf ## make the generated code again, with pinned tools
 reference: build ## docs/cli-reference, from what the programs say
 	go run ./scripts/reference -markdown docs/cli-reference $(BIN)/borgfleet-controller $(BIN)/borgfleet-agent
 
-# Both units start what lies in /usr/bin; VERSION=1.2.3 DIST=dir for others than this tree's.
+PACKED := $(CACHE)/packages
+
+.PHONY: packed
+packed:
+	$(foreach arch,amd64 arm64,GOARCH=$(arch) $(BUILD) -o $(PACKED)/$(arch)/borgfleet-controller ./controller &&) true
+	$(foreach arch,amd64 arm64,GOARCH=$(arch) $(BUILD) -o $(PACKED)/$(arch)/borgfleet-agent ./agent &&) true
+
 .PHONY: packages
-packages: build $(TOOLS)/nfpm ## dist/: deb, rpm and tarballs of both programs for amd64 and arm64, with checksums
-	$(foreach arch,amd64 arm64,GOARCH=$(arch) $(BUILD) -o $(CACHE)/packages/$(arch)/borgfleet-controller ./controller &&) true
-	$(foreach arch,amd64 arm64,GOARCH=$(arch) $(BUILD) -o $(CACHE)/packages/$(arch)/borgfleet-agent ./agent &&) true
-	scripts/packages/build.sh '$(VERSION)' '$(DATE)' $(BIN) $(CACHE)/packages $(TOOLS)/nfpm $(DIST)
+packages: build packed $(TOOLS)/nfpm ## dist/: deb, rpm and tarballs for amd64 and arm64, with checksums (VERSION=, DIST=)
+	scripts/packages/build.sh '$(VERSION)' '$(DATE)' $(BIN) $(PACKED) $(TOOLS)/nfpm $(DIST)
+
+.PHONY: image
+image: packed ## dist/image/: what a container of the controller is built from
+	scripts/packages/image.sh $(PACKED) $(DIST)/image
 
 .PHONY: install-test
 install-test: packages ## the packages on bare Debian machines, as the documents say, with an upgrade during a backup (installs what it needs; needs root)
