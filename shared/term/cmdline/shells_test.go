@@ -91,6 +91,8 @@ func TestShells(t *testing.T) {
 	}{
 		{"bash", []string{"--norc", "--noprofile", "-i"}, "source <(prog completion bash)"},
 		{"zsh", []string{"-f", "-i"}, "autoload -Uz compinit; compinit -D; source <(prog completion zsh)"},
+		// As the packages install it: zsh loads the file at the first tabulator.
+		{"zsh", []string{"-f", "-i"}, "mkdir site; prog completion zsh > site/_prog; fpath=($PWD/site $fpath); autoload -Uz compinit; compinit -u -D"},
 	} {
 		t.Run(s.shell, func(t *testing.T) {
 			t.Parallel()
