@@ -196,6 +196,10 @@ func (i *installed) lookAtUnits() {
 		if out := i.says(m, "systemctl is-enabled "+program+"; systemctl is-active "+program+"; systemd-analyze verify --man=no "+program+".service 2>&1"); out != "enabled\nactive" {
 			i.t.Errorf("%s: %s", program, out)
 		}
+		// What systemd does not see it does not end: then an upgrade proves nothing.
+		if out := i.says(m, "cat /sys/fs/cgroup/system.slice/"+program+".service/cgroup.procs"); out != i.says(m, "systemctl show --value -p MainPID "+program) {
+			i.t.Errorf("%s has the processes %s", program, out)
+		}
 		i.t.Log(i.says(m, "systemd-analyze security --no-pager "+program+".service | tail -n 1"))
 		i.says(m, "bash -n /usr/share/bash-completion/completions/"+program+"; gzip -t /usr/share/man/man1/"+program+".1.gz")
 	}

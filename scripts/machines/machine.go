@@ -20,6 +20,7 @@ type Machine struct {
 	Root string // its files, seen from here
 
 	network *Network
+	group   *controlGroup
 	nspawn  *exec.Cmd
 	ended   chan struct{}
 	leader  int // its process 1, as it is called here
@@ -54,9 +55,12 @@ func (m *Machine) Start(ctx context.Context) error {
 	// Some hosts have the older hierarchy of control groups beside this one.
 	m.nspawn.Env = append(os.Environ(), "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1")
 	m.nspawn.Stdout, m.nspawn.Stderr = log, log
-	m.nspawn.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := m.nspawn.Start(); err != nil {
+	if m.group, err = newControlGroup(m.Name); err != nil {
 		return fmt.Errorf("start machine %s: %w", m.Name, err)
+	}
+	m.nspawn.SysProcAttr = m.group.start()
+	if err := m.nspawn.Start(); err != nil {
+		return errors.Join(fmt.Errorf("start machine %s: %w", m.Name, err), m.group.remove())
 	}
 	m.ended = make(chan struct{})
 	go func() {
@@ -170,7 +174,7 @@ const stopTime = 30 * time.Second
 
 // Stop shuts the machine down, and ends it if that takes too long.
 func (m *Machine) Stop() error {
-	if m.nspawn == nil {
+	if m.ended == nil {
 		return nil
 	}
 	// nspawn asks the machine to shut down.
@@ -180,9 +184,9 @@ func (m *Machine) Stop() error {
 	case <-time.After(stopTime):
 		_ = m.nspawn.Process.Kill()
 		<-m.ended
-		return fmt.Errorf("machine %s did not shut down within %s", m.Name, stopTime)
+		return errors.Join(fmt.Errorf("machine %s did not shut down within %s", m.Name, stopTime), m.group.remove())
 	}
 	// nspawn leaves the directory through which mounts would be handed in.
 	_ = os.Remove("/run/systemd/nspawn/propagate/" + m.Name)
-	return nil
+	return m.group.remove()
 }
