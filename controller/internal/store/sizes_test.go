@@ -2,6 +2,7 @@ package store
 
 import (
 	"testing"
+	"time"
 
 	"borgfleet/controller/internal/history"
 	"borgfleet/shared/job"
@@ -48,4 +49,28 @@ func TestSizesOutliveARestart(t *testing.T) {
 	}
 	backup(20)
 	normal(small, true)
+}
+
+// TestSizesOfARegistrationThatGoes: what somebody took for normal goes with it. One
+// that comes back under its id, as a host's does that has kept it, is told the same
+// of before and after a restart.
+func TestSizesOfARegistrationThatGoes(t *testing.T) {
+	s := open(t, t.TempDir())
+	var last job.Job
+	for _, size := range []int64{100, 40} {
+		last = ended(addJob(t, s, "a"), job.Completed)
+		last.Verdict.Progress.OriginalSize = size
+		update(t, s, func(tx *Tx) error { return tx.PutJob(last) })
+	}
+	repo := Repository{Repository: job.Repository{ID: 7, Name: "home"}, Agent: "a", SizesAcceptedFrom: last.Spec.CreatedAt}
+	update(t, s, func(tx *Tx) error { return tx.PutRepository(repo) })
+	update(t, s, func(tx *Tx) error { return tx.DeleteRepository(7) })
+	repo.SizesAcceptedFrom = time.Time{}
+	update(t, s, func(tx *Tx) error { return tx.PutRepository(repo) })
+	for _, when := range []string{"live", "after a restart"} {
+		if got := s.LastJobs(7); !got.Shrunk() || got.Normal.Original != 100 {
+			t.Errorf("%s: %+v", when, got)
+		}
+		s = reopened(t, s)
+	}
 }
