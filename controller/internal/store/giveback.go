@@ -39,6 +39,11 @@ func (s *Store) GiveBack(ctx context.Context, pause func(took time.Duration) err
 		if err := s.writeOut(ctx, pause); err != nil {
 			return err
 		}
+		for s.onTop() { // one more table each time
+			if err := s.writeOut(ctx, pause); err != nil {
+				return err
+			}
+		}
 	}
 	// Badger keeps what somebody may still read, and notices that nobody does when
 	// the next one has read.
@@ -72,6 +77,18 @@ func (s *Store) roomToPack() error {
 		}
 	}
 	return s.space.leaves(s.space.keep/4+min(need+packAhead, 3*need), errDiskFull)
+}
+
+// onTop: all tables are as they came from memory, and are too few yet for Badger to
+// pack them into others, whoever tells it to.
+func (s *Store) onTop() bool {
+	tables := s.db.Tables()
+	for _, t := range tables {
+		if t.Level > 0 {
+			return false
+		}
+	}
+	return len(tables) > 0 && len(tables) <= s.db.Opts().NumLevelZeroTables
 }
 
 // writeOut has the removals that are in memory written into a table. Badger does
