@@ -47,7 +47,7 @@ type Listener struct {
 	limits Limits
 	log    *slog.Logger
 	while  time.Duration // see there
-	room   chan struct{} // a stranger has gone, or is known
+	room   chan struct{} // a connection has gone, or a stranger is known
 	closed chan struct{}
 	once   sync.Once // closes closed
 
@@ -197,6 +197,7 @@ func (l *Listener) forget(c *conn) {
 		l.notStranger(c)
 		return
 	}
+	l.hasRoom()
 	if l.named[c.name]--; l.named[c.name] == 0 {
 		delete(l.named, c.name)
 	}
@@ -205,10 +206,7 @@ func (l *Listener) forget(c *conn) {
 // notStranger takes a connection from among the strangers. The caller holds mu.
 func (l *Listener) notStranger(c *conn) {
 	l.unknown--
-	select {
-	case l.room <- struct{}{}:
-	default:
-	}
+	l.hasRoom()
 	p := l.places[c.from]
 	p.conns.Remove(c.element)
 	if p.conns.Len() > 0 {
@@ -217,6 +215,14 @@ func (l *Listener) notStranger(c *conn) {
 	}
 	heap.Remove(&l.order, p.at)
 	delete(l.places, c.from)
+}
+
+// hasRoom lets Accept look again.
+func (l *Listener) hasRoom() {
+	select {
+	case l.room <- struct{}{}:
+	default:
+	}
 }
 
 // conn is a connection that is counted.

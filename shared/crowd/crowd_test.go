@@ -251,3 +251,20 @@ func TestCloseEndsWaiting(t *testing.T) {
 		}
 	})
 }
+
+// TestKnownOneMakesRoom: who waits at a full door comes in when somebody leaves who
+// is known, and need not wait until a stranger may be closed.
+func TestKnownOneMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Limits{Strangers: 2, Each: 8, All: 2})
+		r.door.while = while
+		_, a := r.come("10.0.0.1:1")
+		known(a, "a")
+		host, _ := r.come("10.0.0.2:1")
+		began := time.Now()
+		time.AfterFunc(time.Second, func() { a.Close() })
+		if _, c := r.come("10.0.0.3:1"); c == nil || host.closed || time.Since(began) != time.Second {
+			t.Errorf("in %v after %s, the one before it is out: %v", c != nil, time.Since(began), host.closed)
+		}
+	})
+}
