@@ -47,8 +47,8 @@ func variants() []variant {
 			only: []string{"slow-disk-controller", "power-cut-controller", "kill-controller"},
 			edits: []edit{{
 				file: "controller/internal/fleet/report.go",
-				old:  "answer := s.answerFor(j)\n\ttx.OnCommit(func() { se.answer(answer) })",
-				new:  "se.answer(s.answerFor(j))",
+				old:  "tx.OnCommit(func() {\n\t\tse.answer(answer)\n",
+				new:  "se.answer(answer)\n\ttx.OnCommit(func() {\n",
 			}},
 		},
 		{

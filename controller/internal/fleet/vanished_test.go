@@ -13,24 +13,25 @@ import (
 	"borgfleet/shared/wire"
 )
 
-// gone are the numbers of a repository's vanished archives.
-func (r *rig) gone(repo store.Repository) []int {
+// gone are the numbers of a repository's vanished archives. They are counted as well:
+// what is counted is another read, between which and this one a list may be taken in.
+func (r *rig) gone(repo store.Repository) (got []int) {
 	r.t.Helper()
-	all, err := r.s.vanished(repo.ID)
-	must(r.t, err)
-	got := []int{}
-	for _, a := range all {
-		var n int
-		if _, err := fmt.Sscanf(a.ID, "%x", &n); err != nil {
-			r.t.Fatal(err)
+	r.await("as many are counted as have vanished", func() bool {
+		all, err := r.s.vanished(repo.ID)
+		must(r.t, err)
+		got = []int{}
+		for _, a := range all {
+			var n int
+			if _, err := fmt.Sscanf(a.ID, "%x", &n); err != nil {
+				r.t.Fatal(err)
+			}
+			got = append(got, n)
 		}
-		got = append(got, n)
-	}
-	v, err := r.s.Repository(r.t.Context(), repo.ID)
-	must(r.t, err)
-	if v.Vanished != int64(len(got)) {
-		r.t.Errorf("%d are counted, %d have vanished", v.Vanished, len(got))
-	}
+		v, err := r.s.Repository(r.t.Context(), repo.ID)
+		must(r.t, err)
+		return v.Vanished == int64(len(got))
+	})
 	return got
 }
 
