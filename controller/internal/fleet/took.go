@@ -41,7 +41,8 @@ func (s *Service) lastTook(repository int64, good history.Mark) took {
 	if begun.Before(good.CreatedAt) {
 		begun = good.CreatedAt // by a clock that was wrong
 	}
-	last = took{good, max(0, good.EndedAt.Sub(begun)), j.Verdict.Progress.DedupSize}
+	// Not good.EndedAt: that is in whole seconds, and a short backup took nothing by it.
+	last = took{good, max(0, j.Verdict.EndedAt.Sub(begun)), j.Verdict.Progress.DedupSize}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if len(x.took) >= mostExpectations {
