@@ -38,6 +38,10 @@ func AdminSocket(dataDir string) string { return filepath.Join(dataDir, "admin",
 
 // ask calls use with a client of the controller that the options name.
 func (k *controller) ask(c *cli.Context, use func(context.Context, *client.Client) error) error {
+	return explainOptions(c, k.askAt(c, use))
+}
+
+func (k *controller) askAt(c *cli.Context, use func(context.Context, *client.Client) error) error {
 	server := c.String("server")
 	if server == "" {
 		return k.askSocket(c, use)

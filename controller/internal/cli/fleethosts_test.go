@@ -50,6 +50,16 @@ func TestForMonitors(t *testing.T) {
 	}
 }
 
+// TestForMonitorsWrongName: a name that there is not is no bad news of a backup, so
+// it does not have the exit status of some.
+func TestForMonitorsWrongName(t *testing.T) {
+	wrong := rest.Problem{Status: 422, Detail: `query.agent: no agent "wbe1" is enrolled`, Errors: []rest.ProblemField{{Location: "query.agent", Message: `no agent "wbe1" is enrolled`}}}
+	f := newFake(t, map[string][]answer{hostsAsked: {{422, wrong}, {422, wrong}}})
+	f.command("", "fleet", "stale", "--agent", "wbe1").want(t, 2, "", "borgfleet-controller: --agent: no agent \"wbe1\" is enrolled; borgfleet-controller agents list shows what there is\n")
+	// What no option has asked is not what is wrong with the line.
+	f.command("", "fleet", "stale").want(t, 1, "", "borgfleet-controller: query.agent: no agent \"wbe1\" is enrolled\n")
+}
+
 // TestStaleWatched: that something is stale is no reason to look away.
 func TestStaleWatched(t *testing.T) {
 	f := newFake(t, map[string][]answer{hostsAsked: {{200, sampleHosts()}, {200, rest.HostList{Hosts: []rest.Host{}}}}})
