@@ -183,7 +183,7 @@ func streamPath(id int64) string { return fmt.Sprintf("/api/backup/logs/%d/strea
 func (s *server) why(v fleet.JobView) string {
 	switch {
 	case v.LogGone:
-		return ": it is not kept any more"
+		return ": it is not kept any more (serve --log-retention)"
 	case s.readable(v):
 		return ""
 	}

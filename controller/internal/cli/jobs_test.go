@@ -148,7 +148,7 @@ func TestLogsThatAreNotShown(t *testing.T) {
 	})
 	for _, args := range [][]string{{"jobs", "logs", "12"}, {"jobs", "logs", "12", "-f"}} {
 		f.command("", args...).want(t, 0, "",
-			"Job 12 completed, and there is no log of it to show here: the controller keeps to its --log-policy. The host has its own: borgfleet-agent logs 12\n")
+			"Job 12 completed, and there is no log of it to show here: the controller shows logs by its --log-policy, and keeps them for its --log-retention. The host has its own for some days: borgfleet-agent logs 12\n")
 	}
 }
 

@@ -91,5 +91,5 @@ func (l *logReader) explainNone(ctx context.Context) error {
 }
 
 func (l *logReader) tellHidden(status string) error {
-	return l.k.err.Printf("Job %d %s, and there is no log of it to show here: the controller keeps to its --log-policy. The host has its own: borgfleet-agent logs %d\n", l.id, status, l.id)
+	return l.k.err.Printf("Job %d %s, and there is no log of it to show here: the controller shows logs by its --log-policy, and keeps them for its --log-retention. The host has its own for some days: borgfleet-agent logs %d\n", l.id, status, l.id)
 }
