@@ -197,8 +197,8 @@ func (k *controller) tellSummary(s rest.Summary) error {
 		return err
 	}
 	t := term.Table{Columns: []term.Column{
-		{Title: "BACKUPS"}, {Title: "ALL", Right: true}, {Title: "COMPLETED", Right: true}, {Title: "WARNINGS", Right: true}, {Title: "FAILED", Right: true}, {Title: "CANCELLED", Right: true, Drop: 2},
-		{Title: "READ", Right: true}, {Title: "ADDED", Right: true, Drop: 1},
+		{Title: "BACKUPS"}, {Title: "ALL", Right: true}, {Title: "COMPLETED", Right: true, Drop: 4}, {Title: "WARNINGS", Right: true}, {Title: "FAILED", Right: true}, {Title: "CANCELLED", Right: true, Drop: 2},
+		{Title: "READ", Right: true, Drop: 3}, {Title: "ADDED", Right: true, Drop: 1},
 	}}
 	for _, b := range s.Backups {
 		t.Add("last "+spanOf(b.Hours*3600), fmt.Sprint(b.Jobs), fmt.Sprint(b.Completed), fmt.Sprint(b.CompletedWithWarnings), fmt.Sprint(b.Failed), fmt.Sprint(b.Cancelled),

@@ -121,6 +121,11 @@ Added         ▃ █  at most 4.0 MB a day`; code != 0 || !strings.HasSuffix(sc
 	if r := f.command("", "fleet", "summary"); strings.Contains(r.out, "days") || r.code != 0 {
 		t.Errorf("%+v", r)
 	}
+	s.Backups = []rest.SummarySpan{{Hours: 24, Jobs: 3, Completed: 2, Failed: 1}}
+	f = newFake(t, map[string][]answer{"GET /api/fleet/summary": ok(s)})
+	if screen, _ := f.onTerminal(40, 20, "", "", "fleet", "summary"); !strings.Contains(screen, "FAILED") {
+		t.Errorf("what failed does not fit any more:\n%s", screen)
+	}
 	t.Setenv("LC_ALL", "C")
 	if screen, _ := f.onTerminal(80, 20, "", "", "fleet", "summary"); strings.ContainsFunc(screen, func(r rune) bool { return r > '~' }) {
 		t.Errorf("%s", screen)
