@@ -154,7 +154,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	}
 	o.Logger.Info("kept are", "policy", o.Keep)
 	trail.Own(ctx, "startController", started(st, o.Keep))
-	return run(ctx, o, parts{fl, people, keeper, trail, post, pinger(o, st, doors)}, st, doors, Addresses{
+	return run(ctx, o, parts{fl, people, keeper, trail, post, pinger(o, st, doors), memory{}}, st, doors, Addresses{
 		API: where.API, AgentListen: where.AgentListen, Agents: where.Agents, AdminSocket: doors.socket,
 		Made: made,
 	})
