@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"borgfleet/scripts/testenv"
+	"borgfleet/shared/owndir"
 )
 
 // hooking is a fleet whose host has hooks, each of which notes that it runs.
@@ -21,23 +22,9 @@ type hooking struct {
 	root string // where they note
 }
 
-// ownDir is a directory that only this account can change, every component of
-// its path included: the usual one for temporary files is everybody's.
-func ownDir(t *testing.T) string {
-	t.Helper()
-	parent, err := os.UserCacheDir()
-	if err != nil || os.MkdirAll(parent, 0o700) != nil {
-		parent = "/var/lib"
-	}
-	dir, err := os.MkdirTemp(parent, "borgfleet-hooks-")
-	fatal(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
 func newHooking(t *testing.T, agent testenv.Agent) *hooking {
 	t.Helper()
-	h := &hooking{t: t, dir: ownDir(t), root: t.TempDir()}
+	h := &hooking{t: t, dir: owndir.New(t), root: t.TempDir()}
 	agent.Name = "host"
 	agent.Config = "hooks:\n  directory: " + h.dir + "\n  time_limit: 1m\n"
 	h.Env = newFleet(t, testenv.Fleet{Controller: []string{"--log-policy", "all"}, Agents: []testenv.Agent{agent}})

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -194,8 +193,10 @@ func TestPingsWithoutTheController(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	if got := fmt.Sprint(hosts.asked()[:2]); got != "[/key/web1/start /key/web1]" {
-		t.Errorf("called %s", got)
+	// Of a backup that is over when its host looks, only the end is told.
+	asked := hosts.asked()
+	if at := slices.Index(asked, "/key/web1"); at > 1 || at == 1 && asked[0] != "/key/web1/start" {
+		t.Errorf("called %q", asked)
 	}
 	fatal(t, env.Controller.Start())
 }

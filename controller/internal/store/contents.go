@@ -139,6 +139,16 @@ func messageOf(prefix byte) proto.Message {
 		return new(storev1.RecoveryKey)
 	case schedulePrefix:
 		return new(storev1.Schedule)
+	case channelPrefix:
+		return new(storev1.Channel)
+	case rulePrefix:
+		return new(storev1.Rule)
+	case outboxPrefix:
+		return new(storev1.Outbox)
+	case notificationPrefix:
+		return new(storev1.Notification)
+	case conditionPrefix:
+		return new(storev1.Condition)
 	}
 	return nil
 }
@@ -153,7 +163,7 @@ func checkFolded(e Entry) error {
 
 func checkMeta(e Entry) error {
 	switch string(e.Key) {
-	case nextJobKey, nextRepositoryKey, nextAuditKey, nextScheduleKey, logBytesKey, expiredKey, removedKey:
+	case nextJobKey, nextRepositoryKey, nextAuditKey, nextScheduleKey, nextChannelKey, nextRuleKey, logBytesKey, expiredKey, removedKey:
 		return checkNumber(e.Value)
 	case restoredKey:
 		return proto.Unmarshal(e.Value, new(storev1.Restored))

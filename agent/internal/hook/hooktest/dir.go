@@ -5,22 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"borgfleet/shared/owndir"
 )
 
-// Dir makes a directory that only this account can change, every component of
-// its path included: the usual one for temporary files is everybody's.
+// Dir makes a directory that only this account can change.
 func Dir(t testing.TB) string {
 	t.Helper()
-	parent, err := os.UserCacheDir()
-	if err != nil || os.MkdirAll(parent, 0o700) != nil {
-		parent = "/var/lib"
-	}
-	dir, err := os.MkdirTemp(parent, "borgfleet-hooks-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
+	return owndir.New(t)
 }
 
 // Write puts a hook there.
