@@ -104,6 +104,11 @@ func (k *controller) showHosts(c *cli.Context, f client.HostFilter, none string)
 			return err
 		}
 		some = len(all) > 0
+		if !some {
+			if err := labelled(ctx, cl, f); err != nil {
+				return err
+			}
+		}
 		if asJSON {
 			return k.out.JSON(rest.HostList{Hosts: all})
 		}
@@ -113,6 +118,19 @@ func (k *controller) showHosts(c *cli.Context, f client.HostFilter, none string)
 		return k.tellHosts(all)
 	})
 	return some, err
+}
+
+// labelled refuses a label that stands for nothing: of what is not there nothing is
+// stale, and a monitor with a misspelt one would say for ever that all is well.
+func labelled(ctx context.Context, cl *client.Client, f client.HostFilter) error {
+	if f.Label == "" {
+		return nil
+	}
+	all, err := cl.Hosts(ctx, client.HostFilter{Agent: f.Agent, Label: f.Label})
+	if err != nil || len(all) > 0 {
+		return err
+	}
+	return cmdline.Usagef("--label: no repository is registered for a host with the label %s; borgfleet-controller agents list shows the labels", f.Label)
 }
 
 func (k *controller) tellHosts(all []rest.Host) error {

@@ -60,6 +60,24 @@ func TestForMonitorsWrongName(t *testing.T) {
 	f.command("", "fleet", "stale").want(t, 1, "", "borgfleet-controller: query.agent: no agent \"wbe1\" is enrolled\n")
 }
 
+// TestForMonitorsWrongLabel: nothing is stale where there is nothing, and that is no
+// good news.
+func TestForMonitorsWrongLabel(t *testing.T) {
+	none := answer{200, rest.HostList{Hosts: []rest.Host{}}}
+	for _, form := range [][]string{nil, {"-o", "json"}} {
+		for _, name := range []string{"stale", "shrunk", "hosts"} {
+			f := newFake(t, map[string][]answer{hostsAsked: {none}})
+			f.command("", append([]string{"fleet", name, "--label", "role=bd"}, form...)...).want(t, 2, "",
+				"borgfleet-controller: --label: no repository is registered for a host with the label role=bd; borgfleet-controller agents list shows the labels\n")
+		}
+	}
+	f := newFake(t, map[string][]answer{hostsAsked: {none, {200, sampleHosts()}}})
+	f.command("", "fleet", "stale", "--agent", "db1", "--label", "role=db").want(t, 0, "", "Nothing is stale.\n")
+	if got, want := f.heard()[1], hostsAsked+"?agent=db1&label=role%3Ddb"; got != want {
+		t.Errorf("asked %s, want %s", got, want)
+	}
+}
+
 // TestStaleWatched: that something is stale is no reason to look away.
 func TestStaleWatched(t *testing.T) {
 	f := newFake(t, map[string][]answer{hostsAsked: {{200, sampleHosts()}, {200, rest.HostList{Hosts: []rest.Host{}}}}})
