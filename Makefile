@@ -69,7 +69,7 @@ alerts: borg ## have Prometheus's promtool look at /metrics and at docs/monitori
 .PHONY: bench
 bench: borg build ## measure what DESIGN promises; figures belong into BENCHMARKS.md
 	go run ./scripts/bench -bin $(BIN)
-	go test -run '^$$' -bench . -benchtime 1s ./controller/internal/store ./controller/internal/history ./agent/internal/borg ./agent/internal/jobdir
+	go test -run '^$$' -bench . -benchtime 1s $(addprefix ./controller/internal/,store history fleet retention metrics) ./agent/internal/borg ./agent/internal/jobdir
 
 .PHONY: bench-queries
 bench-queries: build ## measure pages and answers about the fleet over HTTP, from 10 k to 1 M jobs (installs wrk if it is missing); ten minutes
