@@ -76,7 +76,7 @@ func (h *host) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		pause, told := comeBack(err)
+		pause, told := wire.ComeBack(err, backoffTold)
 		away := h.link.takePause()
 		switch {
 		case away > 0:
@@ -105,24 +105,6 @@ func (h *host) wait(ctx context.Context, pause time.Duration) {
 	if !h.link.down.IsZero() && time.Since(h.link.down) > job.OwnAuthority {
 		h.alone(time.Now())
 	}
-}
-
-// comeBack is when a controller that stops wants the host back.
-func comeBack(err error) (after time.Duration, told bool) {
-	e, ok := errors.AsType[*connect.Error](err)
-	if !ok {
-		return 0, false
-	}
-	for _, d := range e.Details() {
-		v, err := d.Value()
-		if err != nil {
-			continue
-		}
-		if g, ok := v.(*fleetv1.GoingAway); ok {
-			return min(max(g.ComeBackAfter.AsDuration(), 0), backoffTold), true
-		}
-	}
-	return 0, false
 }
 
 // talk lives as long as one connection does.

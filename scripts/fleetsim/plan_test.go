@@ -1,14 +1,9 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
-
-	"connectrpc.com/connect"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 )
@@ -52,34 +47,6 @@ func TestAddresses(t *testing.T) {
 			t.Fatalf("host %d comes from %s", n, text)
 		}
 		seen[a.String()] = true
-	}
-}
-
-// TestComeBack: a farewell is obeyed up to a minute, and anything else is none.
-func TestComeBack(t *testing.T) {
-	away := func(d time.Duration) error {
-		err := connect.NewError(connect.CodeUnavailable, errors.New("stopping"))
-		detail, bad := connect.NewErrorDetail(&fleetv1.GoingAway{ComeBackAfter: durationpb.New(d)})
-		if bad != nil {
-			t.Fatal(bad)
-		}
-		err.AddDetail(detail)
-		return fmt.Errorf("watch: %w", err)
-	}
-	for _, test := range []struct {
-		err  error
-		want time.Duration
-		told bool
-	}{
-		{away(3 * time.Second), 3 * time.Second, true},
-		{away(time.Hour), time.Minute, true},
-		{away(-time.Hour), 0, true},
-		{connect.NewError(connect.CodeUnavailable, errors.New("broken")), 0, false},
-		{errEnded, 0, false},
-	} {
-		if got, told := comeBack(test.err); got != test.want || told != test.told {
-			t.Errorf("%v: %s, %v; want %s, %v", test.err, got, told, test.want, test.told)
-		}
 	}
 }
 

@@ -8,19 +8,10 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/wire"
 )
-
-func goingAway(t *testing.T, after time.Duration) error {
-	t.Helper()
-	err := connect.NewError(connect.CodeUnavailable, errEnded)
-	detail, bad := connect.NewErrorDetail(&fleetv1.GoingAway{ComeBackAfter: durationpb.New(after)})
-	must(t, bad)
-	err.AddDetail(detail)
-	return err
-}
 
 // stopping is a controller that takes agents in, and goes away when told.
 func stopping(t *testing.T, bye <-chan error, hellos *atomic.Int32) *controller {
@@ -70,7 +61,7 @@ func TestGoingAway(t *testing.T) {
 			defer func() { cancel(); <-ended }()
 			awaitLinked(t, j, true)
 			began := time.Now()
-			bye <- goingAway(t, c.told)
+			bye <- wire.GoingAway(errEnded, c.told)
 			awaitLinked(t, j, false) // contact is lost when it is lost
 			if c.back {
 				awaitLinked(t, j, true)
@@ -126,13 +117,13 @@ func TestAnEndThatSendSeesFirst(t *testing.T) {
 		go func() {
 			for linked := range j.linked {
 				if linked {
-					bye <- goingAway(t, 7*time.Second)
+					bye <- wire.GoingAway(errEnded, 7*time.Second)
 					return
 				}
 			}
 		}()
 		err := l.connect(ctx)
-		if after, told := comeBack(err, time.Minute); !told || after != 7*time.Second {
+		if after, told := wire.ComeBack(err, time.Minute); !told || after != 7*time.Second {
 			t.Fatalf("told %v, %s: %v", told, after, err)
 		}
 	}

@@ -127,7 +127,7 @@ func (l *Link) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		pause, told := comeBack(err, l.o.Backoff.Told)
+		pause, told := wire.ComeBack(err, l.o.Backoff.Told)
 		switch {
 		case told:
 			ceiling = l.o.Backoff.Min

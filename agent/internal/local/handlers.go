@@ -104,15 +104,7 @@ func (s *Server) jobs(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) job(w http.ResponseWriter, r *http.Request) error {
 	dir, err := s.find(r.PathValue("ref"))
-	if err != nil {
-		return err
-	}
-	v, err := view(dir)
-	if err != nil {
-		return err
-	}
-	send(w, http.StatusOK, v)
-	return nil
+	return sendJob(w, dir, err)
 }
 
 func (s *Server) backup(w http.ResponseWriter, r *http.Request) error {
@@ -154,7 +146,7 @@ func (s *Server) restore(w http.ResponseWriter, r *http.Request) error {
 	return sendJob(w, dir, err)
 }
 
-// sendJob answers with a job that was just made, unless that failed.
+// sendJob answers with a job, unless finding or making it failed.
 func sendJob(w http.ResponseWriter, dir *jobdir.Dir, err error) error {
 	if err != nil {
 		return err
@@ -182,9 +174,5 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
 	if err := s.o.Jobs.Cancel(dir.Key()); err != nil {
 		return err
 	}
-	if v, err = view(dir); err != nil {
-		return err
-	}
-	send(w, http.StatusOK, v)
-	return nil
+	return sendJob(w, dir, nil)
 }

@@ -151,15 +151,7 @@ func checkArchivePath(s string) string {
 // startRestore: whoever may start and cancel backups may bring them back, below
 // the destinations that the host's owner named and nowhere else.
 func (s *server) startRestore(w http.ResponseWriter, r *http.Request) error {
-	key, err := idempotencyKey(r.Header)
-	if err != nil {
-		return err
-	}
-	data, err := s.readBody(w, r)
-	if err != nil {
-		return err
-	}
-	body, err := parseObject(data)
+	key, body, err := s.startOf(w, r)
 	if err != nil {
 		return err
 	}

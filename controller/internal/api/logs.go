@@ -144,32 +144,38 @@ func textSize(lines []fleet.LogLine) int {
 	return n
 }
 
-func (s *server) downloadLog(w http.ResponseWriter, r *http.Request) error {
+// jobOfLog is the job in the path, for somebody who may read its log.
+func (s *server) jobOfLog(r *http.Request) (fleet.JobView, error) {
 	id, err := pathID(r, "job_id", "job")
 	if err != nil {
-		return err
+		return fleet.JobView{}, err
 	}
 	v, err := s.Fleet.Job(r.Context(), id)
 	if err != nil {
-		return err
+		return fleet.JobView{}, err
 	}
-	if err := refuseLog(caller(r), v.Job); err != nil {
+	return v, refuseLog(caller(r), v.Job)
+}
+
+func (s *server) downloadLog(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.jobOfLog(r)
+	if err != nil {
 		return err
 	}
 	if !v.Status.Final() {
 		return fault.New(fault.BadState, "job_not_ended",
-			"job %d is %s: its log can be downloaded when it has ended; until then read %s", id, v.Status, streamPath(id))
+			"job %d is %s: its log can be downloaded when it has ended; until then read %s", v.ID, v.Status, streamPath(v.ID))
 	}
 	if !s.hasLogs(v, caller(r).Role) {
-		return fault.New(fault.NotFound, "log_not_found", "job %d is %s and has no log to read%s", id, v.Status, s.why(v))
+		return fault.New(fault.NotFound, "log_not_found", "job %d is %s and has no log to read%s", v.ID, v.Status, s.why(v))
 	}
-	page, err := s.Fleet.Log(r.Context(), id, 0, pageLines)
+	page, err := s.Fleet.Log(r.Context(), v.ID, 0, pageLines)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="backup_job_%d_logs.txt"`, id))
+	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="backup_job_%d_logs.txt"`, v.ID))
 	if r.Method == http.MethodHead {
 		return nil
 	}

@@ -45,18 +45,11 @@ func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {
 // downloadToken is for links: a login in one would be good for everything, and
 // for hours.
 func (s *server) downloadToken(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "job_id", "job")
+	v, err := s.jobOfLog(r)
 	if err != nil {
 		return err
 	}
-	v, err := s.Fleet.Job(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	if err := refuseLog(caller(r), v.Job); err != nil {
-		return err
-	}
-	token, expires, err := s.Auth.DownloadToken(caller(r), id)
+	token, expires, err := s.Auth.DownloadToken(caller(r), v.ID)
 	if err != nil {
 		return err
 	}

@@ -14,15 +14,7 @@ import (
 const mostKey = 255
 
 func (s *server) startBackup(w http.ResponseWriter, r *http.Request) error {
-	key, err := idempotencyKey(r.Header)
-	if err != nil {
-		return err
-	}
-	data, err := s.readBody(w, r)
-	if err != nil {
-		return err
-	}
-	body, err := parseObject(data)
+	key, body, err := s.startOf(w, r)
 	if err != nil {
 		return err
 	}
@@ -40,6 +32,20 @@ func (s *server) startBackup(w http.ResponseWriter, r *http.Request) error {
 	// The documented status is the one a job begins with, also when the key
 	// names a job that has gone on since.
 	return writeJSON(w, http.StatusOK, rest.Started{JobID: j.ID, Status: string(job.Pending), Message: "Backup job started"})
+}
+
+// startOf reads what a request to start a job brings: its Idempotency-Key, which
+// may be missing, and its body.
+func (s *server) startOf(w http.ResponseWriter, r *http.Request) (key string, body *object, err error) {
+	if key, err = idempotencyKey(r.Header); err != nil {
+		return "", nil, err
+	}
+	data, err := s.readBody(w, r)
+	if err != nil {
+		return "", nil, err
+	}
+	body, err = parseObject(data)
+	return key, body, err
 }
 
 // reference reads what names a repository or an agent. Whether something has

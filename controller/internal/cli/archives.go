@@ -184,14 +184,9 @@ func (k *controller) startRestore(c *cli.Context) error {
 	req := rest.RestoreRequest{Repository: args[0], Archive: args[1], Paths: args[2:], Agent: c.String("agent"), Destination: c.String("to")}
 	return k.ask(c, func(ctx context.Context, cl *client.Client) error {
 		started, err := cl.Restore(ctx, req, key.String())
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case c.Bool("follow"):
-			return k.followJob(ctx, cl, started.JobID, asJSON)
-		case asJSON:
-			return k.out.JSON(started)
 		}
-		return k.out.Printf("Restore job %d is taken. To see it: borgfleet-controller jobs follow %d\n", started.JobID, started.JobID)
+		return k.taken(ctx, c, cl, started, asJSON)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,16 +43,23 @@ func (k *controller) startJob(c *cli.Context) error {
 	}
 	return k.ask(c, func(ctx context.Context, cl *client.Client) error {
 		started, err := cl.StartBackup(ctx, rest.Start{Repository: args[0], Agent: c.String("agent")}, key.String())
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case c.Bool("follow"):
-			return k.followJob(ctx, cl, started.JobID, asJSON)
-		case asJSON:
-			return k.out.JSON(started)
 		}
-		return k.out.Printf("Backup job %d is taken. To see it: borgfleet-controller jobs follow %d\n", started.JobID, started.JobID)
+		return k.taken(ctx, c, cl, started, asJSON)
 	})
+}
+
+// taken says that a job has been, and with --follow how it goes on.
+func (k *controller) taken(ctx context.Context, c *cli.Context, cl *client.Client, started rest.Started, asJSON bool) error {
+	switch {
+	case c.Bool("follow"):
+		return k.followJob(ctx, cl, started.JobID, asJSON)
+	case asJSON:
+		return k.out.JSON(started)
+	}
+	return k.out.Printf("%s %d is taken. To see it: borgfleet-controller jobs follow %d\n",
+		strings.TrimSuffix(started.Message, " started"), started.JobID, started.JobID)
 }
 
 func (k *controller) jobsFollow() *cli.Command {

@@ -71,7 +71,7 @@ func TestJobsListMistakes(t *testing.T) {
 }
 
 func TestStart(t *testing.T) {
-	f := newFake(t, map[string][]answer{"POST /api/backup/start": ok(rest.Started{JobID: 12, Status: "pending"})})
+	f := newFake(t, map[string][]answer{"POST /api/backup/start": ok(rest.Started{JobID: 12, Status: "pending", Message: "Backup job started"})})
 	f.command("", "jobs", "start", "web", "--agent", "web1").want(t, 0, "Backup job 12 is taken. To see it: borgfleet-controller jobs follow 12\n", "")
 	if got, want := f.heard()[0], `POST /api/backup/start {"repository":"web","agent":"web1"}`; got != want {
 		t.Errorf("asked %s", got)

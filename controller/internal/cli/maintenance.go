@@ -52,12 +52,8 @@ func (k *controller) maintain(ctx context.Context, c *cli.Context, cl *client.Cl
 		return err
 	case c.Bool("dry-run") && !asJSON:
 		return k.followDryRun(ctx, cl, started.JobID)
-	case c.Bool("follow"):
-		return k.followJob(ctx, cl, started.JobID, asJSON)
-	case asJSON:
-		return k.out.JSON(started)
 	}
-	return k.out.Printf("%s %d is taken. To see it: borgfleet-controller jobs follow %d\n", strings.TrimSuffix(started.Message, " started"), started.JobID, started.JobID)
+	return k.taken(ctx, c, cl, started, asJSON)
 }
 
 // followDryRun shows what would go: that is in the log.

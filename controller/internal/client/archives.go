@@ -56,11 +56,7 @@ func (c *Client) Contents(ctx context.Context, f Folder) (rest.Contents, error) 
 
 // Restore starts a restore. A key makes it safe to repeat; it may be empty.
 func (c *Client) Restore(ctx context.Context, req rest.RestoreRequest, idempotencyKey string) (rest.Started, error) {
-	in := call{method: http.MethodPost, path: "/api/restore/start", body: req}
-	if idempotencyKey != "" {
-		in.header = http.Header{"Idempotency-Key": {idempotencyKey}}
-	}
-	return ask[rest.Started](ctx, c, in)
+	return c.start(ctx, call{method: http.MethodPost, path: "/api/restore/start", body: req}, idempotencyKey)
 }
 
 func reference(repository, agent string) url.Values {

@@ -12,7 +12,11 @@ import (
 
 // StartBackup starts a backup. A key makes it safe to repeat; it may be empty.
 func (c *Client) StartBackup(ctx context.Context, start rest.Start, idempotencyKey string) (rest.Started, error) {
-	in := call{method: http.MethodPost, path: "/api/backup/start", body: start}
+	return c.start(ctx, call{method: http.MethodPost, path: "/api/backup/start", body: start}, idempotencyKey)
+}
+
+// start is a request that makes a job.
+func (c *Client) start(ctx context.Context, in call, idempotencyKey string) (rest.Started, error) {
 	if idempotencyKey != "" {
 		in.header = http.Header{"Idempotency-Key": {idempotencyKey}}
 	}

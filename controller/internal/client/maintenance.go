@@ -10,11 +10,7 @@ import (
 // Maintain starts a check, compact, prune or break-lock; body holds what the kind
 // needs. A key makes it safe to repeat; it may be empty.
 func (c *Client) Maintain(ctx context.Context, repository int64, kind string, body map[string]any, idempotencyKey string) (rest.Started, error) {
-	in := call{method: http.MethodPost, path: repositoryPath(repository) + "/" + kind, body: body}
-	if idempotencyKey != "" {
-		in.header = http.Header{"Idempotency-Key": {idempotencyKey}}
-	}
-	return ask[rest.Started](ctx, c, in)
+	return c.start(ctx, call{method: http.MethodPost, path: repositoryPath(repository) + "/" + kind, body: body}, idempotencyKey)
 }
 
 // AcknowledgeVanished says that vanished archives were meant to go; without names

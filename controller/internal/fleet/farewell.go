@@ -7,10 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"connectrpc.com/connect"
-	"google.golang.org/protobuf/types/known/durationpb"
-
-	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/wire"
 )
 
 // How agents come back after a stop. Two cores make some 550 TLS handshakes a
@@ -47,17 +44,6 @@ func (f *farewell) next() time.Duration {
 	return d
 }
 
-// goingAway ends an agent's streams, or answers its Hello. All agents retry it.
-func goingAway(after time.Duration) error {
-	err := connect.NewError(connect.CodeUnavailable, errStopping)
-	// Without the detail it is an end like any other, and the agent's own
-	// backoff decides.
-	if detail, bad := connect.NewErrorDetail(&fleetv1.GoingAway{ComeBackAfter: durationpb.New(after)}); bad == nil {
-		err.AddDetail(detail)
-	}
-	return err
-}
-
 // endSessions tells every agent that the controller goes away, and when to come
 // back. No epoch begins any more.
 func (s *Service) endSessions() {
@@ -69,7 +55,7 @@ func (s *Service) endSessions() {
 	}
 	ends := make([]error, len(all))
 	for i := range all {
-		ends[i] = goingAway(s.farewell.next())
+		ends[i] = wire.GoingAway(errStopping, s.farewell.next())
 	}
 	within := backSoonest + s.farewell.window
 	s.mu.Unlock()

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 	"borgfleet/shared/version"
+	"borgfleet/shared/wire"
 )
 
 // TestFarewell: no two agents at once, no more a second than a controller can
@@ -50,19 +50,11 @@ func TestFarewell(t *testing.T) {
 // wentAway gives what a stream or a call that ended with a farewell says.
 func wentAway(t *testing.T, what string, err error) time.Duration {
 	t.Helper()
-	e, ok := errors.AsType[*connect.Error](err)
-	if !ok || e.Code() != connect.CodeUnavailable {
+	after, told := wire.ComeBack(err, time.Hour)
+	if !told || connect.CodeOf(err) != connect.CodeUnavailable {
 		t.Fatalf("%s ended with %v", what, err)
 	}
-	for _, d := range e.Details() {
-		v, err := d.Value()
-		must(t, err)
-		if g, ok := v.(*fleetv1.GoingAway); ok {
-			return g.ComeBackAfter.AsDuration()
-		}
-	}
-	t.Fatalf("%s says no time: %v", what, err)
-	return 0
+	return after
 }
 
 // TestStopTellsEachAgentItsTime: on both streams, and to those who come while the

@@ -12,6 +12,7 @@ import (
 	"borgfleet/certs"
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
+	"borgfleet/shared/wire"
 )
 
 // session is one epoch of one agent: from a Hello to the next, or to the end
@@ -194,7 +195,7 @@ func (s *Service) begin(se, over *session) error {
 	s.mu.Lock()
 	if s.farewell != nil {
 		defer s.mu.Unlock()
-		return goingAway(s.farewell.next())
+		return wire.GoingAway(errStopping, s.farewell.next())
 	}
 	old := s.sessions[se.agent]
 	if old != nil && old != over && old.daemonID != se.daemonID {
