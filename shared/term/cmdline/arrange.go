@@ -1,10 +1,13 @@
 package cmdline
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"borgfleet/shared/term"
 )
 
 // arranged is a command line in the order that the library wants: command,
@@ -32,6 +35,7 @@ func (a arranged) leaf() *cli.Command {
 func (p Program) arrange(args []string) (arranged, error) {
 	var out arranged
 	var options, words []string
+	once := map[cli.Flag]bool{}
 	literal := false
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
@@ -64,12 +68,19 @@ func (p Program) arrange(args []string) (arranged, error) {
 			if f == nil {
 				return out, p.unknownOption(out.path, arg)
 			}
+			if once[f] {
+				return out, Usagef("%s is given twice, and only one can be meant: leave one of them out; see %s", dashed(name), p.helpCommand(out.path))
+			}
+			once[f] = single(f, hasValue)
 			options = append(options, arg)
 			if _, isBool := f.(*cli.BoolFlag); isBool || hasValue {
 				continue
 			}
 			if i++; i == len(args) {
 				return out, Usagef("the option %s needs a value; see %s", dashed(name), p.helpCommand(out.path))
+			}
+			if next, ok := strings.CutPrefix(args[i], "--"); ok && option(out.leaf(), next) != nil {
+				return out, Usagef("the option %s needs a value, and %s is the next option (if it is meant as the value: %s=%s); see %s", dashed(name), args[i], dashed(name), args[i], p.helpCommand(out.path))
 			}
 			options = append(options, args[i])
 		}
@@ -80,6 +91,19 @@ func (p Program) arrange(args []string) (arranged, error) {
 	out.args = append(out.args, options...)
 	out.args = append(append(out.args, "--"), words...)
 	return out, nil
+}
+
+// single says whether f has one value. The library would take the last one that
+// is given, and whoever wrote two hosts would believe that they asked for both.
+// A switch that is on twice is on.
+func single(f cli.Flag, hasValue bool) bool {
+	switch f.(type) {
+	case *cli.StringSliceFlag:
+		return false
+	case *cli.BoolFlag:
+		return hasValue
+	}
+	return true
 }
 
 func (p Program) below(path []*cli.Command) []*cli.Command {
@@ -109,6 +133,13 @@ func option(c *cli.Command, name string) cli.Flag {
 	return nil
 }
 
+func optionNames(c *cli.Command) (names []string) {
+	for _, f := range c.Flags {
+		names = append(names, f.Names()...)
+	}
+	return names
+}
+
 func dashed(name string) string {
 	if len(name) == 1 {
 		return "-" + name
@@ -123,7 +154,11 @@ func (p Program) unknown(path []*cli.Command, word string) error {
 			names = append(names, c.Name)
 		}
 	}
-	return Usagef("there is no command %q; there are %s (see %s)", p.full(path)+" "+word, strings.Join(names, ", "), p.helpCommand(path))
+	meant := ""
+	if near := term.Nearest(word, names); near != "" {
+		meant = fmt.Sprintf("did you mean %s? ", near)
+	}
+	return Usagef("there is no command %q; %sthere are %s (see %s)", p.full(path)+" "+word, meant, strings.Join(names, ", "), p.helpCommand(path))
 }
 
 func (p Program) unknownOption(path []*cli.Command, arg string) error {
@@ -135,6 +170,8 @@ func (p Program) unknownOption(path []*cli.Command, arg string) error {
 	hint := ""
 	if len(name) > 1 && name[1] >= '0' && name[1] <= '9' || strings.Contains(name, " ") {
 		hint = "; if it is no option, put -- before it"
+	} else if near := term.Nearest(strings.TrimLeft(name, "-"), optionNames(path[len(path)-1])); near != "" {
+		hint = "; did you mean " + dashed(near) + "?"
 	}
 	return Usagef("%s has no option %s%s; see %s", p.full(path), name, hint, p.helpCommand(path))
 }

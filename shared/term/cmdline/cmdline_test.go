@@ -56,6 +56,7 @@ func TestOptionsMayFollowArguments(t *testing.T) {
 		"logs 17 -f --name x --limit 3 --many a,b --many c",
 		"logs -f --name=x 17 --limit=3 --many=a,b --many=c",
 		"logs --many a,b --follow --limit 3 --many c --name x -- 17",
+		"logs -f 17 --many a,b --limit 3 -f --name x --many c",
 	} {
 		var got heard
 		if code, _, err := call(t, &got, nil, strings.Fields(line)...); code != 0 {
@@ -105,15 +106,21 @@ func TestEnvironment(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	for line, want := range map[string]string{
-		"":                      "USAGE\n  prog COMMAND",
-		"jobs":                  "USAGE\n  prog jobs COMMAND",
-		"nothing":               `there is no command "prog nothing"; there are logs, jobs, completion (see prog --help)`,
-		"jobs nothing":          `there is no command "prog jobs nothing"; there are list (see prog jobs --help)`,
-		"logs --what=secret 17": "prog logs has no option --what; see prog logs --help",
-		"logs -17":              "prog logs has no option -17; if it is no option, put -- before it; see prog logs --help",
-		"--follow logs":         "options stand after the command",
-		"logs 17 --name":        "the option --name needs a value; see prog logs --help",
-		"logs --limit x":        `invalid value "x" for --limit`,
+		"":                            "USAGE\n  prog COMMAND",
+		"jobs":                        "USAGE\n  prog jobs COMMAND",
+		"nothing":                     `there is no command "prog nothing"; there are logs, jobs, completion (see prog --help)`,
+		"jobs nothing":                `there is no command "prog jobs nothing"; there are list (see prog jobs --help)`,
+		"log 17":                      `there is no command "prog log"; did you mean logs? there are logs, jobs, completion (see prog --help)`,
+		"logs --what=secret 17":       "prog logs has no option --what; see prog logs --help",
+		"logs -17":                    "prog logs has no option -17; if it is no option, put -- before it; see prog logs --help",
+		"--follow logs":               "options stand after the command",
+		"logs 17 --name":              "the option --name needs a value; see prog logs --help",
+		"logs --folow 17":             "prog logs has no option --folow; did you mean --follow?; see prog logs --help",
+		"logs --name --follow":        "the option --name needs a value, and --follow is the next option (if it is meant as the value: --name=--follow); see prog logs --help",
+		"logs --name x --name y":      "--name is given twice, and only one can be meant: leave one of them out; see prog logs --help",
+		"logs --limit=1 17 --limit 1": "--limit is given twice",
+		"logs -f=false 17 --follow":   "--follow is given twice",
+		"logs --limit x":              `invalid value "x" for --limit`,
 	} {
 		var got heard
 		code, out, err := call(t, &got, nil, strings.Fields(line)...)
