@@ -33,7 +33,7 @@ func (s *server) docsPart(w http.ResponseWriter, r *http.Request) error {
 func docsFile(w http.ResponseWriter, r *http.Request, name string) error {
 	data, err := docsFiles.ReadFile("docs/" + name)
 	if err != nil {
-		return fault.New(fault.NotFound, "unknown_path", "/api/docs has no file %q", shorten(name))
+		return fault.New(fault.NotFound, "unknown_path", "/api/docs has no file %q; /api/docs itself is the page", shorten(name))
 	}
 	w.Header().Set("Content-Security-Policy", docsPolicy)
 	sendFile(w, r, docsType(name), data)

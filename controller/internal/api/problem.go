@@ -33,10 +33,10 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, err error) {
 func problemOf(h http.Header, err error) rest.Problem {
 	if wrong, ok := errors.AsType[*methodError](err); ok {
 		h.Set("Allow", strings.Join(wrong.allowed, ", "))
-		return newProblem(http.StatusMethodNotAllowed, "method_not_allowed", wrong.Error())
+		return newProblem(http.StatusMethodNotAllowed, fault.New(fault.BadState, "method_not_allowed", "%s", wrong))
 	}
 	f := fault.Of(err)
-	body := newProblem(fault.Status(err), f.Code, f.Message)
+	body := newProblem(fault.Status(err), f)
 	for _, field := range f.Fields {
 		body.Errors = append(body.Errors, rest.ProblemField(field))
 	}
@@ -53,8 +53,8 @@ func problemOf(h http.Header, err error) rest.Problem {
 	return body
 }
 
-func newProblem(status int, code, detail string) rest.Problem {
-	return rest.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code}
+func newProblem(status int, f *fault.Error) rest.Problem {
+	return rest.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: f.Message, Code: f.Code, Next: f.Next()}
 }
 
 // wholeSeconds rounds up: who comes back too early is refused again.

@@ -38,7 +38,9 @@ func AdminSocket(dataDir string) string { return filepath.Join(dataDir, "admin",
 
 // ask calls use with a client of the controller that the options name.
 func (k *controller) ask(c *cli.Context, use func(context.Context, *client.Client) error) error {
-	return explainOptions(c, k.askAt(c, use))
+	return explainOptions(c, k.askAt(c, func(ctx context.Context, cl *client.Client) error {
+		return propose(ctx, c, cl, use(ctx, cl))
+	}))
 }
 
 func (k *controller) askAt(c *cli.Context, use func(context.Context, *client.Client) error) error {

@@ -20,17 +20,36 @@ import (
 func explainOptions(c *cli.Context, err error) error {
 	e, ok := errors.AsType[*client.Error](err)
 	if !ok || e.Status != http.StatusUnprocessableEntity || len(e.Errors) == 0 {
-		return err
+		return withHelp(c, err)
 	}
 	var said []string
 	for _, field := range e.Errors {
 		option, ok := optionOf(c, field)
 		if !ok {
-			return err
+			return withHelp(c, err)
 		}
 		said = append(said, fmt.Sprintf("--%s: %s%s", option, field.Message, listHint(option)))
 	}
-	return cmdline.Usagef("%s", strings.Join(said, "\n"))
+	usage := cmdline.Usagef("%s", strings.Join(said, "\n"))
+	if advice, ok := errors.AsType[*cmdline.Advised](err); ok {
+		return &cmdline.Advised{Err: usage, Step: advice.Step}
+	}
+	return usage
+}
+
+// invalidRequest is the code of a call that is not as its contract has it.
+const invalidRequest = "invalid_request"
+
+// withHelp names the help of the command: the contract of the call, which is what
+// the controller names, is not what was typed.
+func withHelp(c *cli.Context, err error) error {
+	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != invalidRequest {
+		return err
+	}
+	if _, advised := errors.AsType[*cmdline.Advised](err); advised {
+		return err
+	}
+	return &cmdline.Advised{Err: err, Step: c.Command.HelpName + " --help says what it takes"}
 }
 
 // optionOf is the option that gave a parameter. There is none if it was no option

@@ -36,6 +36,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Next is what to do now, where the sentence does not say it.
+func (e *Error) Next() string { return e.Problem.Next }
+
 // readProblem makes an Error of any answer, also of a proxy's page.
 func readProblem(resp *http.Response) error {
 	e := &Error{Problem: rest.Problem{Status: resp.StatusCode, Title: http.StatusText(resp.StatusCode)}}

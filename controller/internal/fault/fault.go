@@ -34,7 +34,8 @@ const (
 type Error struct {
 	Kind       Kind
 	Code       string // stable, snake_case
-	Message    string // a sentence for a person: what is wrong and what to do
+	Message    string // a sentence for a person: what is wrong, and what to do unless Next says that
+	Step       string // what to do, where that is not the same for all errors of this code
 	Fields     []Field
 	RetryAfter time.Duration
 	cause      error
@@ -127,7 +128,11 @@ func Connect(err error) error {
 		return nil
 	}
 	e := Of(err)
-	out := connect.NewError(table(e.Kind).code, errors.New(e.Message))
+	text := e.Message
+	if step := e.Next(); step != "" {
+		text += "; " + step
+	}
+	out := connect.NewError(table(e.Kind).code, errors.New(text))
 	out.Meta().Set(wire.CodeHeader, e.Code)
 	return out
 }

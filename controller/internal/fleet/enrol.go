@@ -76,7 +76,7 @@ func (s *Service) admitNew(tx *store.Tx, hash, key []byte, req *fleetv1.EnrollRe
 		if bytes.Equal(use.PublicKeySHA256, key) {
 			a, ok := tx.Agent(use.Agent)
 			if !ok || a.Revoked {
-				return token, a, fault.New(fault.Forbidden, "agent_revoked", "the agent that enrolled with this key has been removed")
+				return token, a, fault.New(fault.Forbidden, "agent_revoked", "the agent that enrolled with this key has been removed; %s", enrolAgain)
 			}
 			return token, a, nil
 		}

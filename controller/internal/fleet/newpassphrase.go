@@ -7,6 +7,7 @@ import (
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
+	"borgfleet/shared/term"
 )
 
 // tryPassphrase has the repository's host open it with a new passphrase, and
@@ -59,6 +60,7 @@ func (s *Service) tryPassphrase(ctx context.Context, u RepositoryUpdate) error {
 	}
 	return &fault.Error{
 		Kind: fault.Invalid, Code: j.Verdict.ErrorCode,
+		Step:    fmt.Sprintf("give the passphrase that it has; to give it another one, on the host first: borgfleet-agent borg %s -- key change-passphrase", term.Shell(j.Spec.Repository.Path)),
 		Message: fmt.Sprintf("the repository did not open with the new passphrase, and nothing was changed: %s (job %d)", j.Verdict.ErrorMessage, j.ID),
 		Fields:  []fault.Field{{Location: "body.passphrase", Message: j.Verdict.ErrorMessage}},
 	}

@@ -164,6 +164,7 @@ func notSetUp(what string, j job.Job) error {
 	return &fault.Error{
 		Kind: fault.Invalid, Code: code,
 		Message: fmt.Sprintf("%s: %s (job %d)", what, j.Verdict.ErrorMessage, j.ID),
+		Step:    "when that is mended, ask for the same again",
 		Fields:  []fault.Field{{Location: "body.path", Message: j.Verdict.ErrorMessage}},
 	}
 }

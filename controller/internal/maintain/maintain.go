@@ -104,7 +104,7 @@ func (h handler) problem(w http.ResponseWriter, r *http.Request, err error) {
 	status := fault.Status(err)
 	h.Audit.Answer(r.Context(), status, e.Code)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(rest.Problem{Status: status, Title: http.StatusText(status), Detail: e.Message, Code: e.Code}) // the caller has gone
+	_ = json.NewEncoder(w).Encode(rest.Problem{Status: status, Title: http.StatusText(status), Detail: e.Message, Code: e.Code, Next: e.Next()}) // the caller has gone
 }
 
 const mostBody = 64 << 10

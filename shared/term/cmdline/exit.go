@@ -80,6 +80,19 @@ func Unavailable(err error) error {
 	return &Error{Code: ExitUnavailable, Err: err}
 }
 
+// Advised is an error that says what to do now, on a line of its own.
+type Advised struct {
+	Err  error
+	Step string
+}
+
+func (e *Advised) Error() string { return e.Err.Error() }
+
+func (e *Advised) Unwrap() error { return e.Err }
+
+// Next is what to do now.
+func (e *Advised) Next() string { return e.Step }
+
 // Silently ends with code; what there was to say has been said.
 func Silently(code int) error {
 	if code == ExitOK {

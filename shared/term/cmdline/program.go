@@ -36,8 +36,23 @@ func (p Program) Run(ctx context.Context, args []string, s Streams) int {
 	err := p.run(ctx, args, s)
 	if e, ok := errors.AsType[*Error](err); err != nil && !(ok && e.Err == nil) {
 		fmt.Fprintf(s.Err, "%s: %s\n", p.Name, term.CleanRows(err.Error()))
+		if next := nextStep(err); next != "" {
+			fmt.Fprintf(s.Err, "Next: %s\n", term.CleanRows(next))
+		}
 	}
 	return Code(err)
+}
+
+// nextStep is what the first error in the chain that knows says about what to do
+// now.
+func nextStep(err error) string {
+	if advice, ok := errors.AsType[interface {
+		error
+		Next() string
+	}](err); ok {
+		return advice.Next()
+	}
+	return ""
 }
 
 func (p Program) run(ctx context.Context, args []string, s Streams) error {

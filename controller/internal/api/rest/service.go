@@ -37,6 +37,7 @@ type Problem struct {
 	Status int            `json:"status"`
 	Detail string         `json:"detail"`
 	Code   string         `json:"code"`
+	Next   string         `json:"next,omitempty"` // what to do, if detail does not say it
 	Errors []ProblemField `json:"errors,omitempty"`
 }
 
