@@ -38,6 +38,7 @@ func TestReferenceIsTheProgram(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	lookAtPages(t, programs)
+	lookAtMentions(t, programs)
 }
 
 // lookAtPages has man itself read the pages, and complain.

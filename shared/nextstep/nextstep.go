@@ -1,6 +1,6 @@
 // Package nextstep says what a person does about a job that did not end well. It
-// is the one place for that: the controller's REST API, both command lines and
-// the doctor of a host take it from here.
+// is the one place for that, for REST and both command lines. A host's doctor, which
+// looks for itself, has its own words.
 package nextstep
 
 import (

@@ -49,7 +49,9 @@ func ofFleet(code string) (text string, ok bool) {
 		text = "mend that on the host: a hook is an executable file in the hooks directory, which nobody but its owner, root, can change"
 	case "internal":
 		text = "the agent's log says more (journalctl -u borgfleet-agent, on the host); order the job again, and report it if it comes again"
-	case "passphrase_unavailable", "machine_changed", "sources_unreadable", "destination_not_empty",
+	case "passphrase_unavailable":
+		text = "correct what the host's agent.yaml names, or give the passphrase anew: borgfleet-controller repositories update REPOSITORY --passphrase-file FILE"
+	case "machine_changed", "sources_unreadable", "destination_not_empty",
 		"archives_not_told", "maintained_elsewhere", "unsupported":
 		text = message
 	case "cancelled": // somebody meant it

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 
 	"github.com/urfave/cli/v2"
 
 	"borgfleet/agent/internal/local"
 	"borgfleet/shared/job"
+	"borgfleet/shared/nextstep"
 	"borgfleet/shared/term"
 	"borgfleet/shared/term/cmdline"
 )
@@ -93,5 +96,15 @@ func (a *agent) tellEnd(j local.Job) error {
 	if about := remark(j); about != "" {
 		text += ": " + about
 	}
-	return a.out.Printf("%s\n", term.CleanRows(text))
+	if err := a.out.Printf("%s\n", term.CleanRows(text)); err != nil {
+		return err
+	}
+	about := nextstep.About{Repository: cmp.Or(j.Name, j.Repository)}
+	if j.ID != 0 {
+		about.Job = fmt.Sprint(j.ID)
+	}
+	if next := nextstep.Of(j.ErrorCode, about); next != "" {
+		return a.out.Printf("Next: %s\n", term.CleanRows(next))
+	}
+	return nil
 }

@@ -1,11 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
+	"strconv"
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/shared/job"
+	"borgfleet/shared/nextstep"
 )
 
 const (
@@ -85,11 +88,22 @@ func (s *server) jobStatus(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) sendStatus(w http.ResponseWriter, r *http.Request, v fleet.JobView) (err error) {
-	status := rest.JobStatus{JobCore: jobCore(v, s.Now())}
+	status := rest.JobStatus{JobCore: jobCore(v, s.Now()), NextStep: nextStep(v)}
 	if status.Logs, err = s.lastLines(r.Context(), v, caller(r).Role); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, status)
+}
+
+// nextStep is null for a job whose end asks for nothing, or says itself what it
+// asks for.
+func nextStep(v fleet.JobView) *string {
+	if v.Verdict == nil {
+		return nil
+	}
+	return orNull(nextstep.Of(v.Verdict.ErrorCode, nextstep.About{
+		Agent: cmp.Or(v.AgentName, v.Agent), Repository: v.Spec.Repository.Path, Job: strconv.FormatInt(v.ID, 10),
+	}))
 }
 
 func (s *server) cancelJob(w http.ResponseWriter, r *http.Request) error {

@@ -11,6 +11,7 @@ import (
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/client"
 	"borgfleet/shared/job"
+	"borgfleet/shared/nextstep"
 	"borgfleet/shared/term"
 	"borgfleet/shared/term/cmdline"
 )
@@ -155,5 +156,16 @@ func (k *controller) tellEnd(j rest.Job, asJSON bool) error {
 	if about := remark(j.JobCore); about != "" {
 		line += ": " + about
 	}
-	return k.out.Printf("%s\n", term.CleanRows(line))
+	if err := k.out.Printf("%s\n", term.CleanRows(line)); err != nil {
+		return err
+	}
+	if next := todo(j.JobCore); next != "" {
+		return k.out.Printf("Next: %s\n", term.CleanRows(next))
+	}
+	return nil
+}
+
+// todo is what to do about a job without a good end.
+func todo(j rest.JobCore) string {
+	return nextstep.Of(text(j.ErrorCode), nextstep.About{Agent: j.Agent, Repository: j.Repository, Job: fmt.Sprint(j.ID)})
 }

@@ -10,6 +10,7 @@ import (
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/client"
+	"borgfleet/shared/nextstep"
 	"borgfleet/shared/term"
 	"borgfleet/shared/term/cmdline"
 )
@@ -84,6 +85,7 @@ func (k *controller) tellRepository(r rest.Repository) error {
 	}
 	f.Add("Recovery", recoveryText(r))
 	f.Add("Problem", cmp.Or(text(r.ErrorMessage), vanishedText(r)))
+	f.Add("Next", nextstep.Of(text(r.ErrorCode), nextstep.About{Agent: r.Agent, Repository: fmt.Sprint(r.ID)}))
 	if err := f.Print(k.out); err != nil {
 		return err
 	}

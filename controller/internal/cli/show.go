@@ -46,6 +46,7 @@ func (k *controller) tellJob(j rest.JobStatus) error {
 	f.Add("Status", stateOf(j.JobCore))
 	f.Add("Problem", text(j.ErrorMessage))
 	f.Add("Problem code", text(j.ErrorCode))
+	f.Add("Next", todo(j.JobCore))
 	f.Add("Repository", j.Repository)
 	f.Add("Agent", agentOf(j.JobCore, term.Ago(at(j.LastContactAt), k.now())))
 	f.Add("Archive", text(j.ArchiveName))

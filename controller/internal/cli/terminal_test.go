@@ -109,6 +109,7 @@ Status        failed
 Problem       no space left
     really
 Problem code  repo_disk_full
+Next          make room where the repository is, or have less kept there: borgfleet-controller repositories prune /srv/backups/web, then compact, which needs a little room itself
 Repository    /srv/backups/web
 Agent         web1
 Started by    schedule 3

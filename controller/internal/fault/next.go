@@ -76,9 +76,11 @@ func ofPeople(code string) (text string, ok bool) {
 		text = "see which there are, with their ids: borgfleet-controller tokens list"
 	case "too_many_tokens":
 		text = "see which are not used any more: borgfleet-controller tokens list; then borgfleet-controller tokens delete ID"
+	case "no_login":
+		text = "borgfleet-controller login gives a login; borgfleet-controller users set USER --ask-password and tokens delete do it for others"
 	case "not_root":
 		text = "run it there with sudo, or as the controller's account"
-	case "unauthenticated", "bad_token", "token_scope", "too_many_logins", "needs_login", "no_login", "password_changed":
+	case "unauthenticated", "bad_token", "token_scope", "too_many_logins", "needs_login", "password_changed":
 		text = message
 	default:
 		return "", false
@@ -129,7 +131,7 @@ func ofThings(code string) (text string, ok bool) {
 		text = "start the controller again; it shows the new key's private half once"
 	case "too_many_recovery_keys":
 		text = "stay with the key that the fleet has: borgfleet-controller fleet recovery-key show"
-	case "init_failed", "list_failed":
+	case "list_failed":
 		text = "see why: borgfleet-controller jobs show ID, then ask again"
 	case "job_not_ended", "agent_name_taken", "repository_name_taken", "schedule_name_taken", "repository_ambiguous", "repository_failed", "archives_vanished",
 		"repository_busy", "repository_not_on_agent", "no_agent", "maintainer_unable", "maintainer_doubtful", "pattern_too_wide", "newer_backup",

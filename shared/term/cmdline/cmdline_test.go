@@ -172,6 +172,9 @@ func TestExitStatus(t *testing.T) {
 		{Unavailable(errors.New("away")), 3, "prog: away\n"},
 		{fmt.Errorf("wrapped: %w", Unavailable(errors.New("away"))), 3, "prog: wrapped: away\n"},
 		{Silently(ExitWarnings), 4, ""},
+		{&Advised{Usagef("no"), "say\x1b yes"}, 2, "prog: no\nNext: say\\x1b yes\n"},
+		{fmt.Errorf("wrapped: %w", &Advised{Unavailable(errors.New("away")), "wait"}), 3, "prog: wrapped: away\nNext: wait\n"},
+		{&Advised{errors.New("no"), ""}, 1, "prog: no\n"},
 		{context.Canceled, 130, "prog: context canceled\n"},
 	} {
 		var got heard

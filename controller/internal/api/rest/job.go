@@ -10,7 +10,8 @@ type Job struct {
 // there is one.
 type JobStatus struct {
 	JobCore
-	Logs *string `json:"logs"` // the last lines, once the job has ended
+	Logs     *string `json:"logs"`      // the last lines, once the job has ended
+	NextStep *string `json:"next_step"` // what to do about its end, for a person
 }
 
 // JobCore is what Job and JobStatus share.
