@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -181,12 +182,12 @@ func (o *ServeOptions) readSpans(c *cli.Context) error {
 }
 
 func (o ServeOptions) checkAddresses() error {
-	host, _, err := net.SplitHostPort(o.APIListen)
+	host, err := hostOf("--api-listen", o.APIListen)
 	if err != nil {
-		return errors.New("--api-listen " + o.APIListen + ": write HOST:PORT or :PORT")
+		return err
 	}
-	if _, _, err := net.SplitHostPort(o.AgentListen); err != nil {
-		return errors.New("--agent-listen " + o.AgentListen + ": write HOST:PORT or :PORT")
+	if _, err := hostOf("--agent-listen", o.AgentListen); err != nil {
+		return err
 	}
 	if (o.APICert == "") != (o.APIKey == "") {
 		return errors.New("--api-cert and --api-key belong together: give both or none")
@@ -201,6 +202,18 @@ func (o ServeOptions) checkAddresses() error {
 		}
 	}
 	return nil
+}
+
+// hostOf is the host of an address to listen on.
+func hostOf(option, address string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return "", errors.New(option + " " + address + ": write HOST:PORT or :PORT, with a port between 1 and 65535")
+	}
+	return host, nil
 }
 
 // loopback says whether only this host can reach an address. A name other than

@@ -152,7 +152,7 @@ func ofData(code string) (text string, ok bool) {
 	case "data_dir_unusable":
 		text = "see whether its disk is mounted, or name another directory with --data-dir"
 	case "not_a_data_dir":
-		text = "name an empty directory, or one that a controller has made, with --data-dir"
+		text = "name an empty directory, or one that a controller has made, with --data-dir; the packages use /var/lib/borgfleet"
 	case "data_dir_in_use":
 		text = "ask the controller that runs (the commands do, with the same --data-dir), or stop it first: systemctl stop borgfleet-controller"
 	case "store_failed":

@@ -58,7 +58,7 @@ func openDoors(o Options) (*doors, error) {
 		pair, err := tls.LoadX509KeyPair(o.APICert, o.APIKey)
 		if err != nil {
 			d.close()
-			return nil, fmt.Errorf("certificate for REST: %w", err)
+			return nil, fmt.Errorf("certificate for REST: %w; --api-cert and --api-key name PEM files that belong together and that this user may read", err)
 		}
 		d.api = tls.NewListener(d.api, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}})
 	}
@@ -81,8 +81,10 @@ func listen(addr, flag string) (net.Listener, error) {
 		return nil, fmt.Errorf("%s: the port is in use by another program; stop that, or choose another port with %s", addr, flag)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("%s: this user may not open the port; choose one above 1023 with %s", addr, flag)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%s: this machine has no such address (ip addr shows which it has); choose one with %s, or :PORT for all", addr, flag)
 	default:
-		return nil, fmt.Errorf("%s %s: %w", flag, addr, err)
+		return nil, fmt.Errorf("%s %s: %w; write an address of this machine and a port, as 127.0.0.1:5000 or :5443", flag, addr, err)
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 	"borgfleet/controller/internal/addresses"
 	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/audit"
-	"borgfleet/controller/internal/backup"
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/controller/internal/maintain"
 	"borgfleet/controller/internal/metrics"
@@ -26,7 +25,6 @@ import (
 	"borgfleet/controller/internal/revoked"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/clock"
-	"borgfleet/shared/secretfile"
 	"borgfleet/shared/version"
 )
 
@@ -81,10 +79,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer doors.close()
-	if err := secretfile.MakeDir(o.DataDir); err != nil {
-		return fmt.Errorf("data directory: %w; choose another with --data-dir, or make it and give it to this user", err)
-	}
-	if err := backup.RefuseUnfinished(o.DataDir); err != nil {
+	if err := openDataDir(o.DataDir); err != nil {
 		return err
 	}
 	figures, err := metrics.New(version.String())

@@ -15,7 +15,7 @@ func ReadSecret(file string, in io.Reader) (data []byte, open bool, err error) {
 	if file != "-" {
 		f, err := os.Open(file) // names the path and what was done
 		if err != nil {
-			return nil, false, err
+			return nil, false, fmt.Errorf("%w; name a file that this account may read, or - for standard input", err)
 		}
 		defer f.Close()
 		// Not only regular files: a shell's <(command) is a pipe.
@@ -26,7 +26,7 @@ func ReadSecret(file string, in io.Reader) (data []byte, open bool, err error) {
 	}
 	data, err = io.ReadAll(io.LimitReader(in, mostSecret+1))
 	if err != nil {
-		return nil, open, fmt.Errorf("read %s: %w", name(file), err)
+		return nil, open, fmt.Errorf("%w; name a file that this account may read, or - for standard input", err)
 	}
 	if len(data) > mostSecret {
 		return nil, open, fmt.Errorf("read %s: it has more than %d bytes; is it the right file?", name(file), mostSecret)
