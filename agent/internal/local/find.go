@@ -9,6 +9,7 @@ import (
 
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/shared/job"
+	"borgfleet/shared/term"
 )
 
 // shortestRef is the least that must be given of a key.
@@ -122,8 +123,13 @@ func (s *Server) repository(ref string) (job.Repository, error) {
 		return job.Repository{}, &Error{NotFound, "the controller has told this host of no repository yet: register one there with borgfleet-controller repositories create"}
 	}
 	text := fmt.Sprintf("no repository of this host has the path, name or id %q; there are:", ref)
+	names := make([]string, 0, 2*len(all))
 	for _, r := range all {
+		names = append(names, r.Name, r.Path)
 		text += fmt.Sprintf("\n%d  %s  %s", r.ID, r.Name, r.Path)
+	}
+	if near := term.Nearest(ref, names); near != "" {
+		text += "\ndid you mean " + near + "?"
 	}
 	return job.Repository{}, &Error{NotFound, text}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -116,7 +117,33 @@ func explainServer(server string, err error) error {
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return cmdline.Unavailable(fmt.Errorf("%w: is the controller running, and is %s the address of its REST API (serve --api-listen)?", err, redacted(server)))
 	}
+	if why := notREST(err); why != "" {
+		return cmdline.Unavailable(fmt.Errorf("%w: %s", err, why))
+	}
 	return classify(err)
+}
+
+// notREST says what is wrong with an address at which something answers, but not
+// the REST API; empty: nothing.
+func notREST(err error) string {
+	var untrusted x509.UnknownAuthorityError
+	var named x509.HostnameError
+	e, answered := errors.AsType[*client.Error](err)
+	switch {
+	case errors.As(err, &untrusted):
+		return "if its certificate is of an authority of your own, name that with SSL_CERT_FILE=FILE; the address for agents (serve --agent-listen) is another one"
+	case errors.As(err, &named):
+		return "use the name that the certificate of the REST API has; the address for agents (serve --agent-listen) is another one"
+	case strings.Contains(err.Error(), "HTTP response to HTTPS client"):
+		return "write http:// instead of https://"
+	case answered && e.Code == "" && e.Status == http.StatusBadRequest:
+		return "write https:// instead of http://; and it must be the address of the REST API (serve --api-listen)"
+	case answered && e.Code == "" && e.Status >= http.StatusInternalServerError:
+		return "that is a proxy's answer; is the controller behind it running?"
+	case answered && e.Code == "":
+		return "that is no controller's answer: is it the address of its REST API (serve --api-listen), without /api behind it?"
+	}
+	return ""
 }
 
 // classify gives the controller's answers their exit status.

@@ -19,7 +19,7 @@ import (
 // monitor that something is stale.
 func explainOptions(c *cli.Context, err error) error {
 	e, ok := errors.AsType[*client.Error](err)
-	if !ok || e.Status != http.StatusUnprocessableEntity || len(e.Errors) == 0 {
+	if !ok || e.Status != http.StatusUnprocessableEntity || e.Code != "" && e.Code != invalidRequest || len(e.Errors) == 0 {
 		return withHelp(c, err)
 	}
 	var said []string
@@ -55,9 +55,9 @@ func withHelp(c *cli.Context, err error) error {
 // optionOf is the option that gave a parameter. There is none if it was no option
 // that gave it, but an argument or the command itself.
 func optionOf(c *cli.Context, field rest.ProblemField) (string, bool) {
-	parameter, ok := strings.CutPrefix(field.Location, "query.")
+	in, parameter, _ := strings.Cut(field.Location, ".")
 	option := strings.ReplaceAll(parameter, "_", "-")
-	return option, ok && slices.Contains(c.FlagNames(), option)
+	return option, (in == "query" || in == "body") && slices.Contains(c.FlagNames(), option)
 }
 
 // listHint says what shows the names that there are.

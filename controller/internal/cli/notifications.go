@@ -139,12 +139,14 @@ func findChannel(ctx context.Context, cl *client.Client, ref string) (rest.Chann
 	if err != nil {
 		return rest.Channel{}, err
 	}
+	var names []string
 	for _, c := range all {
+		names = append(names, c.Name)
 		if c.Name == ref || strconv.FormatInt(c.ID, 10) == ref {
 			return c, nil
 		}
 	}
-	return rest.Channel{}, errors.New("no channel has the name or id " + strconv.Quote(ref) + "; borgfleet-controller notifications channels list shows what there is")
+	return rest.Channel{}, noSuch("no channel has the name or id", ref, "notifications channels list", names)
 }
 
 func channelNames(ctx context.Context, cl *client.Client) ([]string, error) {

@@ -241,5 +241,13 @@ func findRepository(ctx context.Context, cl *client.Client, ref, agent string) (
 			return rest.Repository{}, cmdline.Usagef("%q names %d repositories: say with --agent whose is meant, or use the id", ref, len(hits))
 		}
 	}
-	return rest.Repository{}, errors.New("no repository has the path, name or id " + strconv.Quote(ref) + "; borgfleet-controller repositories list shows what there is")
+	var names []string
+	for _, r := range all {
+		names = append(names, r.Name, r.Path)
+	}
+	what := "no repository"
+	if agent != "" {
+		what += " of the agent " + strconv.Quote(agent)
+	}
+	return rest.Repository{}, noSuch(what+" has the path, name or id", ref, "repositories list", names)
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -20,12 +19,14 @@ func findSchedule(ctx context.Context, cl *client.Client, ref string) (rest.Sche
 	if err != nil {
 		return rest.Schedule{}, err
 	}
+	var names []string
 	for _, s := range all {
+		names = append(names, s.Name)
 		if s.Name == ref || strconv.FormatInt(s.ID, 10) == ref {
 			return s, nil
 		}
 	}
-	return rest.Schedule{}, errors.New("no schedule has the name or id " + strconv.Quote(ref) + "; borgfleet-controller schedules list shows what there is")
+	return rest.Schedule{}, noSuch("no schedule has the name or id", ref, "schedules list", names)
 }
 
 func (k *controller) withSchedule(c *cli.Context, use func(context.Context, *client.Client, rest.Schedule, bool) error) error {

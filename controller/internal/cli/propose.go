@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func propose(ctx context.Context, c *cli.Context, cl *client.Client, err error) 
 	}
 	for _, word := range given(c) {
 		if near := term.Nearest(word, names); near != "" {
-			step := "did you mean " + term.Shell(near) + "?"
+			step := didYouMean(near)
 			if e.Code != invalidRequest && e.Next() != "" {
 				step += " If not, " + e.Next()
 			}
@@ -45,6 +46,17 @@ func propose(ctx context.Context, c *cli.Context, cl *client.Client, err error) 
 	}
 	return err
 }
+
+// noSuch is the refusal of a name that was looked for here.
+func noSuch(what, ref, list string, names []string) error {
+	err := fmt.Errorf("%s %q; borgfleet-controller %s shows what there is", what, ref, list)
+	if near := term.Nearest(ref, names); near != "" {
+		return &cmdline.Advised{Err: err, Step: didYouMean(near)}
+	}
+	return err
+}
+
+func didYouMean(name string) string { return "did you mean " + term.Shell(name) + "?" }
 
 // namesFor is what lists the names of which there is none like that; nil if no
 // name was refused.

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -212,10 +211,12 @@ func findRule(ctx context.Context, cl *client.Client, ref string) (rest.Rule, er
 	if err != nil {
 		return rest.Rule{}, err
 	}
+	var names []string
 	for _, r := range all {
+		names = append(names, r.Name)
 		if r.Name == ref || strconv.FormatInt(r.ID, 10) == ref {
 			return r, nil
 		}
 	}
-	return rest.Rule{}, errors.New("no rule has the name or id " + strconv.Quote(ref) + "; borgfleet-controller notifications rules list shows what there is")
+	return rest.Rule{}, noSuch("no rule has the name or id", ref, "notifications rules list", names)
 }

@@ -165,7 +165,10 @@ func (p Program) unknownOption(path []*cli.Command, arg string) error {
 	// Only the name: the value may be a secret.
 	name, _, _ := strings.Cut(arg, "=")
 	if len(path) == 0 {
-		return Usagef("options stand after the command, and %s is none of this program's own; see %s", name, p.helpCommand(path))
+		return Usagef("options stand after the command, and %s is none of this program's own: write %s COMMAND %s; see %s", name, p.Name, name, p.helpCommand(path))
+	}
+	if c := path[len(path)-1]; len(c.Subcommands) > 0 {
+		return Usagef("options stand after the whole command: write %s %s %s; see %s", p.full(path), c.Subcommands[0].Name, name, p.helpCommand(path))
 	}
 	hint := ""
 	if len(name) > 1 && name[1] >= '0' && name[1] <= '9' || strings.Contains(name, " ") {

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -106,21 +108,23 @@ func TestEnvironment(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	for line, want := range map[string]string{
-		"":                            "USAGE\n  prog COMMAND",
-		"jobs":                        "USAGE\n  prog jobs COMMAND",
-		"nothing":                     `there is no command "prog nothing"; there are logs, jobs, completion (see prog --help)`,
-		"jobs nothing":                `there is no command "prog jobs nothing"; there are list (see prog jobs --help)`,
-		"log 17":                      `there is no command "prog log"; did you mean logs? there are logs, jobs, completion (see prog --help)`,
-		"logs --what=secret 17":       "prog logs has no option --what; see prog logs --help",
-		"logs -17":                    "prog logs has no option -17; if it is no option, put -- before it; see prog logs --help",
-		"--follow logs":               "options stand after the command",
-		"logs 17 --name":              "the option --name needs a value; see prog logs --help",
-		"logs --folow 17":             "prog logs has no option --folow; did you mean --follow?; see prog logs --help",
-		"logs --name --follow":        "the option --name needs a value, and --follow is the next option (if it is meant as the value: --name=--follow); see prog logs --help",
-		"logs --name x --name y":      "--name is given twice, and only one can be meant: leave one of them out; see prog logs --help",
-		"logs --limit=1 17 --limit 1": "--limit is given twice",
-		"logs -f=false 17 --follow":   "--follow is given twice",
-		"logs --limit x":              `invalid value "x" for --limit`,
+		"":                                  "USAGE\n  prog COMMAND",
+		"jobs":                              "USAGE\n  prog jobs COMMAND",
+		"nothing":                           `there is no command "prog nothing"; there are logs, jobs, completion (see prog --help)`,
+		"jobs nothing":                      `there is no command "prog jobs nothing"; there are list (see prog jobs --help)`,
+		"log 17":                            `there is no command "prog log"; did you mean logs? there are logs, jobs, completion (see prog --help)`,
+		"logs --what=secret 17":             "prog logs has no option --what; see prog logs --help",
+		"logs -17":                          "prog logs has no option -17; if it is no option, put -- before it; see prog logs --help",
+		"--follow logs":                     "options stand after the command, and --follow is none of this program's own: write prog COMMAND --follow; see prog --help",
+		"jobs --follow list":                "options stand after the whole command: write prog jobs list --follow; see prog jobs --help",
+		"logs 17 --name":                    "the option --name needs a value; see prog logs --help",
+		"logs --folow 17":                   "prog logs has no option --folow; did you mean --follow?; see prog logs --help",
+		"logs --name --follow":              "the option --name needs a value, and --follow is the next option (if it is meant as the value: --name=--follow); see prog logs --help",
+		"logs --name x --name y":            "--name is given twice, and only one can be meant: leave one of them out; see prog logs --help",
+		"logs --limit=1 17 --limit 1":       "--limit is given twice",
+		"logs -f=false 17 --follow":         "--follow is given twice",
+		"logs --limit x":                    `invalid value "x" for --limit: it must be a whole number; see prog logs --help`,
+		"logs --limit 99999999999999999999": `for --limit: it is too large; see`,
 	} {
 		var got heard
 		code, out, err := call(t, &got, nil, strings.Fields(line)...)
@@ -175,6 +179,9 @@ func TestExitStatus(t *testing.T) {
 		{&Advised{Usagef("no"), "say\x1b yes"}, 2, "prog: no\nNext: say\\x1b yes\n"},
 		{fmt.Errorf("wrapped: %w", &Advised{Unavailable(errors.New("away")), "wait"}), 3, "prog: wrapped: away\nNext: wait\n"},
 		{&Advised{errors.New("no"), ""}, 1, "prog: no\n"},
+		{&fs.PathError{Op: "open", Path: "/x", Err: syscall.ENOENT}, 1, "prog: open /x: no such file or directory\nNext: see whether the path is right, and its disk is mounted\n"},
+		{fmt.Errorf("write it: %w", syscall.ENOSPC), 1, "prog: write it: no space left on device\nNext: make room on that disk, then do it again\n"},
+		{fmt.Errorf("%w: use sudo", syscall.EACCES), 1, "prog: permission denied: use sudo\n"},
 		{context.Canceled, 130, "prog: context canceled\n"},
 	} {
 		var got heard

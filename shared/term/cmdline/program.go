@@ -52,7 +52,7 @@ func nextStep(err error) string {
 	}](err); ok {
 		return advice.Next()
 	}
-	return ""
+	return ofSystem(err)
 }
 
 func (p Program) run(ctx context.Context, args []string, s Streams) error {
@@ -96,6 +96,16 @@ func (p Program) run(ctx context.Context, args []string, s Streams) error {
 	return app.RunContext(ctx, append([]string{p.Name}, parsed.args...))
 }
 
+// plainValue puts the library's words about a value into ours; it names options as
+// package flag does.
+func plainValue(text string) string {
+	return strings.NewReplacer(
+		" for flag -", " for --",
+		": parse error", ": it must be a whole number",
+		": value out of range", ": it is too large",
+	).Replace(text)
+}
+
 // prepare completes the commands: environment variables for every option, and
 // errors instead of the library's own words.
 func prepare(commands []*cli.Command) {
@@ -103,7 +113,7 @@ func prepare(commands []*cli.Command) {
 		c.HideHelp = true
 		c.OnUsageError = func(ctx *cli.Context, err error, _ bool) error {
 			// The library names options as package flag does.
-			return Usagef("%s; see %s --help", strings.Replace(err.Error(), " for flag -", " for --", 1), c.HelpName)
+			return Usagef("%s; see %s --help", plainValue(err.Error()), c.HelpName)
 		}
 		for _, f := range c.Flags {
 			addEnv(f)
