@@ -23,8 +23,6 @@ func ofFleet(code string) (text string, ok bool) {
 		text = "see whether its archive is there (borgfleet-controller archives list REPOSITORY --refresh); if it is not, order the job again"
 	case "start_deadline":
 		text = "see what held it up (borgfleet-controller jobs list --repository REPOSITORY --kind all), then order it again; serve --start-deadline gives all jobs more time"
-	case "policy_refused":
-		text = "borgfleet-agent allow, on the host, shows what its owner allows: ask for that, or have them allow more"
 	case "sources_missing":
 		text = "mount their disk on the host, or correct the list: borgfleet-controller repositories update REPOSITORY --source PATH, once for each path"
 	case "no_files":
@@ -51,7 +49,7 @@ func ofFleet(code string) (text string, ok bool) {
 		text = "the agent's log says more (journalctl -u borgfleet-agent, on the host); order the job again, and report it if it comes again"
 	case "passphrase_unavailable":
 		text = "correct what the host's agent.yaml names, or give the passphrase anew: borgfleet-controller repositories update REPOSITORY --passphrase-file FILE"
-	case "machine_changed", "sources_unreadable", "destination_not_empty",
+	case "policy_refused", "machine_changed", "sources_unreadable", "destination_not_empty",
 		"archives_not_told", "maintained_elsewhere", "unsupported":
 		text = message
 	case "cancelled": // somebody meant it

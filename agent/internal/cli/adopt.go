@@ -13,6 +13,7 @@ import (
 	"borgfleet/agent/internal/policy"
 	"borgfleet/agent/internal/state"
 	"borgfleet/shared/job"
+	"borgfleet/shared/nextstep"
 	"borgfleet/shared/term"
 	"borgfleet/shared/term/cmdline"
 )
@@ -131,13 +132,13 @@ func look(ctx context.Context, dir state.Dir, id state.Identity, conf policy.Con
 	}
 	archives, found, err := borg.ReadList(tool.Run(ctx, inv, pass))
 	if err != nil {
-		return none(hinted(err))
+		return none(hinted(repo.Path, err))
 	}
 	return archives, found, sameEncryption(repo.Encryption, found.Encryption)
 }
 
 // hinted adds what is to be done about an error that a newcomer meets here.
-func hinted(err error) error {
+func hinted(location string, err error) error {
 	switch borg.CodeOf(err) {
 	case borg.CodePassphraseAbsent:
 		return fmt.Errorf("%w: name it with --passphrase-file or --passphrase-command", err)
@@ -145,8 +146,10 @@ func hinted(err error) error {
 		return fmt.Errorf("%w; here that is --encryption none", err)
 	case borg.CodeKeyProblem:
 		return fmt.Errorf("%w: run this as the account that has made the backups so far, or name its directories with --borg-base-dir", err)
+	case borg.CodeRepoNotFound, borg.CodeRepoInvalid, borg.CodeRepoParent:
+		return fmt.Errorf("%w: write LOCATION as the borg commands of the backups so far do, and see whether its disk is mounted", err)
 	}
-	return err
+	return &cmdline.Advised{Err: err, Step: nextstep.Of(borg.CodeOf(err), nextstep.About{Repository: location})}
 }
 
 func (a *agent) tellAdopted(out adopted, id state.Identity) error {

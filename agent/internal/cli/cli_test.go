@@ -152,7 +152,7 @@ func TestCancel(t *testing.T) {
 	serve(t, dir)
 	command(t, dir, "cancel 17", Hooks{}).want(t, 0,
 		"Job 17 (backup of /srv/backups/web) is being cancelled. To see its end: borgfleet-agent logs -f 17\n", "")
-	command(t, dir, "cancel bbbb0002", Hooks{}).want(t, 1, "", "borgfleet-agent: the job has already ended: completed\n")
+	command(t, dir, "cancel bbbb0002", Hooks{}).want(t, 1, "", "borgfleet-agent: the job has already ended: completed; borgfleet-agent logs bbbb0002 shows how\n")
 }
 
 func TestRun(t *testing.T) {

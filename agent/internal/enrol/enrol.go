@@ -63,6 +63,9 @@ func Run(ctx context.Context, r Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if err := r.State.RefuseForeign(); err != nil {
+		return Result{}, err
+	}
 	if err := r.State.Create(); err != nil {
 		return Result{}, err
 	}

@@ -169,7 +169,7 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if job.Status(v.Status).Final() {
-		return &Error{BadState, fmt.Sprintf("the job has already ended: %s", v.Status)}
+		return &Error{BadState, fmt.Sprintf("the job has already ended: %s; borgfleet-agent logs %s shows how", v.Status, r.PathValue("ref"))}
 	}
 	if err := s.o.Jobs.Cancel(dir.Key()); err != nil {
 		return err

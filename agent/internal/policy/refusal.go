@@ -28,8 +28,11 @@ type Refusal struct {
 
 func (r *Refusal) Error() string {
 	text := "this host does not allow it (" + string(r.Rule) + "): " + r.Message
-	if r.Command != "" {
-		text += "; its owner can allow it there with: " + r.Command
+	switch {
+	case r.Command != "":
+		return text + "; its owner can allow it there with: " + r.Command
+	case r.Rule == RuleRetention:
+		return text + "; keep more, or have the owner ask for less"
 	}
-	return text
+	return text + "; nothing on the host allows that: change what is asked for"
 }

@@ -60,6 +60,9 @@ func At(path string) (Dir, error) {
 	return Dir{path: abs}, nil
 }
 
+// lockName is the file that Lock locks.
+const lockName = "lock"
+
 // Create makes the directory, closed to everybody else. Its name and those above
 // it are on the disk when it returns: an identity that is synced in a directory
 // whose name a power cut takes is lost, and the join token is used up.
@@ -73,6 +76,22 @@ func (d Dir) Create() error {
 		return fmt.Errorf("make state directory: %w", err)
 	}
 	return atomicfile.SyncDir(d.path)
+}
+
+// RefuseForeign refuses a directory that has files of somebody else's and none that
+// only an agent makes: Create would close it to everybody, and what runs on this
+// host may need it.
+func (d Dir) RefuseForeign() error {
+	foreign, err := secretfile.Foreign(d.path,
+		[]string{filepath.Base(d.identity()), filepath.Base(d.EnrollingKey()), filepath.Base(d.AgeKey()), filepath.Base(d.Config())},
+		[]string{filepath.Base(d.Jobs()), filepath.Base(d.BorgBase()), filepath.Base(d.Totals()), lockName})
+	if err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	if foreign != "" {
+		return fmt.Errorf("%s is no state directory of an agent: %s is in it. Name an empty directory with --state-dir, or one that is not there yet; the packages use %s", d.path, foreign, DefaultDir)
+	}
+	return nil
 }
 
 func (d Dir) Path() string         { return d.path }
@@ -127,7 +146,7 @@ func NewStateID() string { return uuid.NewString() }
 // Lock keeps a second daemon off this directory for as long as the file is
 // open.
 func (d Dir) Lock() (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(d.path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(filepath.Join(d.path, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock state directory: %w", err)
 	}

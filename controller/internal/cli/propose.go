@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,9 @@ func propose(ctx context.Context, c *cli.Context, cl *client.Client, err error) 
 		return err // what was asked first counts
 	}
 	for _, word := range given(c) {
+		if !strings.Contains(e.Detail, strconv.Quote(word)) {
+			continue // it is not what was refused
+		}
 		if near := term.Nearest(word, names); near != "" {
 			step := didYouMean(near)
 			if e.Code != invalidRequest && e.Next() != "" {

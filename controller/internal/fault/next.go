@@ -123,8 +123,6 @@ func ofThings(code string) (text string, ok bool) {
 		text = "see how its repositories stand: borgfleet-controller repositories list"
 	case "agent_known":
 		text = "nothing: see how it stands with borgfleet-controller agents show AGENT"
-	case "agent_in_use":
-		text = "move or delete what it has (borgfleet-controller repositories delete), or borgfleet-controller agents revoke AGENT"
 	case "maintainer_is_maintained":
 		text = "borgfleet-controller repositories update REPOSITORY --maintainer ''"
 	case "no_recovery_key":
@@ -133,7 +131,7 @@ func ofThings(code string) (text string, ok bool) {
 		text = "stay with the key that the fleet has: borgfleet-controller fleet recovery-key show"
 	case "list_failed":
 		text = "see why: borgfleet-controller jobs show ID, then ask again"
-	case "job_not_ended", "agent_name_taken", "repository_name_taken", "schedule_name_taken", "repository_ambiguous", "repository_failed", "archives_vanished",
+	case "job_not_ended", "agent_in_use", "agent_name_taken", "repository_name_taken", "schedule_name_taken", "repository_ambiguous", "repository_failed", "archives_vanished",
 		"repository_busy", "repository_not_on_agent", "no_agent", "maintainer_unable", "maintainer_doubtful", "pattern_too_wide", "newer_backup",
 		"channel_in_use", "definition_too_large", "job_too_large", "archive_not_vanished", "catalogue_unknown",
 		"too_many_archives", "contents_incomplete", "contents_pending", "backup_unexplained", "not_held", "agent_id_invalid", "not_restored":

@@ -2,9 +2,6 @@ package server
 
 import (
 	"fmt"
-	"os"
-	"slices"
-	"strings"
 
 	"borgfleet/controller/internal/backup"
 	"borgfleet/controller/internal/fault"
@@ -16,26 +13,16 @@ import (
 // path must not make a fleet among somebody else's files: the next call, with the
 // right path, would make another one.
 func openDataDir(path string) error {
-	err := secretfile.MakeDir(path)
-	if err != nil {
+	if err := secretfile.MakeDir(path); err != nil {
 		return unusable(err)
 	}
 	if err := backup.RefuseUnfinished(path); err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(path)
+	// Where one of these is, a controller has been, or what is left of it.
+	foreign, err := secretfile.Foreign(path, []string{"store", "ca", revoked.Name}, nil)
 	if err != nil {
 		return unusable(err)
-	}
-	foreign := ""
-	for _, e := range entries {
-		if slices.Contains([]string{"store", "ca", revoked.Name}, e.Name()) {
-			return nil // a controller's, or what is left of it
-		}
-		// It may be a disk of its own, and the home directory of an account.
-		if e.Name() != "lost+found" && !strings.HasPrefix(e.Name(), ".") {
-			foreign = e.Name()
-		}
 	}
 	if foreign != "" {
 		return fault.New(fault.Unavailable, "not_a_data_dir",
