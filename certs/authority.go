@@ -148,7 +148,7 @@ func OpenAuthorityOf(dir string, owner int) (*Authority, error) {
 	if err != nil {
 		// Not wrapped: a file that is missing must not look like an authority
 		// that is missing.
-		return nil, fmt.Errorf("open certificate authority in %s: %v: every agent trusts this authority and no other, so restore the directory from a backup", dir, err)
+		return nil, fmt.Errorf("open certificate authority in %s: %v; every agent trusts this authority and no other, so what is missing or damaged comes from a backup", dir, err)
 	}
 	return a, nil
 }

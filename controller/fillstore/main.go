@@ -68,6 +68,10 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	began := time.Now()
+	// Without it a controller would look for the authority of these hosts.
+	if err := os.MkdirAll(filepath.Join(*dir, "ca"), 0o700); err != nil {
+		return err
+	}
 	st, err := store.Open(filepath.Join(*dir, "store"), store.Options{})
 	if err != nil {
 		return err

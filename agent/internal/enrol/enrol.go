@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -166,6 +167,9 @@ func explain(url string, err error) error {
 	}
 	if ok {
 		err = e.Unwrap()
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return fmt.Errorf("the controller at %s, as the join token has it, cannot be reached: %w; is it running, and does this address lead to its --agent-listen from here? If not, start it with another --agent-url and make a new token", url, err)
 	}
 	return fmt.Errorf("the controller at %s cannot be reached or trusted: %w", url, err)
 }

@@ -82,7 +82,7 @@ func Run(ctx context.Context, o Options) error {
 	// The job processes need it; that it cannot be read is better known now.
 	sealing, err := seal.LoadIdentity(dir.AgeKey())
 	if err != nil {
-		return fmt.Errorf("sealing key: %w", err)
+		return fmt.Errorf("sealing key: %w; bring it back from a copy of the state directory, or enrol this host anew with an empty --state-dir", err)
 	}
 	watch := witness.Watch{State: dir, Identity: id, ConfigFile: config}
 	d, err := daemon.New(daemon.Options{

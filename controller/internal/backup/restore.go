@@ -120,6 +120,19 @@ func (r Restore) authority(b *Reader) (map[string][]byte, error) {
 	return openAuthority(b.authority, r.Identity)
 }
 
+// putAuthority leaves an empty directory if a new authority is wanted: where there
+// is none at all, a controller whose store knows hosts does not make one.
+func (r Restore) putAuthority(files map[string][]byte, fleetID string) error {
+	dir := filepath.Join(r.DataDir, authorityDir)
+	if files != nil {
+		return placeAuthority(dir, files, fleetID)
+	}
+	if err := secretfile.MakeDir(dir); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	return nil
+}
+
 // build makes the directory. The mark goes last, when all else is on the disk.
 func (r Restore) build(b *Reader, authority map[string][]byte, shut []revoked.Entry) error {
 	if err := os.MkdirAll(r.DataDir, 0o700); err != nil {
@@ -133,10 +146,8 @@ func (r Restore) build(b *Reader, authority map[string][]byte, shut []revoked.En
 		return fmt.Errorf("restore: %w", err)
 	}
 	m := b.Manifest()
-	if authority != nil {
-		if err := placeAuthority(filepath.Join(r.DataDir, authorityDir), authority, m.FleetID); err != nil {
-			return err
-		}
+	if err := r.putAuthority(authority, m.FleetID); err != nil {
+		return err
 	}
 	if err := revoked.Write(filepath.Join(r.DataDir, revoked.Name), shut); err != nil {
 		return fmt.Errorf("restore revocations: %w", err)

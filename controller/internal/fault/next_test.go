@@ -149,7 +149,7 @@ var elsewhere = map[string]string{
 
 // instruction is what a message has that says what to do: a second half, which
 // begins with a word that can be done, or a command.
-var instruction = regexp.MustCompile(`(?i)borgfleet-(agent|controller) |[;:,.] (or |then |and |to be .* |if [^;]*[,:] |in hand .* )?(until then|ask|add|revoke|try|use|say|send|make|choose|leave|log in|wait|upgrade|look|cancel|delete|change|end|set|read|register|name|prune|list|see|run|make room|settle|mend|take|get|one is heard|the (job|agent)|/api|archives/list)|\?refresh|lists what there is`)
+var instruction = regexp.MustCompile(`(?i)borgfleet-(agent|controller) |[;:,.] (or |then |and |to be .* |if [^;]*[,:] |in hand .* )?(until then|ask|add|bring|revoke|try|use|say|send|make|choose|leave|log in|wait|upgrade|look|cancel|delete|change|end|set|read|register|name|prune|list|see|run|make room|settle|mend|take|get|one is heard|the (job|agent)|/api|archives/list)|\?refresh|lists what there is`)
 
 // TestEveryCodeHasANextStep holds the table to the source: a new code is in it,
 // and a code that is left to its messages has one that says what to do.

@@ -1,12 +1,18 @@
 package server
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
+	"borgfleet/certs"
 	"borgfleet/controller/internal/backup"
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/revoked"
 	"borgfleet/shared/secretfile"
+	"borgfleet/shared/term"
 )
 
 // openDataDir makes the data directory, or looks whether it is one. A mistyped
@@ -28,7 +34,34 @@ func openDataDir(path string) error {
 		return fault.New(fault.Unavailable, "not_a_data_dir",
 			"%s is not a data directory of a controller: it has %s, but no store", path, foreign)
 	}
-	return nil
+	return refuseLostStore(path)
+}
+
+// refuseLostStore does not begin a new history where there was one: its disk may not
+// be mounted. The store is made first, so an authority is never there without it.
+func refuseLostStore(path string) error {
+	if _, err := certs.OpenAuthority(filepath.Join(path, "ca")); errors.Is(err, certs.ErrNoAuthority) {
+		return nil
+	}
+	store := filepath.Join(path, "store")
+	if _, err := os.Lstat(store); !errors.Is(err, fs.ErrNotExist) {
+		return nil // whatever is wrong with it is told when it is opened
+	}
+	return fault.New(fault.Unavailable, "store_lost",
+		"%s is gone, and the fleet's authority beside it is there: see whether its disk is mounted, or bring a backup back (borgfleet-controller db restore, into an empty directory); "+
+			"to begin again without history, users and repositories: mkdir -m 700 %s", store, term.Shell(store))
+}
+
+// refuseLostAuthority does not make a new authority for hosts that trust another
+// one: they would all be shut out. db restore --new-ca leaves an empty directory,
+// which says that this is meant.
+func refuseLostAuthority(dir string, agents int) error {
+	if _, err := os.Lstat(dir); agents == 0 || !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "authority_lost",
+		"%s is gone, and the hosts of the fleet (%d) trust this authority and no other: bring the directory back from a copy, or with a backup that has it (borgfleet-controller db restore, into an empty directory); "+
+			"to make a new one, with which every host has to enrol again: mkdir -m 700 %s", dir, agents, term.Shell(dir))
 }
 
 func unusable(err error) error {

@@ -1,11 +1,14 @@
 package server
 
 import (
+	"crypto/rand"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
+	"borgfleet/certs"
 	"borgfleet/controller/internal/fault"
 )
 
@@ -43,5 +46,48 @@ func TestForeignDataDir(t *testing.T) {
 		if slices.Sort(c.has); err != nil || !slices.Equal(left, c.has) {
 			t.Errorf("%v became %v (%v)", c.has, left, err)
 		}
+	}
+}
+
+// TestLostStore: an authority without a store is no first start.
+func TestLostStore(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := certs.CreateAuthority(filepath.Join(dir, "ca"), time.Now(), rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	if err := openDataDir(dir); err == nil || fault.Of(err).Code != "store_lost" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "store")); !os.IsNotExist(err) {
+		t.Errorf("it was made: %v", err)
+	}
+	// As the refusal says.
+	if err := os.Mkdir(filepath.Join(dir, "store"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := openDataDir(dir); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLostAuthority: no new one is made for hosts that trust another, unless
+// somebody says so.
+func TestLostAuthority(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ca")
+	var made Made
+	if _, err := openAuthority(dir, 1, &made); err == nil || fault.Of(err).Code != "authority_lost" || made.FleetID != "" {
+		t.Errorf("got %v, made %+v", err, made)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("it was made: %v", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openAuthority(dir, 1, &made); err != nil || made.FleetID == "" {
+		t.Errorf("got %v, made %+v", err, made)
+	}
+	if _, err := openAuthority(filepath.Join(t.TempDir(), "ca"), 0, &made); err != nil { // a first start
+		t.Error(err)
 	}
 }

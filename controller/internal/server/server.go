@@ -98,7 +98,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, shutOut.Close()) }()
 	var made Made
-	authority, err := openAuthority(filepath.Join(o.DataDir, "ca"), &made)
+	authority, err := openAuthority(filepath.Join(o.DataDir, "ca"), len(st.Agents()), &made)
 	if err != nil {
 		return err
 	}
@@ -196,10 +196,13 @@ func run(ctx context.Context, o Options, all parts, st *store.Store, d *doors, a
 	return g.Wait()
 }
 
-func openAuthority(dir string, made *Made) (*certs.Authority, error) {
+func openAuthority(dir string, agents int, made *Made) (*certs.Authority, error) {
 	a, err := certs.OpenAuthority(dir)
 	if !errors.Is(err, certs.ErrNoAuthority) {
 		return a, err
+	}
+	if err := refuseLostAuthority(dir, agents); err != nil {
+		return nil, err
 	}
 	if a, err = certs.CreateAuthority(dir, clock.Now(), rand.Reader); err == nil {
 		made.FleetID = a.FleetID()

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,6 +29,9 @@ const manyJobs = 15_000
 func TestSlowExport(t *testing.T) {
 	dir := t.TempDir()
 	addJobs(t, filepath.Join(dir, "store"))
+	if err := os.Mkdir(filepath.Join(dir, "ca"), 0o700); err != nil { // a new authority is meant
+		t.Fatal(err)
+	}
 	at := serve(t, dir)
 	c := &caller{t: t, url: at.API}
 	var login struct {

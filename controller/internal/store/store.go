@@ -107,7 +107,7 @@ func (s *Store) open() (err error) {
 		if strings.Contains(err.Error(), "directory lock") { // a tool of Badger's own
 			return errInUse(s.dir.path, err)
 		}
-		return fmt.Errorf("open the store in %s: %w", s.dir.path, err)
+		return fmt.Errorf("open the store in %s: %w; if its files are damaged, put the whole data directory aside and bring a backup back: borgfleet-controller db restore", s.dir.path, err)
 	}
 	s.limits = limitsOf(s.db)
 	if err := s.load(); err != nil {
