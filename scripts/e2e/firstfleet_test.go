@@ -88,6 +88,18 @@ func TestFleetQuestionsDocument(t *testing.T) {
 	walk(t, env.Bin, blocks(t, filepath.Join("..", "..", "docs", "fleet-questions.md")))
 }
 
+// TestMigrationDocuments runs docs/from-cron.md and docs/from-borg-ui.md.
+func TestMigrationDocuments(t *testing.T) {
+	t.Parallel()
+	env := newFleet(t, testenv.Fleet{})
+	for _, document := range []string{"from-cron.md", "from-borg-ui.md"} {
+		t.Run(document, func(t *testing.T) {
+			t.Parallel()
+			walk(t, env.Bin, blocks(t, filepath.Join("..", "..", "docs", document)))
+		})
+	}
+}
+
 const mark = "#### block"
 
 // walk runs blocks and looks for what each should print, in its order.
