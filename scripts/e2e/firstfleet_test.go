@@ -88,6 +88,14 @@ func TestFleetQuestionsDocument(t *testing.T) {
 	walk(t, env.Bin, blocks(t, filepath.Join("..", "..", "docs", "fleet-questions.md")))
 }
 
+// TestControllerBackupDocument runs docs/controller-backup.md: a controller is lost,
+// and comes back.
+func TestControllerBackupDocument(t *testing.T) {
+	t.Parallel()
+	env := newFleet(t, testenv.Fleet{})
+	walk(t, env.Bin, blocks(t, filepath.Join("..", "..", "docs", "controller-backup.md")))
+}
+
 // TestMigrationDocuments runs docs/from-cron.md and docs/from-borg-ui.md.
 func TestMigrationDocuments(t *testing.T) {
 	t.Parallel()
