@@ -249,6 +249,10 @@ func TestKilledRestore(t *testing.T) {
 		_, err = r.Run(bytes.NewReader(b))
 		must(t, err)
 		must(t, RefuseUnfinished(data))
+		// Without it the controller would look for the hosts' authority, and not start.
+		if ca, err := os.ReadDir(filepath.Join(data, "ca")); err != nil || len(ca) > 0 {
+			t.Errorf("a new authority is wanted, and in ca there is %v (%v)", ca, err)
+		}
 	}
 }
 
