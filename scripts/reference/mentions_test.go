@@ -61,7 +61,7 @@ func lookAtMentions(t *testing.T, programs []string) {
 func check(ref cmdline.Reference, words []string) string {
 	all := ref.Commands
 	var last *cmdline.CommandHelp
-	for i, word := range words {
+	for _, word := range words {
 		bare := strings.TrimRight(word, ".,:*?!'")
 		bare, _, formatted := strings.Cut(bare, "%")
 		switch {
@@ -85,7 +85,7 @@ func check(ref cmdline.Reference, words []string) string {
 				last, all = &all[at], all[at].Commands
 			case bare == "help" || bare == "completion" || strings.ToUpper(bare) == bare || strings.ContainsAny(bare, "<{…$"):
 				return ""
-			case i == 0 && slices.Contains(prose, bare), last != nil:
+			case slices.Contains(prose, bare):
 				return "" // the sentence goes on
 			default:
 				return fmt.Sprintf("there is no command %q", bare)

@@ -53,6 +53,15 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			"join-token create --name x", 1,
 			"borgfleet-controller: body.labels: it is too long\nNext: borgfleet-controller join-token create --help says what it takes\n",
 		},
+		"another word that nearly fits": { // web, and not what was refused
+			map[string][]answer{
+				"GET /api/repositories":   ok(rest.RepositoryList{Repositories: []rest.Repository{{ID: 2, Name: "webs"}}}),
+				"PUT /api/repositories/2": invalid("body.maintainer"),
+				"GET /api/agents":         ok(rest.AgentList{Agents: []rest.Agent{{Name: "web"}, {Name: "mail"}}}),
+			},
+			"repositories update webs --maintainer mail", 2,
+			"borgfleet-controller: --maintainer: it is too long\n",
+		},
 		"a near name of what is looked for here": {
 			map[string][]answer{"GET /api/schedule": ok(rest.ScheduleList{Schedules: []rest.Schedule{{Name: "nightly"}}})},
 			"schedules show nigthly", 1,
