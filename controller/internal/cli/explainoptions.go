@@ -67,6 +67,8 @@ func listHint(option string) string {
 		return "; borgfleet-controller agents list shows what there is"
 	case "repository":
 		return "; borgfleet-controller repositories list shows what there is"
+	case "user":
+		return "; borgfleet-controller users list shows what there is"
 	}
 	return ""
 }
