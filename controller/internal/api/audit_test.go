@@ -151,6 +151,10 @@ func goodBody(operation string) string {
 		return `{"name": "all", "events": ["failure"], "channels": [7]}`
 	case "validateCron":
 		return `{"cron_expression": "0 2 * * *"}`
+	case "compareChannel":
+		return `{"key":"` + strings.Repeat("0", 64) + `"}`
+	case "compareSchedule":
+		return `{"key":"` + strings.Repeat("0", 64) + `","ping_url":"` + strings.Repeat("0", 64) + `"}`
 	case "pruneRepository":
 		return `{"keep_daily": 7}`
 	case "replaceRecoveryKey":

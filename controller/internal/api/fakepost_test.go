@@ -15,6 +15,7 @@ type fakePost struct {
 	mu       sync.Mutex
 	settings deliver.Settings // guarded by mu
 	rule     store.Rule       // guarded by mu
+	foreign  bool             // settings: they cannot be opened
 	tested   deliver.Tested
 	lasts    []store.Condition
 }
@@ -59,6 +60,12 @@ func (p *fakePost) DeleteChannel(_ context.Context, id int64) error { return p.i
 
 func (p *fakePost) Test(_ context.Context, id int64, _ string) (deliver.Tested, error) {
 	return p.tested, p.is(id)
+}
+
+func (p *fakePost) Settings(id int64) (deliver.Settings, bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.settings, !p.foreign, p.is(id)
 }
 
 func (p *fakePost) Rules() []store.Rule {

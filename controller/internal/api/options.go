@@ -84,6 +84,7 @@ type Post interface {
 	ChangeChannel(ctx context.Context, id int64, change func(string, deliver.Settings) (string, deliver.Settings)) (deliver.Channel, error)
 	DeleteChannel(ctx context.Context, id int64) error
 	Test(ctx context.Context, id int64, by string) (deliver.Tested, error)
+	Settings(id int64) (s deliver.Settings, readable bool, err error)
 	Rules() []store.Rule
 	Rule(id int64) (store.Rule, error)
 	CreateRule(context.Context, store.Rule) (store.Rule, error)

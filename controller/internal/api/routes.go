@@ -107,6 +107,7 @@ func (s *server) routes() []route {
 		{method: post, path: "/api/schedule/{id}/toggle", role: Admin, handle: s.toggleSchedule},
 		{method: post, path: "/api/schedule/{id}/run-now", role: Operator, handle: s.runSchedule},
 		{method: get, path: "/api/schedule/{id}/next", role: Viewer, handle: s.nextRuns, query: []string{"n"}},
+		{method: post, path: "/api/schedule/{id}/compare", role: Admin, handle: s.compareSchedule},
 
 		{method: get, path: "/api/notifications/channels", role: Viewer, handle: s.listChannels},
 		{method: post, path: "/api/notifications/channels", role: Admin, handle: s.createChannel},
@@ -115,6 +116,9 @@ func (s *server) routes() []route {
 		{method: del, path: "/api/notifications/channels/{id}", role: Admin, handle: s.deleteChannel},
 		// What a receiver answers is for those who may say where to ask.
 		{method: post, path: "/api/notifications/channels/{id}/test", role: Admin, handle: s.testChannel},
+		{method: get, path: "/api/notifications/channels/{id}/settings", role: Admin, handle: s.channelSettings},
+		// Audited like a change: whoever asks often enough guesses.
+		{method: post, path: "/api/notifications/channels/{id}/compare", role: Admin, handle: s.compareChannel},
 		{method: get, path: "/api/notifications/rules", role: Viewer, handle: s.listRules},
 		{method: post, path: "/api/notifications/rules", role: Admin, handle: s.createRule},
 		{method: get, path: "/api/notifications/rules/{id}", role: Viewer, handle: s.oneRule},

@@ -45,6 +45,7 @@ func rules() map[string]api.Role {
 		"createSchedule": api.Admin, "changeSchedule": api.Admin, "deleteSchedule": api.Admin, "toggleSchedule": api.Admin,
 		"listChannels": api.Viewer, "oneChannel": api.Viewer, "listRules": api.Viewer, "oneRule": api.Viewer, "listConditions": api.Viewer,
 		"createChannel": api.Admin, "changeChannel": api.Admin, "deleteChannel": api.Admin, "testChannel": api.Admin,
+		"channelSettings": api.Admin, "compareChannel": api.Admin, "compareSchedule": api.Admin,
 		"createRule": api.Admin, "changeRule": api.Admin, "deleteRule": api.Admin,
 		"breakLock": api.Admin, "retryRepository": api.Admin, "acknowledgeVanished": api.Admin, "acceptSize": api.Admin, "recovery": api.Admin, "replaceRecoveryKey": api.Admin,
 	}

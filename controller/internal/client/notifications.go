@@ -29,6 +29,11 @@ func (c *Client) ChangeChannel(ctx context.Context, id int64, req rest.ChannelRe
 	return ask[rest.Channel](ctx, c, call{method: http.MethodPut, path: withID(channelsPath, id), body: req})
 }
 
+// ChannelSettings tells what of a channel's settings is no secret.
+func (c *Client) ChannelSettings(ctx context.Context, id int64) (rest.ChannelSettings, error) {
+	return ask[rest.ChannelSettings](ctx, c, call{method: http.MethodGet, path: withID(channelsPath, id) + "/settings"})
+}
+
 // DeleteChannel deletes a channel, with what waits for it.
 func (c *Client) DeleteChannel(ctx context.Context, id int64) error {
 	return c.tell(ctx, call{method: http.MethodDelete, path: withID(channelsPath, id)})

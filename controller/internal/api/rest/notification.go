@@ -38,6 +38,23 @@ type Delivery struct {
 	NextTry      *Time   `json:"next_try_at"`
 }
 
+// ChannelSettings are those of a channel that are no secrets.
+type ChannelSettings struct {
+	Readable bool     `json:"readable"` // false: they were sealed with another key
+	Host     *string  `json:"host"`
+	Port     *int64   `json:"port"`
+	TLS      *string  `json:"tls"`
+	Username *string  `json:"username"`
+	From     *string  `json:"from"`
+	To       []string `json:"to"`
+	Secrets  []string `json:"secrets"` // that are set
+}
+
+// Compared says which fields have another value than the caller's.
+type Compared struct {
+	Different []string `json:"different"`
+}
+
 // NewChannel is a channel that was made.
 type NewChannel struct {
 	Channel

@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -152,6 +153,25 @@ func (p *Post) ChangeChannel(ctx context.Context, id int64, change func(name str
 	}
 	signal(p.changed)
 	return p.view(changed), nil
+}
+
+// Settings gives a channel's settings, for those who may change them. They are not
+// readable if they were sealed with another key than this controller's.
+func (p *Post) Settings(id int64) (s Settings, readable bool, err error) {
+	c, ok := p.Store.Channel(id)
+	if !ok {
+		return s, false, noSuchChannel(id)
+	}
+	s, err = p.Key.open(c.ID, c.Type, c.Sealed)
+	if errors.Is(err, errNotOurs) {
+		return Settings{}, false, nil
+	}
+	return s, err == nil, err
+}
+
+// Secrets are the settings that are never told, by name; empty: not set.
+func (s Settings) Secrets() map[string]string {
+	return map[string]string{"url": s.URL, "secret": s.Secret, "token": s.Token, "password": s.Password}
 }
 
 // DeleteChannel removes a channel that no rule names, and what waits for it.

@@ -60,6 +60,9 @@ func TestForeignKey(t *testing.T) {
 	o.reopened()
 	o.runs()
 	await(t, "a failure", func() bool { return strings.Contains(o.st.Outbox(c.ID).Error, "notify.key") })
+	if s, readable, err := o.post.Settings(c.ID); err != nil || readable || s.URL != "" {
+		t.Errorf("%+v, %v, %v", s, readable, err)
+	}
 	_, err := o.post.ChangeChannel(t.Context(), c.ID, func(name string, s Settings) (string, Settings) {
 		if s.URL != "" {
 			t.Errorf("opened with another key: %+v", s)
@@ -67,6 +70,9 @@ func TestForeignKey(t *testing.T) {
 		return name, Settings{URL: r.URL, Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
 	})
 	must(t, err)
+	if s, readable, err := o.post.Settings(c.ID); err != nil || !readable || s.URL != r.URL {
+		t.Errorf("%+v, %v, %v", s, readable, err)
+	}
 	o.delivered(c.ID)
 	inOrder(t, r.events(t), 1)
 }
