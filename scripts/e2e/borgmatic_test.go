@@ -180,7 +180,7 @@ func TestFromBorgmatic(t *testing.T) {
 	if out, code := m.apply("--yes"); code != 0 || !strings.Contains(out, "repository web2 on web2: taken over") || !strings.Contains(out, "+ web2 on web2") || !strings.Contains(out, "1 unchanged") {
 		t.Errorf("a host that came later: %d, %s", code, out)
 	}
-	if out, code := m.apply("--dry-run"); code != 0 || out != "3 unchanged\n" {
+	if out, code := m.apply("--dry-run"); code != 0 || out != "3 unchanged: nothing to do\n" {
 		t.Errorf("a second time: %d, %s", code, out)
 	}
 

@@ -1,6 +1,7 @@
 package definitions
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 
@@ -11,8 +12,26 @@ import (
 
 // File is what one file says.
 type File struct {
-	Repositories []Repository `yaml:"repositories,omitempty"`
-	Schedules    []Schedule   `yaml:"schedules,omitempty"`
+	Repositories  []Repository   `yaml:"repositories,omitempty"`
+	Schedules     []Schedule     `yaml:"schedules,omitempty"`
+	Notifications *Notifications `yaml:"notifications,omitempty"`
+	Users         []User         `yaml:"users,omitempty"`
+}
+
+// Channels are those of the notifications.
+func (f File) Channels() []Channel {
+	if f.Notifications == nil {
+		return nil
+	}
+	return f.Notifications.Channels
+}
+
+// Rules are those of the notifications.
+func (f File) Rules() []Rule {
+	if f.Notifications == nil {
+		return nil
+	}
+	return f.Notifications.Rules
 }
 
 // mostFile is far more than any fleet has to say.
@@ -50,22 +69,49 @@ func Parse(data []byte) (File, error) {
 }
 
 func (f File) check(bad *problems) {
+	checkRepositories(f.Repositories, bad)
+	checkNamed(bad, place{"schedules"}, "schedule", f.Schedules, func(s Schedule) string { return s.Name }, Schedule.check)
+	checkNamed(bad, place{"notifications", "channels"}, "channel", f.Channels(), func(c Channel) string { return c.Name }, Channel.check)
+	checkNamed(bad, place{"notifications", "rules"}, "rule", f.Rules(), func(r Rule) string { return r.Name }, Rule.check)
+	checkNamed(bad, place{"users"}, "user", f.Users, func(u User) string { return u.Name }, User.check)
+}
+
+// checkNamed checks entries, whose names must differ.
+func checkNamed[T any](bad *problems, at place, what string, all []T, name func(T) string, check func(T, *problems, place)) {
 	names := map[string]bool{}
-	for i, r := range f.Repositories {
+	for i, one := range all {
+		check(one, bad, at.of(i))
+		if n := name(one); n != "" && names[n] {
+			bad.add(at.of(i, "name"), "a %s above has the name %s already", what, n)
+		}
+		names[name(one)] = true
+	}
+}
+
+// checkRepositories: entries of one name must each be one host's.
+func checkRepositories(all []Repository, bad *problems) {
+	named, of := map[string]bool{}, map[[2]string]bool{}
+	for i, r := range all {
 		at := place{"repositories", i}
 		r.check(bad, at)
-		if names[r.Name] && r.Name != "" {
-			bad.add(at.of("name"), "a repository above has the name %s already", r.Name)
+		several := r.Agent == "" && named[r.Name] || of[[2]string{r.Name}]
+		if r.Name != "" && (several || of[[2]string{r.Name, r.Agent}]) {
+			bad.add(at.of("name"), "a repository above has the name %s already: give it another one, or say with agent of which host each is", r.Name)
 		}
-		names[r.Name] = true
+		named[r.Name], of[[2]string{r.Name, r.Agent}] = true, true
 	}
-	names = map[string]bool{}
-	for i, s := range f.Schedules {
-		at := place{"schedules", i}
-		s.check(bad, at)
-		if names[s.Name] && s.Name != "" {
-			bad.add(at.of("name"), "a schedule above has the name %s already", s.Name)
-		}
-		names[s.Name] = true
+}
+
+// YAML writes the file as Parse reads it, always in the same way.
+func (f File) YAML() ([]byte, error) {
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := e.Encode(f); err != nil {
+		return nil, fmt.Errorf("write definitions: %w", err)
 	}
+	if err := e.Close(); err != nil {
+		return nil, fmt.Errorf("write definitions: %w", err)
+	}
+	return b.Bytes(), nil
 }

@@ -60,16 +60,25 @@ func (r Repository) checkHosts(bad *problems, at place) {
 	}
 }
 
-// hosts are those of the fleet that the entry is for.
-func (r Repository) hosts(fleet []Agent) ([]Agent, error) {
-	named := func(ref string) (Agent, error) {
-		for _, a := range fleet {
-			if a.Name == ref || a.ID == ref {
-				return a, nil
-			}
+// Named finds hosts by name or id.
+func Named(fleet []Agent) func(ref string) (Agent, error) {
+	by := map[string]Agent{}
+	for _, a := range fleet {
+		by[a.ID] = a
+	}
+	for _, a := range fleet {
+		by[a.Name] = a
+	}
+	return func(ref string) (Agent, error) {
+		if a, ok := by[ref]; ok {
+			return a, nil
 		}
 		return Agent{}, fmt.Errorf("no host of the fleet has the name or id %q", ref)
 	}
+}
+
+// hosts are those of the fleet that the entry is for.
+func (r Repository) hosts(fleet []Agent, named func(string) (Agent, error)) ([]Agent, error) {
 	switch {
 	case r.For == nil && r.Agent != "":
 		a, err := named(r.Agent)
@@ -101,8 +110,9 @@ func (r Repository) hosts(fleet []Agent) ([]Agent, error) {
 func (f File) On(fleet []Agent) ([]On, error) {
 	var out []On
 	made := map[[2]string]string{} // host, path or name: the entry that it is of
+	named := Named(fleet)
 	for i, r := range f.Repositories {
-		hosts, err := r.hosts(fleet)
+		hosts, err := r.hosts(fleet, named)
 		if err != nil {
 			return nil, fmt.Errorf("repository %s: %w", r.Name, err)
 		}

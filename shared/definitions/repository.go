@@ -128,7 +128,7 @@ func (r Repository) checkSecret(bad *problems, at place) {
 		}
 	}
 	if r.Passphrase != nil {
-		r.Passphrase.check(bad, at.of("passphrase"))
+		r.Passphrase.check(bad, at.of("passphrase"), "passphrase")
 		if r.Encryption == "none" {
 			bad.add(at.of("passphrase"), "a repository with encryption none has no passphrase")
 		}

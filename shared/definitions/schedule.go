@@ -3,7 +3,6 @@ package definitions
 import (
 	"cmp"
 	"errors"
-	"strings"
 
 	"borgfleet/shared/job"
 	"borgfleet/shared/schedule"
@@ -11,13 +10,11 @@ import (
 
 // Schedule defines when repositories are backed up, and what follows.
 type Schedule struct {
-	Name           string `yaml:"name"`
-	CronExpression string `yaml:"cron_expression"`
-	Timezone       string `yaml:"timezone,omitempty"` // empty: each host's own
-	// Repositories are names, as entries of the file have them: with {agent} in it
-	// one is all that the entry makes.
-	Repositories []string `yaml:"repositories"`
-	Enabled      *bool    `yaml:"enabled,omitempty"` // nil: it is
+	Name           string     `yaml:"name"`
+	CronExpression string     `yaml:"cron_expression"`
+	Timezone       string     `yaml:"timezone,omitempty"` // empty: each host's own
+	Repositories   References `yaml:"repositories"`
+	Enabled        *bool      `yaml:"enabled,omitempty"` // nil: it is
 
 	RunPruneAfter      bool   `yaml:"run_prune_after,omitempty"`
 	RunCompactAfter    bool   `yaml:"run_compact_after,omitempty"`
@@ -39,10 +36,19 @@ type Schedule struct {
 	Overlap    string   `yaml:"overlap,omitempty"`
 	Retries    int      `yaml:"retries,omitempty"`
 	RetryDelay *Seconds `yaml:"retry_delay,omitempty"`
+	PingURL    *Secret  `yaml:"ping_url,omitempty,flow"` // as good as a password
 }
 
 // On says whether the schedule runs.
 func (s Schedule) On() bool { return s.Enabled == nil || *s.Enabled }
+
+// Secrets are the fields that stand elsewhere, by REST's names.
+func (s Schedule) Secrets() map[string]Secret {
+	if s.PingURL == nil {
+		return nil
+	}
+	return map[string]Secret{"ping_url": *s.PingURL}
+}
 
 // Keep is what its prunes keep; zero: as each repository says.
 func (s Schedule) Keep() job.Keep {
@@ -81,10 +87,9 @@ func (s Schedule) check(bad *problems, at place) {
 	if len(s.Repositories) == 0 {
 		bad.add(at, "repositories is missing: name those that it backs up")
 	}
-	for i, name := range s.Repositories {
-		if strings.TrimSpace(name) == "" {
-			bad.add(at.of("repositories", i), "it is empty")
-		}
+	s.Repositories.check(bad, at.of("repositories"))
+	if s.PingURL != nil {
+		s.PingURL.checkOne(bad, at.of("ping_url"), "URL")
 	}
 	if s.CronExpression == "" {
 		bad.add(at, "cron_expression is missing, such as 30 2 * * *")

@@ -2,9 +2,7 @@ package definitions
 
 import (
 	"fmt"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -45,49 +43,3 @@ func (s Seconds) MarshalYAML() (any, error) {
 
 // Span is the same for Go.
 func (s Seconds) Span() time.Duration { return time.Duration(s) * time.Second }
-
-// Secret names where a secret is, on the machine that applies the file.
-type Secret struct {
-	File string `yaml:"file,omitempty"` // relative: to the folder of the definitions
-	Env  string `yaml:"env,omitempty"`
-}
-
-// UnmarshalYAML repeats nothing of what stands there: it may be the secret itself.
-func (s *Secret) UnmarshalYAML(n *yaml.Node) error {
-	wrong := func(n *yaml.Node, why string) error {
-		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %s", n.Line, why)}}
-	}
-	if n.Kind != yaml.MappingNode {
-		return wrong(n, "a passphrase is never in this file: say where it is, with {file: PATH} or {env: NAME}")
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		into := map[string]*string{"file": &s.File, "env": &s.Env}[n.Content[i].Value]
-		if into == nil {
-			return wrong(n.Content[i], "a passphrase has the keys file and env, and no others")
-		}
-		if n.Content[i+1].Decode(into) != nil {
-			return wrong(n.Content[i+1], "here must be a text")
-		}
-	}
-	return nil
-}
-
-func (s Secret) check(bad *problems, at place) {
-	switch {
-	case s.File != "" && s.Env != "":
-		bad.add(at, "file and env are both given: leave one of them out")
-	case s.File == "" && s.Env == "":
-		bad.add(at, "it says where the passphrase is: file: PATH or env: NAME")
-	case strings.ContainsAny(s.Env, "=\x00{}"):
-		bad.add(at.of("env"), "it is not the name of a variable")
-	}
-}
-
-// FileFrom is the file's path for somebody who is in another folder than the
-// definitions.
-func (s Secret) FileFrom(folder string) string {
-	if s.File == "" || filepath.IsAbs(s.File) {
-		return s.File
-	}
-	return filepath.Join(folder, s.File)
-}

@@ -27,7 +27,7 @@ func (im *importer) schedule(base definitions.Repository) {
 	}
 	im.retries(&s)
 	for _, r := range im.result.Defined.Repositories {
-		s.Repositories = append(s.Repositories, r.Name)
+		s.Repositories = append(s.Repositories, definitions.Reference{Name: r.Name})
 	}
 	if len(s.Repositories) == 0 {
 		return

@@ -133,13 +133,15 @@ func TestApplyForNoHost(t *testing.T) {
 	a := newApplied(t, nil)
 	must(t, os.WriteFile(a.file, []byte(strings.ReplaceAll(twoHosts, "role=web", "role=wbe")), 0o600))
 	a.command("", "apply", a.file, "--yes").want(t, 0, "repository {agent}: no host has the label role=wbe; it is made for each that gets it, by the next apply\n"+
-		"schedule nightly: no host has what it is for yet; it is made when one has\n0 unchanged\n", "")
+		"schedule nightly: no host has what it is for yet; it is made when one has\n0 unchanged: nothing to do\n", "")
 	a.command("", "apply", a.file, "--dry-run", "-o", "json").want(t, 0, `{
   "changes": [],
   "new_keys": [],
   "no_host_yet": [
     "nightly"
   ],
+  "not_compared": [],
+  "rules_no_host_yet": [],
   "unmatched": [
     "{agent}"
   ]
@@ -168,7 +170,7 @@ func TestApplyTwice(t *testing.T) {
 	}
 	a := newApplied(t, answers)
 	for _, more := range [][]string{{}, {"--dry-run"}, {"--yes"}} {
-		a.command("", append([]string{"apply", a.file}, more...)...).want(t, 0, "3 unchanged\n", "")
+		a.command("", append([]string{"apply", a.file}, more...)...).want(t, 0, "3 unchanged: nothing to do\n", "")
 	}
 	schedule.Splay, schedule.RepositoryIDs = 60, []int64{4}
 	answers["GET /api/repositories"] = ok(rest.RepositoryList{Repositories: []rest.Repository{there(4, "web1", "/etc"), there(5, "web2", "/etc", "/old\x1b")}})

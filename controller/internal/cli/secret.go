@@ -26,16 +26,16 @@ func (k *controller) secretLine(file, what string) ([]byte, error) {
 	return oneLine(data, what)
 }
 
-// definedSecret reads the passphrase that definitions in a folder name.
-func (k *controller) definedSecret(s definitions.Secret, folder string) ([]byte, error) {
+// definedSecret reads the secret that definitions in a folder name.
+func (k *controller) definedSecret(s definitions.Secret, folder, what string) ([]byte, error) {
 	if s.Env == "" {
-		return k.secretLine(s.FileFrom(folder), "passphrase")
+		return k.secretLine(s.FileFrom(folder), what)
 	}
 	value, there := os.LookupEnv(s.Env)
 	if !there {
-		return nil, cmdline.Usagef("the passphrase is to be in the environment variable %s, which is not set", s.Env)
+		return nil, cmdline.Usagef("the %s is to be in the environment variable %s, which is not set", what, s.Env)
 	}
-	return oneLine([]byte(value), "passphrase")
+	return oneLine([]byte(value), what)
 }
 
 func oneLine(data []byte, what string) ([]byte, error) {

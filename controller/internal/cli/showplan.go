@@ -18,9 +18,12 @@ func title(c plan.Change) string {
 }
 
 // showPlan tells what is to be done: all of it, but for what stays.
-func (k *controller) showPlan(p plan.Plan, unknown []named, asJSON bool) error {
+func (k *controller) showPlan(p plan.Plan, unknown []named, left []uncompared, asJSON bool) error {
 	if asJSON {
-		return k.out.JSON(map[string]any{"new_keys": unknownKeys(unknown), "changes": append([]plan.Change{}, p.Changes...), "no_host_yet": append([]string{}, p.Idle...), "unmatched": unmatched(p)})
+		return k.out.JSON(map[string]any{
+			"new_keys": unknownKeys(unknown), "changes": append([]plan.Change{}, p.Changes...), "no_host_yet": idle(p, "schedule"), "rules_no_host_yet": idle(p, "rule"),
+			"unmatched": unmatched(p), "not_compared": append([]uncompared{}, left...),
+		})
 	}
 	for _, c := range p.Changes {
 		if c.Action == plan.Unchanged {
@@ -45,12 +48,31 @@ func (k *controller) showPlan(p plan.Plan, unknown []named, asJSON bool) error {
 			return err
 		}
 	}
-	for _, name := range p.Idle {
-		if err := k.out.Printf("schedule %s: no host has what it is for yet; it is made when one has\n", term.Clean(name)); err != nil {
+	for _, s := range p.Idle {
+		if err := k.out.Printf("%s %s: no host has what it is for yet; it is made when one has\n", s.What, term.Clean(s.Name)); err != nil {
 			return err
 		}
 	}
+	for _, u := range left {
+		if err := k.err.Printf("%s %s: its %s stays as it is: there is nothing where the file says that it is\n", u.What, term.Clean(u.Name), u.Field); err != nil {
+			return err
+		}
+	}
+	if !p.Some() {
+		return k.out.Printf("%d unchanged: nothing to do\n", p.Count(plan.Unchanged))
+	}
 	return k.out.Printf("%d unchanged\n", p.Count(plan.Unchanged))
+}
+
+// idle are the schedules or rules that no host is for yet.
+func idle(p plan.Plan, what string) []string {
+	names := []string{}
+	for _, s := range p.Idle {
+		if s.What == what {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // unmatched are names of entries that are for no host.
@@ -70,12 +92,28 @@ func about(c plan.Change) string {
 	case c.Repository != nil:
 		return map[plan.Action]string{plan.Create: "new, at ", plan.TakeOver: "taken over, from "}[c.Action] + c.Repository.Path
 	}
-	var names []string
-	for _, u := range c.Uses {
-		names = append(names, u.Name)
+	switch c.What {
+	case "channel":
+		if to, ok := c.Fields["to"].([]string); ok {
+			return fmt.Sprintf("new, %v to %s by %v", c.Fields["type"], strings.Join(to, ", "), c.Fields["host"])
+		}
+		return fmt.Sprintf("new, %v", c.Fields["type"])
+	case "rule":
+		events, _ := c.Fields["events"].([]string)
+		return "new, " + strings.Join(events, ", ") + ", to " + usesText(c.Channels)
+	case "user":
+		return fmt.Sprintf("new, with the role %v", c.Fields["role"])
 	}
 	zone, _ := c.Fields["timezone"].(string)
-	return fmt.Sprintf("new, %v (%s), for %s", c.Fields["cron_expression"], cmp.Or(zone, "each host's time zone"), strings.Join(names, ", "))
+	return fmt.Sprintf("new, %v (%s), for %s", c.Fields["cron_expression"], cmp.Or(zone, "each host's time zone"), usesText(c.Uses))
+}
+
+func usesText(all []plan.Use) string {
+	var names []string
+	for _, u := range all {
+		names = append(names, u.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // planText is what is asked about.

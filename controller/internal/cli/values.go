@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"borgfleet/controller/internal/client"
+	"borgfleet/shared/definitions"
 	"borgfleet/shared/job"
 	"borgfleet/shared/term/cmdline"
 )
@@ -29,15 +30,15 @@ func (k *controller) values() map[string]cmdline.Values {
 		"jobs follow ID": {Ask: quiet.proposing(jobIDs(active))},
 		"CHANNEL":        {Ask: quiet.proposing(channelNames)},
 		"RULE":           {Ask: quiet.proposing(ruleNames)},
-		"EVENT":          {Words: []string{"failure", "warning", "success", "recovered", "stale", "shrunk", "agent_offline", "certificate_expiring", "archives_vanished"}},
-		"TYPE":           {Words: []string{"webhook", "mail", "ntfy", "shoutrrr"}},
-		"HOW":            {Words: []string{"starttls", "tls", "none"}},
+		"EVENT":          {Words: definitions.Events()},
+		"TYPE":           {Words: definitions.ChannelTypes()},
+		"HOW":            {Words: definitions.TLSModes()},
 		"SCHEDULE":       {Ask: quiet.proposing(scheduleNames)},
 		"DEPTH":          {Words: []string{"repository", "archives", "data"}},
 		"WHAT":           {Words: []string{"skip", "queue"}},
 		"USER":           {Ask: quiet.proposing(userNames)},
 		"TOKEN":          {Ask: quiet.proposing(tokenIDs)},
-		"ROLE":           {Words: []string{"viewer", "operator", "admin"}},
+		"ROLE":           {Words: definitions.Roles()},
 		"KIND":           {Words: append(strings.Split(cmdline.Words(job.Kinds()), ", "), everyKind)},
 		"OUTCOME":        {Words: auditOutcomes()},
 		"POLICY":         {Words: []string{"failed", "warnings", "all"}},

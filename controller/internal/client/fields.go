@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"net/http"
-	"strconv"
 
 	"borgfleet/controller/internal/api/rest"
 )
@@ -37,9 +36,38 @@ func (c *Client) ScheduleFields(ctx context.Context) ([]Fields, error) {
 // DefineSchedule makes a schedule, or changes the fields that are given of the one
 // with the id.
 func (c *Client) DefineSchedule(ctx context.Context, id int64, f Fields) (rest.Schedule, error) {
-	in := call{method: http.MethodPost, path: "/api/schedule", body: f}
-	if id != 0 {
-		in.method, in.path = http.MethodPut, "/api/schedule/"+strconv.FormatInt(id, 10)
+	return ask[rest.Schedule](ctx, c, define("/api/schedule", id, f))
+}
+
+// DefineChannel makes a channel, or changes the fields that are given of the one with
+// the id.
+func (c *Client) DefineChannel(ctx context.Context, id int64, f Fields) (rest.Channel, error) {
+	return ask[rest.Channel](ctx, c, define(channelsPath, id, f))
+}
+
+// DefineRule makes a rule, or changes the fields that are given of the one with the
+// id.
+func (c *Client) DefineRule(ctx context.Context, id int64, f Fields) (rest.Rule, error) {
+	return ask[rest.Rule](ctx, c, define(rulesPath, id, f))
+}
+
+// DefineUser makes a user, or changes the fields that are given of the one with the
+// name.
+func (c *Client) DefineUser(ctx context.Context, name string, f Fields) (rest.User, error) {
+	if name == "" {
+		return ask[rest.User](ctx, c, call{method: http.MethodPost, path: "/api/users", body: f})
 	}
-	return ask[rest.Schedule](ctx, c, in)
+	path, err := below("/api/users/", name)
+	if err != nil {
+		return rest.User{}, err
+	}
+	return ask[rest.User](ctx, c, call{method: http.MethodPatch, path: path, body: f})
+}
+
+// define is the call that makes something, or changes what has the id.
+func define(path string, id int64, f Fields) call {
+	if id == 0 {
+		return call{method: http.MethodPost, path: path, body: f}
+	}
+	return call{method: http.MethodPut, path: withID(path, id), body: f}
 }

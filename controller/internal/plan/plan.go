@@ -9,13 +9,6 @@ import (
 	"borgfleet/shared/definitions"
 )
 
-// Fleet is what there is.
-type Fleet struct {
-	Agents       []rest.Agent
-	Repositories []client.Fields
-	Schedules    []client.Fields
-}
-
 // Action is what is to be done about an entry.
 type Action string
 
@@ -26,9 +19,13 @@ const (
 	Unchanged Action = "unchanged"
 )
 
-// Change is what is to be done about one repository or schedule.
+// Subject is what a change is about.
+type Subject struct{ What, Name string }
+
+// Change is what is to be done about a repository on its host, or about an entry of
+// anything else.
 type Change struct {
-	What        string        `json:"what"` // repository or schedule
+	What        string        `json:"what"` // repository, channel, schedule, rule or user
 	Name        string        `json:"name"`
 	Agent       string        `json:"agent,omitempty"` // of a repository
 	Action      Action        `json:"action"`
@@ -36,25 +33,42 @@ type Change struct {
 	Differences []Difference  `json:"differences,omitempty"`
 	Fields      client.Fields `json:"-"` // what is sent
 
+	// Secrets say where fields are that are sent, too. A repository's passphrase, which
+	// is sealed first, is none of them.
+	Secrets map[string]definitions.Secret `json:"-"`
+
 	Repository *definitions.Repository `json:"-"` // as it is on its host
 	Host       rest.Agent              `json:"-"`
-	Uses       []Use                   `json:"-"` // of a schedule
+	Uses       []Use                   `json:"-"` // repositories of a schedule or rule; nil: they stay
+	Channels   []Use                   `json:"-"` // of a rule; nil: they stay
 }
 
-// Use is a repository that a schedule backs up: one that is there, or one that
-// another change makes.
-type Use struct {
-	ID    int64
-	Agent string // id
-	Path  string
-	Name  string // for people: with its host
+// Subject is what it is about.
+func (c Change) Subject() Subject { return Subject{c.What, c.Name} }
+
+// secrets has those sent that the fleet has otherwise; given are those that it has.
+// It is the last look at something that is there.
+func (c *Change) secrets(all map[string]definitions.Secret, given map[string]bool, fleet Fleet) {
+	c.Secrets = map[string]definitions.Secret{}
+	for _, field := range fleet.Other[c.Subject()] {
+		d := Difference{field, nil, "another secret"}
+		if given[field] {
+			d.Old = "a secret"
+		}
+		c.Secrets[field] = all[field]
+		c.Differences = append(c.Differences, d)
+	}
+	if len(c.Differences) > 0 {
+		c.Action = Update
+	}
 }
 
-// Plan is all that is to be done, repositories first.
+// Plan is all that is to be done, in the order in which it is done: what is named
+// comes before what names it.
 type Plan struct {
 	Changes []Change
-	// Idle are schedules that no host is for yet. They are not made.
-	Idle []string
+	// Idle are schedules and rules that no host is for yet. They are not made.
+	Idle []Subject
 	// Unmatched are entries of repositories whose label no host has.
 	Unmatched []definitions.Repository
 }
@@ -76,45 +90,31 @@ func (p Plan) Count(a Action) (n int) {
 
 // Make compares. What the file does not name stays as it is: nothing is deleted.
 func Make(f definitions.File, fleet Fleet) (Plan, error) {
-	on, err := f.On(hosts(fleet.Agents))
+	fleet = fleet.indexed()
+	on, err := f.On(fleet.hosts())
 	if err != nil {
 		return Plan{}, err
 	}
 	var p Plan
+	matched := map[int]bool{}
 	for _, o := range on {
 		c, err := repository(o, fleet)
 		if err != nil {
 			return Plan{}, fmt.Errorf("repository %s: %w", o.Repository.Name, err)
 		}
 		p.Changes = append(p.Changes, c)
+		matched[o.Entry] = true
 	}
 	for i, r := range f.Repositories {
-		if !slices.ContainsFunc(on, func(o definitions.On) bool { return o.Entry == i }) {
+		if !matched[i] {
 			p.Unmatched = append(p.Unmatched, r)
 		}
 	}
-	made := slices.Clone(p.Changes)
-	for _, s := range f.Schedules {
-		uses, err := usesOf(s, f, on, made, fleet)
-		if err != nil {
-			return Plan{}, fmt.Errorf("schedule %s: %w", s.Name, err)
+	find := newFinder(f, on, p.Changes, fleet)
+	for _, part := range []func(definitions.File, Fleet, finder) error{p.channels, p.schedules, p.rules, p.users} {
+		if err := part(f, fleet, find); err != nil {
+			return Plan{}, err
 		}
-		if len(uses) == 0 {
-			p.Idle = append(p.Idle, s.Name)
-			continue
-		}
-		p.Changes = append(p.Changes, scheduled(s, uses, fleet))
 	}
 	return p, nil
-}
-
-// hosts are the agents that can be given anything.
-func hosts(agents []rest.Agent) []definitions.Agent {
-	var out []definitions.Agent
-	for _, a := range agents {
-		if !a.Revoked {
-			out = append(out, definitions.Agent{ID: a.ID, Name: a.Name, Labels: a.Labels})
-		}
-	}
-	return out
 }

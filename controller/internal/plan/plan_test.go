@@ -74,8 +74,8 @@ func outline(p Plan) string {
 	for _, r := range p.Unmatched {
 		out = append(out, "unmatched "+r.Name+" "+r.For.Label)
 	}
-	for _, name := range p.Idle {
-		out = append(out, "idle "+name)
+	for _, s := range p.Idle {
+		out = append(out, "idle "+s.What+" "+s.Name)
 	}
 	return strings.Join(out, "\n")
 }
@@ -118,7 +118,7 @@ func TestMake(t *testing.T) {
 			"repository web web1 unchanged\nrepository web web2 unchanged\nschedule nightly unchanged"},
 		"fewer repositories": {web + nightly, append(there(nil), usual(3, "web2", "a2", "more", "/srv/more")), []rest.Schedule{usualSchedule(1, 2, 3, 4)},
 			"repository web web1 unchanged\nrepository web web2 unchanged\nschedule nightly change; repositories - more on web2 - id 4"},
-		"no host": {strings.ReplaceAll(web, "role=web", "role=db") + nightly, there(nil), nil, "unmatched web role=db\nidle nightly"},
+		"no host": {strings.ReplaceAll(web, "role=web", "role=db") + nightly, there(nil), nil, "unmatched web role=db\nidle schedule nightly"},
 		"no host for one of two": {web + strings.NewReplacer("repositories:\n", "", "role=web", "role=db", "name: web", "name: db", "/srv/", "/db/").Replace(web), there(nil), nil,
 			"repository web web1 unchanged\nrepository web web2 unchanged\nunmatched db role=db"},
 		"by names of the fleet": {strings.ReplaceAll(nightly, "[web]", `["of {agent}"]`), []rest.Repository{usual(5, "web1", "a1", "of web1", "/x"), usual(6, "web2", "a2", "of web1", "/x")}, nil,

@@ -18,12 +18,8 @@ const usualCompression = "lz4"
 // repository says what is to be done about one on its host.
 func repository(o definitions.On, fleet Fleet) (Change, error) {
 	c := Change{What: "repository", Name: o.Repository.Name, Agent: o.Agent.Name, Repository: &o.Repository}
-	for _, a := range fleet.Agents {
-		if a.ID == o.Agent.ID {
-			c.Host = a
-		}
-	}
-	have, err := registered(o, fleet.Repositories)
+	c.Host = fleet.agents[o.Agent.ID]
+	have, err := registered(o, fleet.of[o.Agent.ID])
 	if err != nil {
 		return Change{}, err
 	}
@@ -48,11 +44,11 @@ func repository(o definitions.On, fleet Fleet) (Change, error) {
 	return c, nil
 }
 
-// registered finds the registration of a path on a host. One that failed counts
-// for nothing: a new one takes its place.
+// registered finds the registration of a path among those of a host. One that
+// failed counts for nothing: a new one takes its place.
 func registered(o definitions.On, all []client.Fields) (client.Fields, error) {
 	for _, r := range all {
-		if r["agent_id"] != o.Agent.ID || r["status"] == "failed" {
+		if r["status"] == "failed" {
 			continue
 		}
 		at := word(r["path"])
@@ -61,7 +57,7 @@ func registered(o definitions.On, all []client.Fields) (client.Fields, error) {
 		}
 	}
 	for _, r := range all {
-		if r["agent_id"] == o.Agent.ID && r["status"] != "failed" && r["name"] == o.Repository.Name {
+		if r["status"] != "failed" && r["name"] == o.Repository.Name {
 			return nil, errors.New(o.Agent.Name + " has a repository of this name at " + word(r["path"]) + ", and a path cannot be changed: give it another name, or delete that registration first")
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"borgfleet/controller/internal/client"
@@ -12,51 +11,24 @@ import (
 	"borgfleet/shared/schedule"
 )
 
-// usesOf are the repositories that a schedule names: those that an entry of the
-// file makes, or those that the fleet has under a name.
-func usesOf(s definitions.Schedule, f definitions.File, on []definitions.On, made []Change, fleet Fleet) ([]Use, error) {
-	var out []Use
-	add := func(u Use) {
-		if !slices.ContainsFunc(out, func(v Use) bool { return v.Agent == u.Agent && v.Path == u.Path }) {
-			out = append(out, u)
+func (p *Plan) schedules(f definitions.File, fleet Fleet, find finder) error {
+	for _, s := range f.Schedules {
+		uses, err := find.uses(s.Repositories)
+		if err != nil {
+			return fmt.Errorf("schedule %s: %w", s.Name, err)
 		}
-	}
-	for _, name := range s.Repositories {
-		entry := slices.IndexFunc(f.Repositories, func(r definitions.Repository) bool { return r.Name == name })
-		if entry < 0 {
-			found := inFleet(name, fleet)
-			if len(found) == 0 {
-				return nil, fmt.Errorf("neither the file nor the fleet has a repository %s", name)
-			}
-			for _, u := range found {
-				add(u)
-			}
+		if len(uses) == 0 {
+			p.Idle = append(p.Idle, Subject{"schedule", s.Name})
 			continue
 		}
-		for i, o := range on {
-			if o.Entry == entry {
-				add(Use{ID: made[i].ID, Agent: o.Agent.ID, Path: o.Path, Name: o.Repository.Name + " on " + o.Agent.Name})
-			}
-		}
+		p.Changes = append(p.Changes, scheduled(s, uses, fleet))
 	}
-	return out, nil
-}
-
-// inFleet finds registered repositories by name, with {agent} in it for their host.
-func inFleet(name string, fleet Fleet) []Use {
-	var out []Use
-	for _, r := range fleet.Repositories {
-		if r["status"] == "failed" || word(r["name"]) != strings.ReplaceAll(name, "{agent}", word(r["agent"])) {
-			continue
-		}
-		out = append(out, Use{ID: number(r["id"]), Agent: word(r["agent_id"]), Path: word(r["path"]), Name: word(r["name"]) + " on " + word(r["agent"])})
-	}
-	return out
+	return nil
 }
 
 // scheduled says what is to be done about a schedule.
 func scheduled(s definitions.Schedule, uses []Use, fleet Fleet) Change {
-	c := Change{What: "schedule", Name: s.Name, Action: Create, Uses: uses}
+	c := Change{What: "schedule", Name: s.Name, Action: Create, Uses: uses, Secrets: s.Secrets()}
 	want := wantedSchedule(s)
 	at := slices.IndexFunc(fleet.Schedules, func(f client.Fields) bool { return f["name"] == s.Name })
 	if at < 0 {
@@ -74,40 +46,14 @@ func scheduled(s definitions.Schedule, uses []Use, fleet Fleet) Change {
 	for _, d := range c.Differences {
 		c.Fields[d.Field] = want[d.Field]
 	}
-	if d, other := otherUses(have, uses, fleet); other {
+	if d, other := fleet.otherUses(items(have["repository_ids"]), uses); other {
 		c.Differences = append(c.Differences, d)
 	} else {
 		c.Uses = nil // they stay
 	}
-	if len(c.Differences) > 0 {
-		c.Action = Update
-	}
+	given := map[string]bool{"ping_url": have["ping_target"] != nil}
+	c.secrets(s.Secrets(), given, fleet)
 	return c
-}
-
-// otherUses compares a schedule's repositories, by names that people know.
-func otherUses(have client.Fields, uses []Use, fleet Fleet) (Difference, bool) {
-	names := map[int64]string{}
-	for _, r := range fleet.Repositories {
-		names[number(r["id"])] = word(r["name"]) + " on " + word(r["agent"])
-	}
-	var before, after []any
-	ids := map[int64]bool{}
-	for _, id := range items(have["repository_ids"]) {
-		ids[number(id)] = true
-		before = append(before, cmp.Or(names[number(id)], fmt.Sprint("id ", number(id))))
-	}
-	same := len(ids) == len(uses)
-	for _, u := range uses {
-		same = same && u.ID != 0 && ids[u.ID]
-		after = append(after, u.Name)
-	}
-	return Difference{"repositories", before, after}, !same
-}
-
-func items(v any) []any {
-	all, _ := v.([]any)
-	return all
 }
 
 // wantedSchedule are the fields that a schedule is to have, but its repositories.
@@ -147,25 +93,4 @@ func wantedSchedule(s definitions.Schedule) client.Fields {
 		f["enabled"] = *s.Enabled
 	}
 	return f
-}
-
-// Resolve puts the ids of a schedule's repositories into what is sent; made are
-// those that were registered meanwhile.
-func (c *Change) Resolve(made func(Use) int64) error {
-	if c.Uses == nil {
-		return nil
-	}
-	ids := []int64{}
-	for _, u := range c.Uses {
-		id := u.ID
-		if id == 0 {
-			id = made(u)
-		}
-		if id == 0 {
-			return fmt.Errorf("%s was not registered", u.Name)
-		}
-		ids = append(ids, id)
-	}
-	c.Fields["repository_ids"] = ids
-	return nil
 }

@@ -64,10 +64,13 @@ func (s Settings) withDefaults(typ string) Settings {
 		s.TLS = StartTLS
 	}
 	if s.Port == 0 {
-		s.Port = map[string]int{StartTLS: 587, FullTLS: 465, NoTLS: 25}[s.TLS]
+		s.Port = UsualPort(s.TLS)
 	}
 	return s
 }
+
+// UsualPort is a mail server's, by how mail to it is protected.
+func UsualPort(tls string) int { return map[string]int{StartTLS: 587, FullTLS: 465, NoTLS: 25}[tls] }
 
 // check says what is wrong with the settings of a channel.
 func (s Settings) check(typ string) error {

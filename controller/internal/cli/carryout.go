@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"borgfleet/controller/internal/client"
+	"borgfleet/controller/internal/plan"
+	"borgfleet/shared/definitions"
+	"borgfleet/shared/term"
+)
+
+// applying carries a plan out.
+type applying struct {
+	k        *controller
+	c        *cli.Context
+	cl       *client.Client
+	recovery string // key that passphrases are sealed to besides
+	secrets  *definedSecrets
+	made     map[plan.Use]int64 // what has been made, without id and name of a repository
+}
+
+// carryOut does what is planned, one after the other. What fails keeps nothing
+// else from being done, but what names it.
+func (k *controller) carryOut(ctx context.Context, c *cli.Context, cl *client.Client, p plan.Plan, recovery string, secrets *definedSecrets) error {
+	a := applying{k, c, cl, recovery, secrets, map[plan.Use]int64{}}
+	failed := 0
+	for i := range p.Changes {
+		change := &p.Changes[i]
+		if change.Action == plan.Unchanged {
+			continue
+		}
+		said, err := a.one(ctx, change)
+		if err != nil && ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			failed++
+			said = "failed: " + err.Error()
+		}
+		if err := k.err.Printf("%s: %s\n", term.Clean(title(*change)), term.CleanRows(said)); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of these failed; what is above says why, and the next apply tries them again", failed)
+	}
+	return nil
+}
+
+func (a applying) one(ctx context.Context, change *plan.Change) (string, error) {
+	if change.What == "repository" {
+		return a.repository(ctx, change)
+	}
+	if err := change.Resolve(func(u plan.Use) int64 { return a.made[keyOf(u)] }); err != nil {
+		return "", err
+	}
+	for field, s := range change.Secrets {
+		v, err := a.secrets.get(s, field)
+		if err != nil {
+			return "", err
+		}
+		change.Fields[field] = v
+	}
+	id, err := a.define(ctx, change)
+	if err != nil {
+		return "", err
+	}
+	if change.What == "channel" {
+		a.made[keyOf(plan.Use{Name: change.Name})] = id
+	}
+	return done(change.Action), nil
+}
+
+// keyOf is what a repository is known by, or a channel.
+func keyOf(u plan.Use) plan.Use {
+	if u.Path == "" {
+		return plan.Use{Name: u.Name}
+	}
+	return plan.Use{Agent: u.Agent, Path: u.Path}
+}
+
+// define makes or changes what is no repository, and gives its id.
+func (a applying) define(ctx context.Context, change *plan.Change) (int64, error) {
+	switch change.What {
+	case "channel":
+		c, err := a.cl.DefineChannel(ctx, change.ID, change.Fields)
+		return c.ID, err
+	case "rule":
+		r, err := a.cl.DefineRule(ctx, change.ID, change.Fields)
+		return r.ID, err
+	case "user":
+		name := change.Name
+		if change.Action == plan.Create {
+			name = ""
+		}
+		_, err := a.cl.DefineUser(ctx, name, change.Fields)
+		return 0, err
+	}
+	s, err := a.cl.DefineSchedule(ctx, change.ID, change.Fields)
+	return s.ID, err
+}
+
+func (a applying) repository(ctx context.Context, change *plan.Change) (string, error) {
+	if change.Action == plan.Update {
+		_, err := a.cl.ChangeRepository(ctx, change.ID, change.Fields)
+		return done(change.Action), err
+	}
+	path := change.Repository.Path
+	if seals(*change) {
+		secret, err := a.secrets.get(*change.Repository.Passphrase, "passphrase")
+		if err != nil {
+			return "", err
+		}
+		if change.Fields["passphrase_sealed"], err = a.k.sealToKeys(a.c, change.Host, a.recovery, path, []byte(secret)); err != nil {
+			return "", err
+		}
+	}
+	r, err := a.cl.DefineRepository(ctx, change.Fields, change.Action == plan.TakeOver)
+	if err != nil {
+		return "", err
+	}
+	a.made[keyOf(plan.Use{Agent: change.Host.ID, Path: path})] = r.ID
+	if r.Status == "pending" {
+		return "registered; the host has not answered yet", nil
+	}
+	return done(change.Action), nil
+}
+
+func done(a plan.Action) string {
+	switch a {
+	case plan.Create:
+		return "made"
+	case plan.TakeOver:
+		return "taken over"
+	}
+	return "changed"
+}
+
+func sortedFields(secrets map[string]definitions.Secret) []string {
+	return slices.Sorted(maps.Keys(secrets))
+}

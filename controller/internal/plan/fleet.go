@@ -1,0 +1,62 @@
+package plan
+
+import (
+	"borgfleet/controller/internal/api/rest"
+	"borgfleet/controller/internal/client"
+	"borgfleet/shared/definitions"
+)
+
+// Fleet is what there is.
+type Fleet struct {
+	Agents       []rest.Agent
+	Repositories []client.Fields
+	Schedules    []client.Fields
+	Channels     []Channel
+	Rules        []rest.Rule
+	Users        []rest.User
+	Me           string // who asks: that one's role is the last to become less
+	// Other are the secrets that the fleet has otherwise than the file, by their
+	// fields.
+	Other map[Subject][]string
+
+	agents map[string]rest.Agent      // by id
+	of     map[string][]client.Fields // repositories, by the id of their host
+}
+
+// Channel is one with what is told of its settings.
+type Channel struct {
+	rest.Channel
+	Settings rest.ChannelSettings
+}
+
+// indexed finds hosts and what they have without looking at all the others.
+func (f Fleet) indexed() Fleet {
+	f.agents, f.of = map[string]rest.Agent{}, map[string][]client.Fields{}
+	for _, a := range f.Agents {
+		f.agents[a.ID] = a
+	}
+	for _, r := range f.Repositories {
+		host := word(r["agent_id"])
+		f.of[host] = append(f.of[host], r)
+	}
+	return f
+}
+
+// is says whether there is a host that can be given anything.
+func (f Fleet) is(id string) bool {
+	a, there := f.agents[id]
+	return there && !a.Revoked
+}
+
+func (f Fleet) nameOf(id string) string { return f.agents[id].Name }
+
+// hosts are the agents that can be given anything.
+func (f Fleet) hosts() []definitions.Agent {
+	var out []definitions.Agent
+	for _, a := range f.Agents {
+		if !a.Revoked {
+			out = append(out, definitions.Agent{ID: a.ID, Name: a.Name, Labels: a.Labels})
+		}
+	}
+	return out
+}
