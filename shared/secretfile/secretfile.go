@@ -17,7 +17,22 @@ import (
 // before or all of data: the file is written and synced under another name in
 // the same directory, renamed, and the directory is synced, without which the
 // rename itself may be lost.
-func Write(path string, data []byte, perm fs.FileMode) (err error) {
+func Write(path string, data []byte, perm fs.FileMode) error {
+	return put(path, data, perm, os.Rename)
+}
+
+// Create is Write where nothing may be there yet; what is stays, and the error is
+// fs.ErrExist.
+func Create(path string, data []byte, perm fs.FileMode) error {
+	return put(path, data, perm, func(from, to string) error {
+		if err := os.Link(from, to); err != nil {
+			return err
+		}
+		return os.Remove(from)
+	})
+}
+
+func put(path string, data []byte, perm fs.FileMode, move func(from, to string) error) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, unfinished(path)+"*")
 	if err != nil {
@@ -32,7 +47,7 @@ func Write(path string, data []byte, perm fs.FileMode) (err error) {
 	if err := fill(f, data, perm); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := move(f.Name(), path); err != nil {
 		return err
 	}
 	return SyncDir(dir)

@@ -1,6 +1,8 @@
 package secretfile
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,6 +35,26 @@ func TestWriteReplacesWhole(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestCreateReplacesNothing: what is there stays as it is.
+func TestCreateReplacesNothing(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := Create(path, []byte("first"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Create(path, []byte("second"), 0o600); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a second time: %v", err)
+	}
+	got, _ := os.ReadFile(path)
+	info, err := os.Stat(path)
+	if err != nil || string(got) != "first" || info.Mode().Perm() != 0o600 {
+		t.Errorf("%q, %v, %v", got, info, err)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("%d files, want 1", len(entries))
 	}
 }
 

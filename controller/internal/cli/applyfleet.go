@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 
 	"borgfleet/controller/internal/client"
 	"borgfleet/controller/internal/plan"
@@ -22,15 +24,23 @@ func fleetFor(ctx context.Context, cl *client.Client, file definitions.File) (pl
 			named[c.Name] = true
 		}
 		if err := addNotifications(ctx, cl, &f, func(name string) bool { return named[name] }); err != nil {
-			return f, fmt.Errorf("the file has notifications: %w", err)
+			return f, forAdmins(err, "the file has channels, whose settings only an administrator may see and change; apply it as one, or leave notifications out of it")
 		}
 	}
 	if len(file.Users) > 0 {
 		if err := addUsers(ctx, cl, &f); err != nil {
-			return f, fmt.Errorf("the file has users, whom only an administrator may see and change; apply it as one, or leave users out of it: %w", err)
+			return f, forAdmins(err, "the file has users, whom only an administrator may see and change; apply it as one, or leave users out of it")
 		}
 	}
 	return f, nil
+}
+
+// forAdmins says what to do about a refusal.
+func forAdmins(err error, what string) error {
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusForbidden {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return err
 }
 
 func fleetOf(ctx context.Context, cl *client.Client) (f plan.Fleet, err error) {

@@ -57,7 +57,7 @@ func (k *controller) program() cmdline.Program {
 		About: "serve is the controller itself. The other commands ask a running one: on its own host through the admin socket in --data-dir, as root or as the controller's account; " +
 			"from elsewhere with --server URL and a token in --api-token-file or BORGFLEET_API_TOKEN.",
 		Commands: []*cli.Command{
-			k.serve(), k.joinToken(), k.agents(), k.apply(), k.repositories(), k.archives(), k.schedules(), k.restore(), k.jobs(), k.fleet(), k.notifications(),
+			k.serve(), k.joinToken(), k.agents(), k.apply(), k.export(), k.repositories(), k.archives(), k.schedules(), k.restore(), k.jobs(), k.fleet(), k.notifications(),
 			k.users(), k.tokens(), k.audit(), k.db(), k.login(), k.logout(), k.passwd(), k.doctor(),
 		},
 		Values: k.values(),

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -12,17 +13,17 @@ import (
 
 func (k *controller) jobsExport() *cli.Command {
 	flags := append(filterFlags(), &cli.StringFlag{Name: "format", Value: "csv", Usage: "`FORMAT` is csv, for spreadsheets, or ndjson, a job a line"})
-	for _, f := range askFlags() {
-		if f.Names()[0] != cmdline.OutputFlag().Names()[0] {
-			flags = append(flags, f)
-		}
-	}
 	return &cli.Command{
 		Name: "export", Usage: "write all jobs that the filters select, whatever their number",
 		Description: "Newest first, with the filters of jobs list.\n\n  borgfleet-controller jobs export --status failed --since 365d > failed.csv",
-		Flags:       flags,
+		Flags:       append(flags, formlessFlags()...),
 		Action:      k.exportJobs,
 	}
+}
+
+// formlessFlags are askFlags of a command whose output has a form of its own.
+func formlessFlags() []cli.Flag {
+	return slices.DeleteFunc(askFlags(), func(f cli.Flag) bool { return f.Names()[0] == cmdline.OutputFlag().Names()[0] })
 }
 
 func (k *controller) exportJobs(c *cli.Context) error {
