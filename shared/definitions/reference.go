@@ -56,15 +56,18 @@ func (r Reference) MarshalYAML() (any, error) {
 	if r.Agent == "" {
 		return r.Name, nil
 	}
-	return &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle, Content: []*yaml.Node{word("name"), word(r.Name), word("agent"), word(r.Agent)}}, nil
+	var n yaml.Node
+	if err := n.Encode(yamlReference(r)); err != nil {
+		return nil, err
+	}
+	n.Style = yaml.FlowStyle
+	return &n, nil
 }
 
-// word is a text as YAML has it, with quotes where it would be taken for something
-// else.
-func word(s string) *yaml.Node {
-	var n yaml.Node
-	n.SetString(s)
-	return &n
+// yamlReference is one without methods, for the writer.
+type yamlReference struct {
+	Name  string `yaml:"name"`
+	Agent string `yaml:"agent"`
 }
 
 // String is how people call it.

@@ -23,7 +23,7 @@ type Repository struct {
 	Passphrase *Secret `yaml:"passphrase,omitempty,flow"`
 
 	Compression        string   `yaml:"compression,omitempty"`
-	SourceDirectories  []string `yaml:"source_directories"`
+	SourceDirectories  []string `yaml:"source_directories,omitempty"`
 	ExcludePatterns    []string `yaml:"exclude_patterns,omitempty"`
 	OneFileSystem      bool     `yaml:"one_file_system,omitempty"`
 	ExcludeCaches      bool     `yaml:"exclude_caches,omitempty"`

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -27,7 +26,7 @@ type Described struct {
 // Describe is the reverse of Make: applied to the same fleet, the file changes
 // nothing. What is as REST has it where nothing is said is left out.
 func Describe(fleet Fleet) (Described, error) {
-	d := describer{Fleet: fleet.indexed(), files: map[string]bool{}, called: map[string][]int64{}, known: map[int64]rest.Repository{}}
+	d := describer{Fleet: fleet.sorted().indexed(), files: map[string]bool{}, called: map[string][]int64{}, known: map[int64]rest.Repository{}}
 	for _, part := range []func() error{d.repositories, d.schedules, d.channels, d.rules} {
 		if err := part(); err != nil {
 			return Described{}, fmt.Errorf("describe the fleet: %w", err)
@@ -36,7 +35,6 @@ func Describe(fleet Fleet) (Described, error) {
 	for _, u := range d.Users {
 		d.out.File.Users = append(d.out.File.Users, definitions.User{Name: u.Name, Role: u.Role, Password: d.secret("users", u.Name, "password")})
 	}
-	slices.SortFunc(d.out.File.Users, func(a, b definitions.User) int { return strings.Compare(a.Name, b.Name) })
 	return d.out, nil
 }
 
@@ -77,9 +75,6 @@ func (d *describer) repositories() error {
 			all = append(all, r)
 		}
 	}
-	slices.SortFunc(all, func(a, b rest.Repository) int {
-		return cmp.Or(strings.Compare(a.Agent, b.Agent), strings.Compare(a.Name, b.Name))
-	})
 	for _, r := range all {
 		d.known[r.ID], d.called[r.Name] = r, append(d.called[r.Name], r.ID)
 		d.out.File.Repositories = append(d.out.File.Repositories, d.repository(r))
@@ -148,7 +143,6 @@ func (d *describer) schedules() error {
 		}
 		d.out.File.Schedules = append(d.out.File.Schedules, out)
 	}
-	slices.SortFunc(d.out.File.Schedules, func(a, b definitions.Schedule) int { return strings.Compare(a.Name, b.Name) })
 	return nil
 }
 
@@ -197,7 +191,6 @@ func (d *describer) channels() error {
 		}
 		d.notifications().Channels = append(d.notifications().Channels, out)
 	}
-	slices.SortFunc(d.out.File.Channels(), func(a, b definitions.Channel) int { return strings.Compare(a.Name, b.Name) })
 	return nil
 }
 
@@ -230,7 +223,6 @@ func (d *describer) rules() error {
 		}
 		d.notifications().Rules = append(d.notifications().Rules, out)
 	}
-	slices.SortFunc(d.out.File.Rules(), func(a, b definitions.Rule) int { return strings.Compare(a.Name, b.Name) })
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"slices"
+	"strings"
+
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/client"
 	"borgfleet/shared/definitions"
@@ -40,6 +43,22 @@ func (f Fleet) indexed() Fleet {
 		f.of[host] = append(f.of[host], r)
 	}
 	return f
+}
+
+// sorted is the same by names: in which order it was asked for is no matter.
+func (f Fleet) sorted() Fleet {
+	f.Repositories = byName(f.Repositories, func(r client.Fields) string {
+		return word(r["agent"]) + "\x00" + word(r["name"]) + "\x00" + word(r["path"])
+	})
+	f.Schedules = byName(f.Schedules, func(s client.Fields) string { return word(s["name"]) })
+	f.Channels = byName(f.Channels, func(c Channel) string { return c.Name })
+	f.Rules = byName(f.Rules, func(r rest.Rule) string { return r.Name })
+	f.Users = byName(f.Users, func(u rest.User) string { return u.Name })
+	return f
+}
+
+func byName[T any](all []T, name func(T) string) []T {
+	return slices.SortedStableFunc(slices.Values(all), func(a, b T) int { return strings.Compare(name(a), name(b)) })
 }
 
 // is says whether there is a host that can be given anything.

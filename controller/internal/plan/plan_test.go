@@ -181,6 +181,18 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+// TestNeverCatchingUp: 0 says something of a new schedule.
+func TestNeverCatchingUp(t *testing.T) {
+	f, err := definitions.Parse([]byte(web + nightly + "    catch_up: 0\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Make(f, Fleet{Agents: agents()})
+	if err != nil || text(p.Changes[2].Fields["catch_up"]) != "0" {
+		t.Errorf("%v, %+v", err, p.Changes[2].Fields)
+	}
+}
+
 func TestResolve(t *testing.T) {
 	f, err := definitions.Parse([]byte(web + nightly))
 	if err != nil {

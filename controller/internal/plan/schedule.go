@@ -38,6 +38,9 @@ func scheduled(s definitions.Schedule, uses []Use, fleet Fleet) Change {
 				c.Fields[field] = v
 			}
 		}
+		if s.CatchUp != nil {
+			c.Fields["catch_up"] = want["catch_up"] // 0 is never, and no default
+		}
 		return c
 	}
 	have := fleet.Schedules[at]
