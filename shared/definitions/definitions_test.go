@@ -3,10 +3,16 @@ package definitions
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+
+	"pgregory.net/rapid"
+
+	"borgfleet/shared/strictyaml"
 )
 
 const root = "../.."
@@ -161,6 +167,40 @@ func TestWhatCarriesTheHost(t *testing.T) {
 	}
 	if f.Repositories[0].Passphrase.File != "p/{agent}" {
 		t.Error("the entry was changed")
+	}
+}
+
+// TestWritten: what is written is read as it was, whatever stands in it, or it is not
+// written.
+func TestWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.SampledFrom([]string{"yes", "1e3", "null", "~", "{agent}", "a: b", "'", "\"", "a\nb", "a\n\nb\n", "\ta\nb", " a\nb", "\r\n", "\u0085", "\u2028", "\ufeff", "\x1b", "日本", "2026-11-26", "0x1f", "<<", "---"}), rapid.String()).Draw(t, "text")
+		f := File{
+			Repositories: []Repository{{Name: text, Path: text, Agent: text, SourceDirectories: []string{text, "b"}, Passphrase: &Secret{File: text, Env: "b"}}},
+			Schedules:    []Schedule{{Name: text, CronExpression: text, Repositories: References{{Name: text}, {Name: text, Agent: "b" + text}}}},
+			Notifications: &Notifications{
+				Channels: []Channel{{Name: text, Type: "mail", Host: text, To: []string{text, "b"}}},
+				Rules:    []Rule{{Name: text, Events: []string{text, "b"}, Channels: []string{text}}},
+			},
+			Users: []User{{Name: text, Role: text}},
+		}
+		data, err := f.YAML()
+		if err != nil {
+			if !strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsGraphic(c) && !unicode.Is(unicode.Co, c) }) {
+				t.Fatalf("%q: %v", text, err)
+			}
+			return
+		}
+		var read File
+		if err := strictyaml.Decode(data, &read); err != nil || !reflect.DeepEqual(read, f) {
+			t.Fatalf("%q: %v\n%s\n%+v", text, err, data, read)
+		}
+	})
+	for _, text := range []string{"a\nb", "a: \"b'\n# c", "\u2028", "\x1b"} {
+		f := File{Users: []User{{Name: text, Role: "admin"}}}
+		if data, err := f.YAML(); err != nil {
+			t.Errorf("%q: %v\n%s", text, err, data)
+		}
 	}
 }
 

@@ -2,8 +2,10 @@ package definitions
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
+	"reflect"
 
 	"go.yaml.in/yaml/v3"
 
@@ -102,16 +104,19 @@ func checkRepositories(all []Repository, bad *problems) {
 	}
 }
 
-// YAML writes the file as Parse reads it, always in the same way.
+// YAML writes the file as Parse reads it, always in the same way. What it would read
+// otherwise is an error: YAML's writer has its limits with texts that begin with a tab
+// and have several lines.
 func (f File) YAML() ([]byte, error) {
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
-	if err := e.Encode(f); err != nil {
+	if err := errors.Join(e.Encode(f), e.Close()); err != nil {
 		return nil, fmt.Errorf("write definitions: %w", err)
 	}
-	if err := e.Close(); err != nil {
-		return nil, fmt.Errorf("write definitions: %w", err)
+	var read File
+	if err := strictyaml.Decode(b.Bytes(), &read); err != nil || !reflect.DeepEqual(read, f) {
+		return nil, errors.New("write definitions: YAML would not read what it writes: is there a text with characters that cannot be printed?")
 	}
 	return b.Bytes(), nil
 }

@@ -90,8 +90,8 @@ func (d *describer) repositories() error {
 func (d *describer) repository(r rest.Repository) definitions.Repository {
 	out := definitions.Repository{
 		Name: r.Name, Path: r.Path, Agent: r.Agent, Encryption: orEmpty(r.Encryption), Compression: orEmpty(r.Compression),
-		SourceDirectories: r.SourceDirectories, ExcludePatterns: r.ExcludePatterns, OneFileSystem: r.OneFileSystem, ExcludeCaches: r.ExcludeCaches,
-		ExcludeIfPresent: r.ExcludeIfPresent, UploadRatelimit: r.UploadRatelimit, CheckpointInterval: definitions.Seconds(r.CheckpointInterval),
+		SourceDirectories: orNil(r.SourceDirectories), ExcludePatterns: orNil(r.ExcludePatterns), OneFileSystem: r.OneFileSystem, ExcludeCaches: r.ExcludeCaches,
+		ExcludeIfPresent: orNil(r.ExcludeIfPresent), UploadRatelimit: r.UploadRatelimit, CheckpointInterval: definitions.Seconds(r.CheckpointInterval),
 		LockWait:          definitions.Seconds(unless(r.LockWait, int64(job.DefaultLockWait/time.Second))),
 		FileLog:           unless(r.FileLog, string(job.FileLogNone)),
 		ArchiveNameFormat: unless(r.ArchiveNameFormat, job.DefaultArchiveName),
@@ -115,7 +115,7 @@ func hooksOf(h rest.Hooks) *definitions.Hooks {
 	if len(h.Before)+len(h.After)+len(h.OnWarning)+len(h.OnFailure)+len(h.Always) == 0 {
 		return nil
 	}
-	return &definitions.Hooks{Before: h.Before, After: h.After, OnWarning: h.OnWarning, OnFailure: h.OnFailure, Always: h.Always}
+	return &definitions.Hooks{Before: orNil(h.Before), After: orNil(h.After), OnWarning: orNil(h.OnWarning), OnFailure: orNil(h.OnFailure), Always: orNil(h.Always)}
 }
 
 func (d *describer) schedules() error {
@@ -179,7 +179,7 @@ func (d *describer) channels() error {
 			continue
 		}
 		out := definitions.Channel{
-			Name: c.Name, Type: c.Type, Host: orEmpty(set.Host), TLS: unless(orEmpty(set.TLS), deliver.StartTLS), Username: orEmpty(set.Username), From: orEmpty(set.From), To: set.To,
+			Name: c.Name, Type: c.Type, Host: orEmpty(set.Host), TLS: unless(orEmpty(set.TLS), deliver.StartTLS), Username: orEmpty(set.Username), From: orEmpty(set.From), To: orNil(set.To),
 		}
 		if set.Port != nil {
 			out.Port = unless(*set.Port, int64(deliver.UsualPort(orEmpty(set.TLS))))
@@ -281,4 +281,12 @@ func orEmpty(s *string) string {
 		return ""
 	}
 	return *s
+}
+
+// orNil is nothing for an empty list, as what is read has it.
+func orNil(all []string) []string {
+	if len(all) == 0 {
+		return nil
+	}
+	return all
 }

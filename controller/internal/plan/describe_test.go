@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"pgregory.net/rapid"
 
@@ -17,14 +18,16 @@ import (
 	"borgfleet/shared/job"
 )
 
-// names are such that YAML could take them for something else, or lose a part.
+// names are such that YAML could take them for something else, or lose a part. REST
+// takes what can be printed, and less of most.
 func names() *rapid.Generator[string] {
 	odd := []string{
 		"yes", "no", "on", "null", "~", "1e3", "0x1f", "0o7", "1_000", ".inf", "2026-11-26", "12:30:45", "true", "=", "<<", "a: b", "a #b", "# a", "- a", "? a", "'", "\"", "'a'", "&a", "*a", "!a", "|", ">", "%a", "@a", "`a",
-		"[a]", "a, b", "ä", "日本", "e\u0301", "\u00a0", "\u2028", "\ufeff", "a\nb", "\n", "a\n\nb\n", "  a", "a  ", "\ta", "a\tb", "\r", "\u0085", "\x7f", "👍", "...", "---", "--- a", "a\\", "C:\\n", "\x1b[2J",
+		"[a]", "a, b", "ä", "日本", "e\u0301", "\u00a0", "\u2028", "\ue000", "  a", "a  ", "👍", "...", "---", "--- a", "a\\", "C:\\n",
 	}
 	return rapid.OneOf(rapid.SampledFrom(odd), rapid.StringN(1, 12, 40)).Filter(func(s string) bool {
-		return strings.TrimSpace(s) != "" && !strings.ContainsAny(s, "{}\x00")
+		return strings.TrimSpace(s) != "" && !strings.ContainsAny(s, "{}") &&
+			!strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsGraphic(c) && !unicode.Is(unicode.Co, c) })
 	})
 }
 
