@@ -28,7 +28,7 @@ func TestSamples(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if len(f.Repositories) == 0 {
+		if len(f.Repositories)+len(f.Channels())+len(f.Users) == 0 {
 			t.Errorf("%s defines nothing", file)
 		}
 	}
@@ -57,7 +57,7 @@ func TestSamples(t *testing.T) {
 // TestInvalidSamples: each begins with what is to be said about it.
 func TestInvalidSamples(t *testing.T) {
 	files, err := filepath.Glob("testdata/bad/*.yaml")
-	if err != nil || len(files) < 50 {
+	if err != nil || len(files) < 90 {
 		t.Fatal(len(files), err)
 	}
 	for _, file := range files {
@@ -81,6 +81,9 @@ func TestInvalidSamples(t *testing.T) {
 		said := strings.Split(err.Error(), "\n")
 		if len(said) != len(want) || !slices.EqualFunc(said, want, strings.HasPrefix) {
 			t.Errorf("%s: it says\n%s\nand not\n%s", file, err, strings.Join(want, "\n"))
+		}
+		if strings.Contains(err.Error(), "T0PS3CRET") {
+			t.Errorf("%s: %v repeats a secret", file, err)
 		}
 		if strings.Contains(err.Error(), "definitions.") {
 			t.Errorf("%s: %v names a Go type", file, err)

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"borgfleet/shared/term"
 )
 
@@ -36,12 +34,9 @@ func (r Result) YAML() ([]byte, error) {
 	part(title, r.Commands)
 	part("Into the host's agent.yaml:", r.Agent)
 	b.WriteByte('\n')
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	if err := e.Encode(r.Defined); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), e.Close()
+	defined, err := r.Defined.YAML()
+	b.Write(defined)
+	return b.Bytes(), err
 }
 
 func texts(notes []Note) []string {
