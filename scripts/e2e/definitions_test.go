@@ -172,7 +172,31 @@ func TestExportAndApply(t *testing.T) {
 	again.does(0, "nothing to do", "apply", again.file, "--dry-run")
 	// The secrets are those of the files: the repository opens, ann logs in.
 	fatal(t, again.API.Do("GET", "/api/archives/list?repository=data&agent=web2&refresh=true", nil, nil))
-	fatal(t, again.API.Post("/api/auth/login", map[string]string{"username": "ann", "password": secretFiles()["users/ann/password"]}, nil))
+	again.refused()
+}
+
+// refused: an operator is told by REST, and what to do besides; and nobody takes the
+// last administrator away.
+func (w *written) refused() {
+	w.t.Helper()
+	var login struct {
+		Token string `json:"access_token"`
+	}
+	fatal(w.t, w.API.Post("/api/auth/login", map[string]string{"username": "ann", "password": secretFiles()["users/ann/password"]}, &login))
+	token := filepath.Join(w.dir, "ann.token")
+	fatal(w.t, os.WriteFile(token, []byte(login.Token), 0o600))
+	as := []string{"--server", w.Controller.URL, "--api-token-file", token}
+	for _, command := range [][]string{{"apply", w.file, "--yes"}, {"export"}} {
+		out, err := w.Controller.CLI(append(command, as...)...)
+		if err == nil || !strings.Contains(err.Error(), "only an administrator may see") || !strings.Contains(err.Error(), `needs the role admin, and ann has the role "operator"`) {
+			w.t.Errorf("%v by an operator: %v, %s", command, err, out)
+		}
+	}
+	alone := filepath.Join(w.dir, "alone.yaml")
+	fatal(w.t, os.WriteFile(alone, []byte("users:\n  - {name: admin, role: viewer}\n"), 0o600))
+	if out, err := w.Controller.CLI("apply", alone, "--yes"); err == nil || !strings.Contains(err.Error(), "nobody would be an administrator") {
+		w.t.Errorf("%v, %s", err, out)
+	}
 }
 
 // changed: of a secret that is another one the plan says so, and of what is no secret,
