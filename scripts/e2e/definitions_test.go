@@ -73,6 +73,8 @@ func (w *written) everything() {
 		})
 	}
 	ids["plain"] = post("/api/repositories", map[string]any{"name": "日本: \"yes\" # 'no'", "agent": "web1", "path": filepath.Join(w.Repositories(), "plain"), "encryption": "none", "source_directories": []string{"/etc"}})
+	post("/api/repositories", map[string]any{"name": "plain of web1", "agent": "web2", "path": filepath.Join(w.Repositories(), "plain"), "encryption": "none", "source_directories": []string{"/etc"}})
+	fatal(w.t, w.API.Do("PUT", "/api/repositories/"+itoa(ids["plain"]), map[string]any{"maintainer": "web2"}, nil))
 	post("/api/repositories/import", map[string]any{"name": "old", "agent": "web2", "path": filepath.Join(w.Repositories(), "old")})
 	post("/api/schedule", map[string]any{
 		"name": "nightly", "cron_expression": "30 2 * * *", "timezone": "Europe/Berlin", "repository_ids": []int64{ids["web1"], ids["web2"], ids["plain"]}, "run_prune_after": true, "prune_keep_daily": 3,

@@ -21,6 +21,8 @@ type Repository struct {
 	Existing   bool    `yaml:"existing,omitempty"`
 	Encryption string  `yaml:"encryption,omitempty"`
 	Passphrase *Secret `yaml:"passphrase,omitempty,flow"`
+	// Maintainer is the host that prunes, compacts and checks it; empty: as it is.
+	Maintainer string `yaml:"maintainer,omitempty"`
 
 	Compression        string   `yaml:"compression,omitempty"`
 	SourceDirectories  []string `yaml:"source_directories,omitempty"`

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -53,8 +54,11 @@ func (k *controller) carryOut(ctx context.Context, c *cli.Context, cl *client.Cl
 }
 
 func (a applying) one(ctx context.Context, change *plan.Change) (string, error) {
-	if change.What == "repository" {
+	switch change.What {
+	case "repository":
 		return a.repository(ctx, change)
+	case "maintainer":
+		return a.maintainer(ctx, change)
 	}
 	if err := change.Resolve(func(u plan.Use) int64 { return a.made[keyOf(u)] }); err != nil {
 		return "", err
@@ -129,6 +133,16 @@ func (a applying) repository(ctx context.Context, change *plan.Change) (string, 
 		return "registered; the host has not answered yet", nil
 	}
 	return done(change.Action), nil
+}
+
+// maintainer is of a repository that may have been made just now.
+func (a applying) maintainer(ctx context.Context, change *plan.Change) (string, error) {
+	id := cmp.Or(change.ID, a.made[plan.Use{Agent: change.Host.ID, Path: change.Repository.Path}])
+	if id == 0 {
+		return "", fmt.Errorf("%s on %s was not registered", change.Name, change.Agent)
+	}
+	_, err := a.cl.ChangeRepository(ctx, id, change.Fields)
+	return done(change.Action), err
 }
 
 func done(a plan.Action) string {

@@ -11,8 +11,12 @@ import (
 
 // title names what a change is about.
 func title(c plan.Change) string {
+	what := c.What
+	if what == "maintainer" {
+		what += " of"
+	}
 	if c.Agent != "" {
-		return fmt.Sprintf("%s %s on %s", c.What, c.Name, c.Agent)
+		return fmt.Sprintf("%s %s on %s", what, c.Name, c.Agent)
 	}
 	return c.What + " " + c.Name
 }

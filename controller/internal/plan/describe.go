@@ -27,6 +27,7 @@ type Described struct {
 // nothing. What is as REST has it where nothing is said is left out.
 func Describe(fleet Fleet) (Described, error) {
 	d := describer{Fleet: fleet.sorted().indexed(), files: map[string]bool{}, called: map[string][]int64{}, known: map[int64]rest.Repository{}}
+	d.named = definitions.Named(d.hosts())
 	for _, part := range []func() error{d.repositories, d.schedules, d.channels, d.rules} {
 		if err := part(); err != nil {
 			return Described{}, fmt.Errorf("describe the fleet: %w", err)
@@ -44,6 +45,7 @@ type describer struct {
 	files  map[string]bool           // names of files that are taken
 	called map[string][]int64        // what is described, by name
 	known  map[int64]rest.Repository // what is described
+	named  func(string) (definitions.Agent, error)
 }
 
 func (d *describer) leave(format string, args ...any) {
@@ -78,9 +80,6 @@ func (d *describer) repositories() error {
 	for _, r := range all {
 		d.known[r.ID], d.called[r.Name] = r, append(d.called[r.Name], r.ID)
 		d.out.File.Repositories = append(d.out.File.Repositories, d.repository(r))
-		if r.Maintainer != nil {
-			d.leave("maintainer of %s on %s, which is %s: borgfleet-controller repositories update %s --agent %s --maintainer %s", r.Name, r.Agent, *r.Maintainer, r.Name, r.Agent, *r.Maintainer)
-		}
 	}
 	return nil
 }
@@ -102,6 +101,11 @@ func (d *describer) repository(r rest.Repository) definitions.Repository {
 	out.Existing = r.Imported || out.Encryption == "" || len(r.SourceDirectories) == 0 || job.NeedsPassphrase(out.Encryption) && !r.HasPassphrase
 	if r.HasPassphrase {
 		out.Passphrase = d.secret("passphrases", r.Agent, r.Name)
+	}
+	if _, err := d.named(orEmpty(r.Maintainer)); err == nil {
+		out.Maintainer = *r.Maintainer
+	} else if r.Maintainer != nil {
+		d.leave("maintainer of %s on %s: %s was revoked", r.Name, r.Agent, *r.Maintainer)
 	}
 	if k := r.Retention; k != nil {
 		out.Retention = &definitions.Retention{

@@ -68,6 +68,9 @@ func anyFleet(t *rapid.T) Fleet {
 	for _, a := range f.Agents {
 		for _, name := range some(t, distinct(t, 1, 3, "repositories"), 0, "of them") {
 			r := anyRepository(t, a, name, int64(len(f.Repositories)+1))
+			if m := f.Agents[rapid.IntRange(0, len(f.Agents)-1).Draw(t, "maintainer")]; m.ID != a.ID && rapid.Bool().Draw(t, "maintained") {
+				r.Maintainer = &m.Name
+			}
 			f.Repositories = append(f.Repositories, fielded(r))
 			repositories = append(repositories, r.ID)
 			if r.Status != "failed" && !a.Revoked {
@@ -240,7 +243,7 @@ func TestDescribedFleetIsMadeAnew(t *testing.T) {
 		}
 		made := Fleet{Agents: fleet.Agents, Users: fleet.Users}
 		for i, c := range p.Changes {
-			if c.Action != Create && c.Action != TakeOver {
+			if c.Action != Create && c.Action != TakeOver && c.What != "maintainer" {
 				t.Fatalf("%+v", c)
 			}
 			id := int64(i + 1)
@@ -250,6 +253,12 @@ func TestDescribedFleetIsMadeAnew(t *testing.T) {
 			switch c.What {
 			case "repository":
 				made.Repositories = append(made.Repositories, registeredAs(c, id))
+			case "maintainer":
+				for _, r := range made.Repositories {
+					if r["agent"] == c.Agent && r["name"] == c.Name {
+						r["maintainer"] = c.Fields["maintainer"]
+					}
+				}
 			case "schedule":
 				made.Schedules = append(made.Schedules, scheduledAs(c, id))
 			case "channel":

@@ -169,6 +169,39 @@ func TestRefusedPeople(t *testing.T) {
 	}
 }
 
+// TestMaintainer: it is named when all repositories are there, one that is new as well;
+// one that the file does not name stays.
+func TestMaintainer(t *testing.T) {
+	const one = "repositories:\n  - {name: web, path: /srv/web1, agent: web1, encryption: none, source_directories: [/etc], maintainer: web2}\n"
+	for name, tt := range map[string]struct{ file, has, want string }{
+		"another":   {one, "", "repository web web1 unchanged\nmaintainer web web1 change; maintainer none → web2"},
+		"instead":   {one, "web3", "repository web web1 unchanged\nmaintainer web web1 change; maintainer web3 → web2"},
+		"by id":     {strings.Replace(one, "maintainer: web2", "maintainer: a2", 1), "web2", "repository web web1 unchanged"},
+		"the same":  {one, "web2", "repository web web1 unchanged"},
+		"left out":  {strings.Replace(one, ", maintainer: web2", "", 1), "web2", "repository web web1 unchanged"},
+		"a new one": {strings.Replace(one, "/srv/web1", "/srv/new", 1), "-", "repository web web1 create\nmaintainer web web1 change; maintainer none → web2"},
+		"itself":    {strings.Replace(one, "maintainer: web2", "maintainer: web1", 1), "", "repository web: maintainer web1: it uses the repository itself: leave maintainer out there"},
+		"nobody":    {strings.Replace(one, "maintainer: web2", "maintainer: gone", 1), "", `repository web: maintainer gone: no host of the fleet has the name or id "gone"`},
+	} {
+		f, err := definitions.Parse([]byte(tt.file))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		fleet := peopled(t)
+		if fleet.Repositories[0]["maintainer"] = tt.has; tt.has == "-" {
+			fleet.Repositories = nil
+		}
+		p, err := Make(f, fleet)
+		got := outline(p)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%s: %s\nwant\n%s", name, got, tt.want)
+		}
+	}
+}
+
 // TestPingURL: which one a schedule has nobody is told, but that it is another one.
 func TestPingURL(t *testing.T) {
 	f, err := definitions.Parse([]byte(web + nightly + "    ping_url: {file: p}\n"))

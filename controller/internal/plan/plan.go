@@ -25,7 +25,7 @@ type Subject struct{ What, Name string }
 // Change is what is to be done about a repository on its host, or about an entry of
 // anything else.
 type Change struct {
-	What        string        `json:"what"` // repository, channel, schedule, rule or user
+	What        string        `json:"what"` // repository, maintainer, channel, schedule, rule or user
 	Name        string        `json:"name"`
 	Agent       string        `json:"agent,omitempty"` // of a repository
 	Action      Action        `json:"action"`
@@ -111,7 +111,7 @@ func Make(f definitions.File, fleet Fleet) (Plan, error) {
 		}
 	}
 	find := newFinder(f, on, p.Changes, fleet)
-	for _, part := range []func(definitions.File, Fleet, finder) error{p.channels, p.schedules, p.rules, p.users} {
+	for _, part := range []func(definitions.File, Fleet, finder) error{p.maintainers, p.channels, p.schedules, p.rules, p.users} {
 		if err := part(f, fleet, find); err != nil {
 			return Plan{}, err
 		}
