@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/fingerprint"
 	"borgfleet/controller/internal/fleet"
@@ -77,6 +78,16 @@ func TestCompare(t *testing.T) {
 	e.post("/api/schedule/8/compare", asked(t, map[string]string{"ping_url": "x"})).is(404)
 	if strings.Contains(e.log.String(), "secret") {
 		t.Error(e.log.String())
+	}
+}
+
+// TestComparingIsAudited: whoever asks often enough guesses. What is called reading
+// leaves no entry.
+func TestComparingIsAudited(t *testing.T) {
+	for _, rt := range api.Routes() {
+		if rt.Reads != (rt.Name == "validateCron") {
+			t.Errorf("%s: is it called reading: %v", rt.Name, rt.Reads)
+		}
 	}
 }
 

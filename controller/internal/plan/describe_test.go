@@ -65,8 +65,9 @@ func anyFleet(t *rapid.T) Fleet {
 		f.Agents = append(f.Agents, rest.Agent{ID: fmt.Sprintf("id-%d", i), Name: name, Revoked: i > 0 && rapid.Bool().Draw(t, "revoked")})
 	}
 	var repositories, counting []int64
+	pool := distinct(t, 1, 3, "repositories") // of all hosts: a name alone can mean several
 	for _, a := range f.Agents {
-		for _, name := range some(t, distinct(t, 1, 3, "repositories"), 0, "of them") {
+		for _, name := range some(t, pool, 0, "of them") {
 			r := anyRepository(t, a, name, int64(len(f.Repositories)+1))
 			if m := f.Agents[rapid.IntRange(0, len(f.Agents)-1).Draw(t, "maintainer")]; m.ID != a.ID && rapid.Bool().Draw(t, "maintained") {
 				r.Maintainer = &m.Name
@@ -274,10 +275,124 @@ func TestDescribedFleetIsMadeAnew(t *testing.T) {
 				made.Rules = append(made.Rules, r)
 			}
 		}
-		if _, _, again := written(t, made); again != text {
+		d, _, again := written(t, made)
+		if again != text {
 			t.Fatalf("it becomes\n%s\nand not\n%s", again, text)
 		}
+		// Not by what is written alone: what is forgotten there is missing in both.
+		was, is := essence(fleet.indexed(), d.File), essence(made.indexed(), d.File)
+		if len(was) != len(is) {
+			t.Fatalf("%d become %d\n%s", len(was), len(is), text)
+		}
+		for what, before := range was {
+			if is[what] != before {
+				t.Fatalf("%s: it becomes\n%s\nand not\n%s\n%s", what, is[what], before, text)
+			}
+		}
 	})
+}
+
+// essence is what a person wants to have of what a file defines, with names for ids.
+func essence(f Fleet, file definitions.File) map[string]string {
+	out := map[string]string{}
+	repositories := map[int64]string{}
+	for _, r := range f.Repositories {
+		if !f.counts(r) {
+			continue
+		}
+		repositories[number(r["id"])] = called(r)
+		e := maps.Clone(r)
+		if e["compression"] == nil {
+			e["compression"] = usualCompression
+		}
+		if _, err := definitions.Named(f.hosts())(word(e["maintainer"])); err != nil {
+			e["maintainer"] = nil
+		}
+		// A repository whose passphrase is on its host can only be taken over.
+		mode := word(e["encryption"])
+		e["imported"] = e["imported"] == true || mode == "" || plain(e["source_directories"]) == nil || job.NeedsPassphrase(mode) && e["has_passphrase"] != true
+		out["repository "+called(r)] = essential(e, "id", "status")
+	}
+	for _, def := range file.Schedules {
+		for _, s := range f.Schedules {
+			if s["name"] == def.Name {
+				e := maps.Clone(s)
+				e["repository_ids"] = f.ofThese(repositories, items(s["repository_ids"]))
+				out["schedule "+def.Name] = essential(e, "id")
+			}
+		}
+	}
+	for _, c := range f.Channels {
+		out["channel "+c.Name] = essential(fielded(struct {
+			Type     string
+			Settings rest.ChannelSettings
+		}{c.Type, c.Settings}))
+	}
+	for _, def := range file.Rules() {
+		for _, r := range f.Rules {
+			if r.Name != def.Name {
+				continue
+			}
+			e := fielded(r)
+			e["repositories"], e["agents"] = f.ofThese(repositories, items(e["repositories"])), f.names(f.there(r.Agents))
+			var channels []string
+			for _, id := range r.Channels {
+				channels = append(channels, f.channelName(id))
+			}
+			e["channels"] = sorted(channels)
+			for _, list := range []string{"events", "kinds", "labels"} {
+				var all []string
+				for _, v := range items(e[list]) {
+					all = append(all, v.(string))
+				}
+				e[list] = sorted(all)
+			}
+			out["rule "+def.Name] = essential(e, "id")
+		}
+	}
+	return out
+}
+
+func (f Fleet) ofThese(names map[int64]string, ids []any) []string {
+	var out []string
+	for _, id := range ids {
+		if name := names[number(id)]; name != "" {
+			out = append(out, name)
+		}
+	}
+	return sorted(out)
+}
+
+// essential is all that says something.
+func essential(f client.Fields, but ...string) string {
+	e := client.Fields{}
+	for field, v := range f {
+		if !slices.Contains(but, field) && v != false && plain(v) != nil {
+			e[field] = plain(v)
+		}
+	}
+	return text(e)
+}
+
+// TestFileNames: each secret has a file of its own, whatever its name, and none of them
+// is elsewhere.
+func TestFileNames(t *testing.T) {
+	fleet := Fleet{}
+	for i, name := range []string{"a b", "a_b", "a:b", "..", ".", "_."} {
+		fleet.Channels = append(fleet.Channels, Channel{rest.Channel{ID: int64(i + 1), Name: name, Type: "ntfy"}, rest.ChannelSettings{Readable: true, Secrets: []string{"url"}}})
+	}
+	d, err := Describe(fleet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, c := range d.File.Channels() {
+		files[c.Name] = c.URL.File
+	}
+	want := map[string]string{"a b": "channels/a_b/url", "a:b": "channels/a_b/url-2", "a_b": "channels/a_b/url-3", ".": "channels/_/url", "..": "channels/_./url", "_.": "channels/_./url-2"}
+	if !maps.Equal(files, want) {
+		t.Errorf("%q", files)
+	}
 }
 
 func (f Fleet) madeAs(u Use) int64 {
