@@ -177,7 +177,7 @@ func TestWhatCarriesTheHost(t *testing.T) {
 // written.
 func TestWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.OneOf(rapid.SampledFrom([]string{"yes", "1e3", "null", "~", "{agent}", "a: b", "'", "\"", "a\nb", "a\n\nb\n", "\ta\nb", " a\nb", "\r\n", "\u0085", "\u2028", "\ufeff", "\x1b", "日本", "2026-11-26", "0x1f", "<<", "---"}), rapid.String()).Draw(t, "text")
+		text := rapid.OneOf(rapid.SampledFrom([]string{"yes", "1e3", "null", "~", "{agent}", "a: b", "'", "\"", "a\nb", "a\n\nb\n", "\ta\nb", "\ta\n", " a\nb", "\r\n", "\u0085", "\u2028", "\ufeff", "\x1b", "日本", "2026-11-26", "0x1f", "<<", "---"}), rapid.String()).Draw(t, "text")
 		f := File{
 			Repositories: []Repository{{Name: text, Path: text, Agent: text, SourceDirectories: []string{text, "b"}, Passphrase: &Secret{File: text, Env: "b"}}},
 			Schedules:    []Schedule{{Name: text, CronExpression: text, Repositories: References{{Name: text}, {Name: text, Agent: "b" + text}}}},
