@@ -16,15 +16,6 @@ type Reference struct {
 // References are what a schedule or a rule is for.
 type References []Reference
 
-// To names repositories of all hosts.
-func To(names ...string) References {
-	var out References
-	for _, name := range names {
-		out = append(out, Reference{Name: name})
-	}
-	return out
-}
-
 // UnmarshalYAML takes a list of names, or of sections with a name and a host.
 func (r *References) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind != yaml.SequenceNode {
@@ -56,18 +47,12 @@ func (r Reference) MarshalYAML() (any, error) {
 	if r.Agent == "" {
 		return r.Name, nil
 	}
-	var n yaml.Node
-	if err := n.Encode(yamlReference(r)); err != nil {
-		return nil, err
+	word := func(s string, style yaml.Style) *yaml.Node {
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: s, Style: style}
 	}
-	n.Style = yaml.FlowStyle
-	return &n, nil
-}
-
-// yamlReference is one without methods, for the writer.
-type yamlReference struct {
-	Name  string `yaml:"name"`
-	Agent string `yaml:"agent"`
+	return &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle, Content: []*yaml.Node{
+		word("name", 0), word(r.Name, yaml.DoubleQuotedStyle), word("agent", 0), word(r.Agent, yaml.DoubleQuotedStyle),
+	}}, nil
 }
 
 // String is how people call it.
@@ -77,9 +62,6 @@ func (r Reference) String() string {
 	}
 	return r.Name + " on " + r.Agent
 }
-
-// Names says whether it is an entry that is named.
-func (r Reference) Names(entry Repository) bool { return r.Name == entry.Name }
 
 // Takes says whether it is for what an entry defines on a host.
 func (r Reference) Takes(a Agent) bool { return r.Agent == "" || r.Agent == a.Name || r.Agent == a.ID }

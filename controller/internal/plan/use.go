@@ -19,19 +19,23 @@ type Use struct {
 
 // finder finds the repositories that are named.
 type finder struct {
-	entries map[string]bool  // names of the file
-	made    map[string][]Use // by the entry's name, what it defines
-	fleet   Fleet
+	entries map[string]bool // names of the file
+	// made is what entries define: by their name, and by that with a host's name or id.
+	made  map[definitions.Reference][]Use
+	fleet Fleet
 }
 
 func newFinder(f definitions.File, on []definitions.On, made []Change, fleet Fleet) finder {
-	out := finder{map[string]bool{}, map[string][]Use{}, fleet}
+	out := finder{map[string]bool{}, map[definitions.Reference][]Use{}, fleet}
 	for _, r := range f.Repositories {
 		out.entries[r.Name] = true
 	}
 	for i, o := range on {
 		entry := f.Repositories[o.Entry].Name
-		out.made[entry] = append(out.made[entry], Use{ID: made[i].ID, Agent: o.Agent.ID, Path: o.Path, Name: o.Repository.Name + " on " + o.Agent.Name})
+		u := Use{ID: made[i].ID, Agent: o.Agent.ID, Path: o.Path, Name: o.Repository.Name + " on " + o.Agent.Name}
+		for _, ref := range []definitions.Reference{{Name: entry}, {Name: entry, Agent: o.Agent.Name}, {Name: entry, Agent: o.Agent.ID}} {
+			out.made[ref] = append(out.made[ref], u)
+		}
 	}
 	return out
 }
@@ -57,19 +61,11 @@ func (f finder) uses(refs definitions.References) ([]Use, error) {
 }
 
 func (f finder) one(ref definitions.Reference) ([]Use, error) {
-	if f.entries[ref.Name] && ref.Agent == "" {
-		return f.made[ref.Name], nil
+	found := f.made[ref]
+	if len(found) > 0 || f.entries[ref.Name] && ref.Agent == "" {
+		return found, nil
 	}
-	var found []Use
-	for _, u := range f.made[ref.Name] {
-		if ref.Takes(definitions.Agent{ID: u.Agent, Name: f.fleet.nameOf(u.Agent)}) {
-			found = append(found, u)
-		}
-	}
-	if len(found) == 0 {
-		found = f.fleet.uses(ref)
-	}
-	if len(found) == 0 {
+	if found = f.fleet.uses(ref); len(found) == 0 {
 		return nil, fmt.Errorf("neither the file nor the fleet has a repository %s", ref)
 	}
 	return found, nil
