@@ -123,6 +123,16 @@ func TestApplyPeopleTwice(t *testing.T) {
 func TestApplyAnotherSecret(t *testing.T) {
 	a := staffed(t, inPlace("url"))
 	a.command("", "apply", a.file, "--dry-run").want(t, 5, "channel ops: change\n    url  a secret → another secret\n4 unchanged\n", "")
+	var shown struct {
+		Changes []struct {
+			What, Name, Action string
+			Differences        []struct{ Field, New string }
+		}
+	}
+	r := a.command("", "apply", a.file, "--dry-run", "-o", "json")
+	if err := json.Unmarshal([]byte(r.out), &shown); err != nil || r.code != 5 || len(shown.Changes) != 5 || shown.Changes[0].Action != "change" || shown.Changes[0].Differences[0].New != "another secret" {
+		t.Errorf("%v, %+v", err, r)
+	}
 	a.command("", "apply", a.file, "--yes").want(t, 0, "channel ops: change\n    url  a secret → another secret\n4 unchanged\n", "channel ops: changed\n")
 	if got := a.changed(); len(got) != 1 || got[0] != `PUT /api/notifications/channels/4 {"url":"`+opsURL+`"}` {
 		t.Error(got)
@@ -156,6 +166,23 @@ func TestApplyPeopleGoesOn(t *testing.T) {
 	})
 	r := a.command("", "apply", a.file, "--yes")
 	if want := "channel ops: failed: no such thing\nchannel mail: made\nrule trouble: failed: ops was not made\nuser bob: made\n"; r.code != 1 || !strings.HasPrefix(r.err, want) || !strings.Contains(r.err, "2 of these failed") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestApplyMaintainer: it needs both registrations, which may be new.
+func TestApplyMaintainer(t *testing.T) {
+	const file = "repositories:\n" +
+		"  - {name: web, path: /a, agent: web1, encryption: none, source_directories: [/etc], maintainer: web2}\n" +
+		"  - {name: of web1, path: /b, agent: web2, encryption: none, source_directories: [/etc]}\n"
+	shown := "repository web on web1: new, at /a\nrepository of web1 on web2: new, at /b\nmaintainer of web on web1: change\n    maintainer  none → web2\n0 unchanged\n"
+	a := newApplied(t, map[string][]answer{"POST /api/repositories": ok(rest.Repository{ID: 4, Status: "ready"}, rest.Repository{ID: 5, Status: "ready"}), "PUT /api/repositories/4": ok(rest.Repository{ID: 4})})
+	a.command(file, "apply", "-", "--yes").want(t, 0, shown, "repository web on web1: made\nrepository of web1 on web2: made\nmaintainer of web on web1: changed\n")
+	if got := a.posted(); len(got) != 3 || got[2] != `PUT /api/repositories/4 {"maintainer":"web2"}` {
+		t.Error(got)
+	}
+	a = newApplied(t, map[string][]answer{"POST /api/repositories": {{422, rest.Problem{Status: 422, Detail: "no"}}, {201, rest.Repository{ID: 5, Status: "ready"}}}})
+	if r := a.command(file, "apply", "-", "--yes"); r.code != 1 || !strings.Contains(r.err, "maintainer of web on web1: failed: web on web1 was not registered\n") {
 		t.Errorf("%+v", r)
 	}
 }
