@@ -1,16 +1,12 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
-	"strconv"
 	"time"
 
 	"borgfleet/controller/internal/notify"
 	"borgfleet/controller/internal/store"
-	"borgfleet/shared/term"
 )
 
 const (
@@ -26,7 +22,7 @@ const (
 	// expiringBefore is when a certificate should long have been renewed: that is
 	// begun ten days before its end.
 	expiringBefore = 7 * 24 * time.Hour
-	// conditionsStep are put into one commit: all the fleet waits for the committer.
+	// conditionsStep are put into one commit at most.
 	conditionsStep = 64
 )
 
@@ -45,20 +41,6 @@ func (s *Service) keepConditions(ctx context.Context) {
 	}
 }
 
-// found is a condition that there is now, with what people are told of it.
-type found struct {
-	store.Condition
-	title string
-}
-
-// lookout is one look at the whole fleet.
-type lookout struct {
-	now   map[[2]string]found // by what and subject
-	stays map[[2]string]bool  // it is not certain whether it is over
-}
-
-func (l *lookout) add(f found) { l.now[[2]string{f.What, f.Subject}] = f }
-
 func (s *Service) lookAtConditions(ctx context.Context) {
 	if !notify.Wanted(s.store.Rules()) {
 		return
@@ -67,131 +49,59 @@ func (s *Service) lookAtConditions(ctx context.Context) {
 	if err != nil {
 		return // ctx ends
 	}
+	s.makeChanges(ctx, s.conditionChanges(l))
+}
+
+// conditionChanges are what is to be told after a look. What nobody wants to hear of
+// is no change: it is looked at again when there is a rule for it.
+func (s *Service) conditionChanges(l *lookout) (changes []func(*store.Tx) error) {
 	known := map[[2]string]store.Condition{}
-	var changes []func(*store.Tx) error
 	for _, c := range s.store.Conditions() {
 		key := [2]string{c.What, c.Subject}
 		known[key] = c
 		if _, still := l.now[key]; !still && !l.stays[key] && s.mayEnd(c) {
-			changes = append(changes, func(tx *store.Tx) error { return s.endCondition(tx, c) })
+			title := s.titleOfEnd(c, l.hosts[c.Repository])
+			changes = append(changes, func(tx *store.Tx) error { return s.endCondition(tx, c, title) })
 		}
 	}
+	rules := s.store.Rules()
 	for _, f := range l.inOrder() {
-		if old, told := known[[2]string{f.What, f.Subject}]; !told || f.Count > old.Count {
+		old, told := known[[2]string{f.What, f.Subject}]
+		switch {
+		case told && f.Count > old.Count, !told && len(notify.Channels(rules, s.eventOfFound(s.store, f))) > 0:
 			changes = append(changes, func(tx *store.Tx) error { return s.beginCondition(tx, f) })
-		} else if f.Count < old.Count { // some are back: one more that goes is news again
+		case told && f.Count < old.Count: // some are back: one more that goes is news again
 			changes = append(changes, func(tx *store.Tx) error { return s.lessen(tx, f) })
 		}
 	}
-	for some := range slices.Chunk(changes, conditionsStep) {
-		s.update(ctx, "tell what lasts", len(some), func(tx *store.Tx) error {
-			for _, change := range some {
-				if err := change(tx); err != nil {
+	return changes
+}
+
+// makeChanges puts some into each commit: all the fleet waits for the committer, and
+// an event for many channels is big.
+func (s *Service) makeChanges(ctx context.Context, changes []func(*store.Tx) error) {
+	for len(changes) > 0 && ctx.Err() == nil {
+		made := 0
+		s.update(ctx, "tell what lasts", len(changes), func(tx *store.Tx) error {
+			for made = 0; made < min(len(changes), conditionsStep) && !tx.Full(); made++ {
+				if err := changes[made](tx); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
+		changes = changes[max(made, 1):] // the next look tries again what could not be stored
 	}
 }
 
-// inOrder: people read them one after another.
-func (l *lookout) inOrder() []found {
-	out := make([]found, 0, len(l.now))
-	for _, f := range l.now {
-		out = append(out, f)
-	}
-	slices.SortFunc(out, func(a, b found) int {
-		return cmp.Or(a.Since.Compare(b.Since), compareTexts(a.title, b.title, a.What, b.What))
-	})
-	return out
-}
-
-// mayEnd: a failure ends with a good job, or with its repository.
+// mayEnd: a failure ends with a good job, or with its repository or host.
 func (s *Service) mayEnd(c store.Condition) bool {
 	if c.What != string(notify.Failure) {
 		return true
 	}
-	_, there := s.store.Repository(c.Repository)
-	return !there
-}
-
-func (s *Service) lookout(ctx context.Context) (*lookout, error) {
-	l := &lookout{now: map[[2]string]found{}, stays: map[[2]string]bool{}}
-	for _, a := range s.store.AgentsByID() {
-		if !a.Revoked {
-			s.lookAtAgent(l, *a)
-		}
-	}
-	return l, s.eachHost(ctx, nil, 0, func(v HostView) { s.lookAtHost(l, v) })
-}
-
-func (s *Service) settling() bool { return s.now().Sub(s.born) < settleTime }
-
-func (s *Service) lookAtAgent(l *lookout, a store.Agent) {
-	now := s.now()
-	key := [2]string{string(notify.Offline), a.ID}
-	switch silent := s.silentFor(a.ID); {
-	case silent > offlineAfter && !s.settling():
-		since := later(s.lastContact(a), a.EnrolledAt)
-		l.add(found{
-			Condition: store.Condition{What: key[0], Subject: a.ID, Since: since, Agent: a.ID, Message: fmt.Sprintf("It has not been heard of since %s.", moment(since))},
-			title:     a.Name + " is offline",
-		})
-	case silent > 0, !s.steady(a.ID):
-		l.stays[key] = true
-	}
-	if end := a.CertificateExpiresAt; !end.IsZero() && end.Sub(now) < expiringBefore {
-		l.add(found{
-			Condition: store.Condition{
-				What: string(notify.Expiring), Subject: a.ID, Since: now.UTC(), Agent: a.ID,
-				Message: fmt.Sprintf("It expires at %s, and the agent should have had a new one long ago. Look at the host: borgfleet-agent doctor says what is in the way.", moment(end)),
-			},
-			title: "the certificate of " + a.Name + " expires",
-		})
-	}
-}
-
-// steady says whether an agent has been there for a while: one whose link flaps is
-// not back yet.
-func (s *Service) steady(agent string) bool {
-	se := s.session(agent)
-	return se != nil && se.online() && s.now().Sub(se.began) >= steadyAfter
-}
-
-func (s *Service) lookAtHost(l *lookout, v HostView) {
-	subject := strconv.FormatInt(v.Repository, 10)
-	of := store.Condition{Subject: subject, Agent: v.AgentID, Repository: v.Repository, Since: s.now().UTC()}
-	name := v.Name + " on " + v.AgentName
-	if v.Stale {
-		c := of
-		c.What, c.Message = string(notify.Stale), v.Why+"."
-		if s.settling() {
-			l.stays[[2]string{c.What, subject}] = true
-		} else {
-			l.add(found{c, name + " has no new backup"})
-		}
-	}
-	if v.Shrunk() {
-		c := of
-		c.What = string(notify.Shrunk)
-		c.Message = fmt.Sprintf("It read %s, and the last of a normal size, job %d, %s. Look at what is missing; borgfleet-controller repositories accept-size %d says that it is meant to be so.",
-			term.Size(v.Good.Original), v.Normal.ID, term.Size(v.Normal.Original), v.Repository)
-		l.add(found{c, fmt.Sprintf("the backup of %s is less than half of what it was", name)})
-	}
-	if head, ok := s.store.Catalogue(v.Repository); ok && head.Vanished > 0 {
-		c := of
-		c.What, c.Count, c.Message = string(notify.Vanished), head.Vanished, s.aboutVanished(v.Repository)
-		l.add(found{c, fmt.Sprintf("%s gone from %s", archivesAre(int(head.Vanished)), name)})
-	}
-}
-
-func (s *Service) aboutVanished(repository int64) string {
-	gone, err := s.vanished(repository)
-	if err != nil {
-		s.log.Error("read vanished archives", "repository", repository, "err", err)
-	}
-	return fmt.Sprintf("No job of ours removed them: %s. Compacts are held back. Find out who did it; borgfleet-controller repositories acknowledge-vanished %d says that it was meant.", namesOf(gone), repository)
+	_, registered := s.store.Repository(c.Repository)
+	a, enrolled := s.store.Agent(c.Agent)
+	return !registered || !enrolled || a.Revoked
 }
 
 // beginCondition tells that something begins to be so, or that it is more of it, and
@@ -202,14 +112,26 @@ func (s *Service) beginCondition(tx *store.Tx, f found) error {
 			return nil
 		}
 		f.Since = old.Since
+	} else if len(notify.Channels(tx.Rules(), s.eventOfFound(tx, f))) == 0 {
+		return nil // the rule has gone meanwhile
 	}
-	e := s.eventAbout(tx, f.Condition)
-	e.Event, e.Title, e.Message, e.Since = notify.Kind(f.What), f.title, f.Message, notify.At(f.Since)
-	if err := notify.Tell(tx, e); err != nil {
+	if err := notify.Tell(tx, s.eventOfFound(tx, f)); err != nil {
 		return err
 	}
 	f.Message = f.title + ": " + f.Message
 	return tx.PutCondition(f.Condition)
+}
+
+// registry is the store, or an update of it.
+type registry interface {
+	Agent(id string) (store.Agent, bool)
+	Repository(id int64) (store.Repository, bool)
+}
+
+func (s *Service) eventOfFound(in registry, f found) notify.Event {
+	e := s.eventAbout(in, f.Condition)
+	e.Event, e.Title, e.Message, e.Since = notify.Kind(f.What), f.title, f.Message, notify.At(f.Since)
+	return e
 }
 
 func (s *Service) lessen(tx *store.Tx, f found) error {
@@ -223,7 +145,7 @@ func (s *Service) lessen(tx *store.Tx, f found) error {
 
 // endCondition tells that something is over. What it was about may be gone itself:
 // there is nothing to say then.
-func (s *Service) endCondition(tx *store.Tx, c store.Condition) error {
+func (s *Service) endCondition(tx *store.Tx, c store.Condition, title string) error {
 	if _, lasts := tx.Condition(c.What, c.Subject); !lasts {
 		return nil
 	}
@@ -231,37 +153,48 @@ func (s *Service) endCondition(tx *store.Tx, c store.Condition) error {
 		return err
 	}
 	a, there := tx.Agent(c.Agent)
-	repo, registered := tx.Repository(c.Repository)
+	_, registered := tx.Repository(c.Repository)
 	if !there || a.Revoked || c.Repository != 0 && !registered {
 		return nil
 	}
 	e := s.eventAbout(tx, c)
 	e.Event, e.RecoveredFrom, e.Since = notify.Recovered, notify.OrNull(notify.Kind(c.What)), notify.At(c.Since)
-	e.Title = endOf(notify.Kind(c.What), a.Name, nameOfRepository(repo)+" on "+a.Name)
+	e.Title = title
 	e.Message = fmt.Sprintf("Told since %s: %s", moment(c.Since), c.Message)
 	return notify.Tell(tx, e)
 }
 
-func endOf(what notify.Kind, agent, repository string) string {
-	switch what {
+// titleOfEnd says what is so now, and no more: that nothing is expected of a repository any
+// more is no new backup, and a size that somebody accepted is not the old one.
+func (s *Service) titleOfEnd(c store.Condition, v HostView) string {
+	a, _ := s.store.Agent(c.Agent)
+	repo, _ := s.store.Repository(c.Repository)
+	name := nameOfRepository(repo) + " on " + a.Name
+	switch notify.Kind(c.What) {
 	case notify.Offline:
-		return agent + " is back"
+		return a.Name + " is back"
 	case notify.Expiring:
-		return "the certificate of " + agent + " is a new one"
+		return "the certificate of " + a.Name + " is a new one"
 	case notify.Stale:
-		return repository + " has a new backup"
+		if v.Scheduled && v.Good.ID != 0 {
+			return name + " is backed up as often as it should be again"
+		}
+		return "no backup of " + name + " is overdue any more: no schedule expects one now"
 	case notify.Shrunk:
-		return "the backup of " + repository + " has a normal size again"
+		if v.Good.ID != 0 && v.Good.CreatedAt.Equal(repo.SizesAcceptedFrom) {
+			return "the size of the backup of " + name + " was accepted"
+		}
+		return "the backup of " + name + " has a normal size again"
 	case notify.Vanished:
-		return "no archives are missing from " + repository + " any more"
+		return "what was gone from " + name + " is back, or was acknowledged"
 	}
-	return repository + " is as it should be"
+	return name + " is as it should be"
 }
 
-func (s *Service) eventAbout(tx *store.Tx, c store.Condition) notify.Event {
-	a, _ := tx.Agent(c.Agent)
+func (s *Service) eventAbout(in registry, c store.Condition) notify.Event {
+	a, _ := in.Agent(c.Agent)
 	e := notify.Event{At: *notify.At(s.now()), Agent: agentTold(a, s.calledName(c.Agent), c.Agent)}
-	if repo, ok := tx.Repository(c.Repository); ok {
+	if repo, ok := in.Repository(c.Repository); ok {
 		e.Repository = &notify.Repository{ID: repo.ID, Name: repo.Name, Path: repo.Path}
 	}
 	return e

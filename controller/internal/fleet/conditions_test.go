@@ -86,7 +86,7 @@ func TestStaleAndBack(t *testing.T) {
 	r.wantsTold("still", ops)
 	p.backs(repo, r.clock(), arch(1), true)
 	r.looks(time.Second)
-	r.wantsTold("over", ops, "success: backup of /r on web-1 went well", "recovered: /r on web-1 has a new backup")
+	r.wantsTold("over", ops, "success: backup of /r on web-1 went well", "recovered: /r on web-1 is backed up as often as it should be again")
 }
 
 func TestExpiringCertificate(t *testing.T) {
@@ -141,7 +141,7 @@ func TestVanishedIsTold(t *testing.T) {
 	see("two", []string{"archives_vanished: 2 archives are gone from /r on a"}, 3)
 	see("one is back", nil, 2, 3)
 	see("and gone again", []string{"archives_vanished: 2 archives are gone from /r on a"}, 3)
-	see("all are back", []string{"recovered: no archives are missing from /r on a any more"}, 1, 2, 3)
+	see("all are back", []string{"recovered: what was gone from /r on a is back, or was acknowledged"}, 1, 2, 3)
 }
 
 // TestShrunkIsTold, until it is back or somebody takes it for normal.
@@ -168,5 +168,92 @@ func TestShrunkIsTold(t *testing.T) {
 	see("less again", 300, got)
 	must(t, errOf(r.s.AcceptSize(t.Context(), repo.ID, 0, "ann")))
 	r.looks(time.Second)
-	r.wantsTold("it was meant", ops, "recovered: the backup of /r on a has a normal size again")
+	r.wantsTold("it was meant", ops, "recovered: the size of the backup of /r on a was accepted")
+}
+
+// TestPausedIsNoNewBackup: that a schedule is paused ends what it expected, and is
+// told as that.
+func TestPausedIsNoNewBackup(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	id := r.schedule(nightly("a"), repo).ID
+	ops := r.tells()
+	r.looks(72 * time.Hour)
+	r.wantsTold("stale", ops, "stale: /r on web-1 has no new backup")
+	must(t, r.st.Update(t.Context(), func(tx *store.Tx) error {
+		one, _ := tx.Schedule(id)
+		one.Enabled = false
+		return tx.PutSchedule(one)
+	}))
+	r.looks(time.Second)
+	r.wantsTold("paused", ops, "recovered: no backup of /r on web-1 is overdue any more: no schedule expects one now")
+	r.looks(72 * time.Hour)
+	r.wantsTold("nothing is expected", ops)
+}
+
+// TestEndOfWhatWasTold: nobody hears that something is over of which nobody was told,
+// nor a channel of what only others were told of; and a rule that is made later tells
+// what lasts and was not told.
+func TestEndOfWhatWasTold(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	r.schedule(nightly("a"), repo)
+	rule := func(events ...string) (channel int64) {
+		must(t, r.st.Update(t.Context(), func(tx *store.Tx) error {
+			channel = tx.NewChannelID()
+			if err := tx.PutChannel(store.Channel{ID: channel, Type: "webhook"}); err != nil {
+				return err
+			}
+			return tx.PutRule(store.Rule{ID: tx.NewRuleID(), Enabled: true, Events: events, Channels: []int64{channel}})
+		}))
+		return channel
+	}
+	failures := rule("failure", "recovered")
+	r.looks(72 * time.Hour)
+	if all := r.st.Conditions(); len(all) != 0 {
+		t.Errorf("kept, and nobody was told: %+v", all)
+	}
+	staleness, ends := rule("stale", "recovered"), rule("recovered")
+	r.looks(time.Second)
+	r.wantsTold("there is a rule now", staleness, "stale: /r on web-1 has no new backup")
+	p.backs(repo, r.clock(), arch(1), true)
+	r.looks(time.Second)
+	over := "recovered: /r on web-1 is backed up as often as it should be again"
+	r.wantsTold("to whom it was told", staleness, over)
+	r.wantsTold("who wants every end", ends, over)
+	r.wantsTold("to whom it was not", failures)
+}
+
+// TestUntoldFailure: a rule that comes later tells no end of it.
+func TestUntoldFailure(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	failed(p, repo, "no")
+	ops := r.tells()
+	r.pass(time.Second)
+	p.backs(repo, r.clock(), arch(1), true)
+	r.wantsTold("good", ops, "success: backup of /r on web-1 went well")
+}
+
+// TestRevokedHostHasNoFailures that last: there will be no good end.
+func TestRevokedHostHasNoFailures(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	ops := r.tells()
+	failed(p, repo, "no")
+	must(t, errOf(r.s.RevokeAgent(t.Context(), p.id, "ann")))
+	r.told(ops)
+	r.looks(time.Second)
+	r.wantsTold("it is nobody's news", ops)
+	if all := r.st.Conditions(); len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
 }

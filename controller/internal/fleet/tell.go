@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"borgfleet/controller/internal/notify"
 	"borgfleet/controller/internal/store"
@@ -22,6 +23,10 @@ func (s *Service) tellEnd(tx *store.Tx, j job.Job) error {
 		notify.Failure: "failed", notify.Warning: "ended with warnings", notify.Success: "went well",
 	}[what])
 	e.Message = j.Verdict.ErrorMessage
+	if ended := j.Verdict.EndedAt; s.now().Sub(ended) > lateAfter {
+		e.Message = strings.TrimSpace(fmt.Sprintf("%s (This was at %s; the controller has heard of it only now.)", e.Message, moment(ended)))
+	}
+	e.ID = endID(j, what)
 	if err := notify.Tell(tx, e); err != nil {
 		return err
 	}
@@ -29,6 +34,15 @@ func (s *Service) tellEnd(tx *store.Tx, j job.Job) error {
 		return s.keepFailure(tx, j, e)
 	}
 	return s.endFailure(tx, j, e)
+}
+
+// lateAfter: an end that is older when the controller hears of it is told with its
+// time. Hosts that were away bring what happened meanwhile.
+const lateAfter = 15 * time.Minute
+
+// endID is the same whenever this verdict is told.
+func endID(j job.Job, what notify.Kind) string {
+	return notify.IDOf(j.Key.String(), string(what), j.Verdict.EndedAt.UTC().Format(time.RFC3339Nano))
 }
 
 // endings are those that people are told of. Who cancelled a job knows it.
@@ -76,7 +90,7 @@ func failureSubject(j job.Job) string {
 // well. Hosts that were away tell old failures after newer good ends: those
 // are over already.
 func (s *Service) keepFailure(tx *store.Tx, j job.Job, e notify.Event) error {
-	if !recovers(j.Spec.Kind) || !notify.Wanted(tx.Rules()) {
+	if !recovers(j.Spec.Kind) {
 		return nil
 	}
 	if j.Spec.Kind == job.Backup && s.store.LastJobs(j.Spec.Repository.ID).Good.CreatedAt.After(j.Spec.CreatedAt) {
@@ -84,6 +98,9 @@ func (s *Service) keepFailure(tx *store.Tx, j job.Job, e notify.Event) error {
 	}
 	c, lasts := tx.Condition(string(notify.Failure), failureSubject(j))
 	if !lasts {
+		if len(notify.Channels(tx.Rules(), e)) == 0 {
+			return nil // nobody was told, so nobody is to hear that it is over
+		}
 		c = store.Condition{
 			What: string(notify.Failure), Subject: failureSubject(j), Since: j.Spec.CreatedAt,
 			Agent: j.Agent, Repository: j.Spec.Repository.ID,
@@ -102,6 +119,7 @@ func (s *Service) endFailure(tx *store.Tx, j job.Job, e notify.Event) error {
 	if err := tx.DeleteCondition(c.What, c.Subject); err != nil {
 		return err
 	}
+	e.ID = endID(j, notify.Recovered)
 	e.Event, e.RecoveredFrom, e.Since = notify.Recovered, notify.OrNull(notify.Failure), notify.At(c.Since)
 	e.Title = fmt.Sprintf("%s goes well again", aboutJob(tx, j))
 	e.Message = fmt.Sprintf("It had failed %s since %s.", times(c.Count), moment(c.Since))

@@ -154,3 +154,32 @@ func TestNobodyAsks(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 }
+
+// TestToldAgainAfterRestore: a host brings what a restored controller does not know any
+// more. That is the same event, with the same id; and it says of when it is.
+func TestToldAgainAfterRestore(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	ops := r.tells()
+	b := r.backup()
+	key, err := job.NewKey()
+	must(t, err)
+	spec := job.Spec{Kind: job.Backup, Repository: repo.Repository, CreatedAt: r.clock(), StartDeadline: r.clock().Add(time.Hour), TriggeredBy: job.ByAgent}
+	bad := ends(r.clock(), r.clock(), 0, func(v *job.Verdict) { v.Status, v.ErrorMessage = job.Failed, "no" })
+	p.brings(key, spec, bad)
+	first := r.wantsTold("at once", ops, "failure: backup of /r on web-1 failed")
+	r.pass(time.Hour)
+	again := r.restored(b, true, r.shut)
+	q := p.back(again)
+	q.connect("s1")
+	q.brings(key, spec, bad)
+	second := again.wantsTold("again", ops, "failure: backup of /r on web-1 failed")
+	if second[0].ID != first[0].ID {
+		t.Errorf("%s is told again as %s", first[0].ID, second[0].ID)
+	}
+	if first[0].Message != "no" || !strings.HasPrefix(second[0].Message, "no (This was at ") {
+		t.Errorf("%q, %q", first[0].Message, second[0].Message)
+	}
+}

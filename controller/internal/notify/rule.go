@@ -11,11 +11,18 @@ import (
 // of the things that it names, all must fit: an event without a job has no kind of
 // job, so a rule for kinds does not ask there.
 func Matches(r store.Rule, e Event) bool {
-	return r.Enabled && slices.Contains(r.Events, string(e.Event)) &&
+	return r.Enabled && slices.Contains(r.Events, string(e.Event)) && beganWith(r, e) &&
 		(len(r.Kinds) == 0 || e.Job == nil || slices.Contains(r.Kinds, e.Job.Kind)) &&
 		(len(r.Agents) == 0 || e.Agent != nil && slices.Contains(r.Agents, e.Agent.ID)) &&
 		(len(r.Repositories) == 0 || e.Repository != nil && slices.Contains(r.Repositories, e.Repository.ID)) &&
 		(len(r.Labels) == 0 || e.Agent != nil && slices.ContainsFunc(r.Labels, e.Agent.labelled))
+}
+
+// beganWith: a rule that names what has begun hears that it is over only of that;
+// people must not be told of the end of what they were not told of. One that names
+// recovered alone wants to hear of every end.
+func beganWith(r store.Rule, e Event) bool {
+	return e.RecoveredFrom == nil || len(r.Events) == 1 || slices.Contains(r.Events, string(*e.RecoveredFrom))
 }
 
 func (a *Agent) labelled(label string) bool {
