@@ -178,6 +178,7 @@ func TestPausedIsNoNewBackup(t *testing.T) {
 	p := r.agent("web-1")
 	repo := r.repository(p, "/r")
 	p.connect("s1")
+	p.backs(repo, r.clock(), arch(1), true)
 	id := r.schedule(nightly("a"), repo).ID
 	ops := r.tells()
 	r.looks(72 * time.Hour)
