@@ -129,14 +129,24 @@ func (tx *Tx) Delivered(channel int64, last Notification, at time.Time) error {
 
 // DeliveryFailed notes that a channel could not deliver, and why.
 func (tx *Tx) DeliveryFailed(channel int64, why string, at time.Time) error {
-	box, ok := tx.s.working.outboxes.get(channel)
-	if !ok {
-		return nil
+	if _, ok := tx.Channel(channel); !ok {
+		return nil // it went meanwhile
 	}
+	box := tx.outbox(channel)
 	if box.FailingSince.IsZero() {
 		box.FailingSince = at
 	}
 	box.FailedAt, box.Error = at, why
+	return tx.putOutbox(box)
+}
+
+// DeliveryUntried forgets a failure: it was that of other settings.
+func (tx *Tx) DeliveryUntried(channel int64) error {
+	box, ok := tx.s.working.outboxes.get(channel)
+	if !ok || box.FailingSince.IsZero() {
+		return nil
+	}
+	box.FailingSince, box.FailedAt, box.Error = time.Time{}, time.Time{}, ""
 	return tx.putOutbox(box)
 }
 

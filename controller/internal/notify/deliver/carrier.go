@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"borgfleet/controller/internal/notify"
+	"borgfleet/controller/internal/store"
 )
 
 // carrier takes events to one receiver. When it returns nil the receiver has said
@@ -19,9 +20,9 @@ type carrier interface {
 	most() int
 }
 
-// mostTogether are told people in one message, if so many wait: a thousand mails are
-// read by nobody.
-const mostTogether = 50
+// mostTogether are told people in one message, which is all that can wait: a thousand
+// mails are read by nobody.
+const mostTogether = store.MostWaiting + 1
 
 // refused is a receiver's word that it does not take the message now.
 type refused struct {

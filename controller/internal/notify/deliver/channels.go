@@ -22,7 +22,9 @@ const MostChannels = 50
 type Channel struct {
 	store.Channel
 	store.Outbox
+	Tally
 	NextTry time.Time // zero: none is put off
+	Oldest  time.Time // when the first that waits happened; zero: none waits
 }
 
 // Channels gives all channels by id.
@@ -48,7 +50,10 @@ func (p *Post) view(c store.Channel) Channel {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r := p.lines[c.ID]; r != nil {
-		v.NextTry = r.nextTry()
+		v.NextTry, v.Oldest = r.times()
+	}
+	if t := p.tallies[c.ID]; t != nil {
+		v.Tally = *t
 	}
 	return v
 }
@@ -145,6 +150,9 @@ func (p *Post) ChangeChannel(ctx context.Context, id int64, change func(name str
 			return err
 		}
 		changed = c
+		if err := tx.DeliveryUntried(c.ID); err != nil {
+			return err
+		}
 		tx.About(channelName(c.ID), c.Name+": "+c.Target)
 		return tx.PutChannel(c)
 	})

@@ -19,12 +19,18 @@ type Options struct {
 	Logger  *slog.Logger
 	Now     func() time.Time
 	Backoff Backoff       // zero: the documented one
+	Gather  time.Duration // what comes so soon after another goes to people with it; 0: 3 s
 	Timeout time.Duration // of one message; 0: 30 s
 	TLS     *tls.Config   // nil: the machine's authorities
 	Rand    io.Reader     // nil: crypto/rand
 }
 
-const defaultTimeout = 30 * time.Second
+const (
+	defaultTimeout = 30 * time.Second
+	// defaultGather: what has one cause comes together, such as ten thousand hosts that
+	// are away. One message tells that better than many.
+	defaultGather = 3 * time.Second
+)
 
 // Post has the channels and the rules, and delivers.
 type Post struct {
@@ -33,8 +39,18 @@ type Post struct {
 
 	changed chan struct{} // a channel is another one than before
 
-	mu    sync.Mutex
-	lines map[int64]*running // guarded by mu
+	all sync.WaitGroup // the lines, also those that end
+
+	mu      sync.Mutex
+	lines   map[int64]*running // guarded by mu
+	tallies map[int64]*Tally   // guarded by mu, and so is what it points to
+}
+
+// Tally is what a channel has tried since the controller's start.
+type Tally struct {
+	Delivered int64 // notifications
+	Tries     int64 // messages that went well or not, tests left out
+	Failures  int64 // of these
 }
 
 type running struct {
@@ -51,6 +67,9 @@ func New(o Options) *Post {
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
 	}
+	if o.Gather == 0 {
+		o.Gather = defaultGather
+	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
@@ -58,7 +77,8 @@ func New(o Options) *Post {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	return &Post{
-		Options: o, outside: newOutside(o.TLS, o.Timeout), changed: make(chan struct{}, 1), lines: map[int64]*running{},
+		Options: o, outside: newOutside(o.TLS, o.Timeout), changed: make(chan struct{}, 1),
+		lines: map[int64]*running{}, tallies: map[int64]*Tally{},
 	}
 }
 
@@ -78,42 +98,43 @@ func (p *Post) Run(ctx context.Context) {
 	}
 }
 
-// tend has one line for each channel, as it is set now, and wakes them.
+// tend has one line for each channel, as it is set now, and wakes them. It waits for
+// none: a receiver that hangs keeps only its own channel.
 func (p *Post) tend(ctx context.Context) {
 	channels := map[int64]store.Channel{}
 	for _, c := range p.Store.Channels() {
 		channels[c.ID] = c
 	}
 	p.mu.Lock()
-	var ended []*running
+	defer p.mu.Unlock()
+	before := map[int64]*running{}
 	for id, r := range p.lines {
 		if c, there := channels[id]; !there || string(c.Sealed) != string(r.channel.Sealed) {
 			r.end()
-			ended = append(ended, r)
+			before[id] = r
 			delete(p.lines, id)
 		}
 	}
-	p.mu.Unlock()
-	for _, r := range ended {
-		<-r.done // two lines of a channel would deliver out of order
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for id, c := range channels {
 		if p.lines[id] == nil {
-			p.lines[id] = p.begin(ctx, c)
+			p.lines[id] = p.begin(ctx, c, before[id])
 		}
 		signal(p.lines[id].wake)
 	}
 }
 
-func (p *Post) begin(ctx context.Context, c store.Channel) *running {
+// begin starts a line when the one before it has ended: two lines of a channel would
+// deliver the same, and out of order.
+func (p *Post) begin(ctx context.Context, c store.Channel, before *running) *running {
 	ctx, end := context.WithCancel(ctx)
 	r := &running{line: p.line(c), end: end, done: make(chan struct{})}
-	go func() {
+	p.all.Go(func() {
 		defer close(r.done)
+		if before != nil {
+			<-before.done
+		}
 		r.run(ctx)
-	}()
+	})
 	return r
 }
 
@@ -130,12 +151,22 @@ func (p *Post) line(c store.Channel) *line {
 
 func (p *Post) stop() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	for id, r := range p.lines {
 		r.end()
-		<-r.done
 		delete(p.lines, id)
 	}
+	p.mu.Unlock()
+	p.all.Wait()
+}
+
+// tally counts what came of a message.
+func (p *Post) tally(channel int64, count func(*Tally)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.tallies[channel] == nil {
+		p.tallies[channel] = &Tally{}
+	}
+	count(p.tallies[channel])
 }
 
 func signal(ch chan struct{}) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,40 +24,54 @@ type line struct {
 	wake chan struct{} // something may wait
 	kick chan struct{} // a person wants it to try now
 
-	mu   sync.Mutex
-	next time.Time // of the next try; zero: none is put off; guarded by mu
+	mu     sync.Mutex
+	next   time.Time // of the next try; zero: none is put off; guarded by mu
+	oldest time.Time // when the first that waits happened; zero: none waits; guarded by mu
 }
 
 func (l *line) run(ctx context.Context) {
-	failures := 0
+	failures, size := 0, l.most()
+	if l.broken != nil && ctx.Err() == nil {
+		l.note(ctx, l.broken) // people learn that before something is to be told
+	}
 	for ctx.Err() == nil {
-		waits, err := l.post.Store.Waiting(l.channel.ID, l.batch(failures))
+		waits, err := l.post.Store.Waiting(l.channel.ID, size)
 		if err == nil && len(waits) == 0 {
-			select {
-			case <-ctx.Done():
-			case <-l.wake:
-			}
+			l.setOldest(time.Time{})
+			l.idle(ctx)
 			continue
 		}
 		if err == nil {
+			l.setOldest(waits[0].At)
 			err = l.deliver(ctx, waits)
 		}
 		if err == nil {
-			failures = 0
+			failures, size = 0, min(2*size, l.most())
 			continue
 		}
 		if ctx.Err() != nil {
-			return // the controller stops: nobody has failed
+			return // the controller stops, or the channel is changed: nobody has failed
 		}
-		failures++
+		failures, size = failures+1, 1 // what the receiver minds may be the size
 		l.failed(ctx, failures, err)
 	}
 }
 
-// batch is how many are told in one message. After a failure it is one: what the
-// receiver minds may be the size.
-func (l *line) batch(failures int) int {
-	if failures > 0 || l.carrier == nil {
+// idle waits until something is to be told, and for what comes with it.
+func (l *line) idle(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-l.wake:
+	}
+	if l.most() > 1 {
+		pause(ctx, l.post.Gather, l.kick)
+	}
+}
+
+// most is how many are told in one message.
+func (l *line) most() int {
+	if l.carrier == nil {
 		return 1
 	}
 	return l.carrier.most()
@@ -76,6 +91,7 @@ func (l *line) deliver(ctx context.Context, waits []store.Notification) error {
 	if _, err := l.carry(ctx, events); err != nil {
 		return err
 	}
+	l.post.tally(l.channel.ID, func(t *Tally) { t.Tries++; t.Delivered += int64(len(events)) })
 	last := waits[len(waits)-1]
 	ending := ctx
 	ctx = context.WithoutCancel(ctx) // a stop need not have it delivered twice
@@ -121,16 +137,28 @@ func (l *line) failed(ctx context.Context, failures int, err error) {
 	if failures == 1 {
 		l.log.Warn("a notification is not delivered", "err", err)
 	}
-	why := cut(err.Error())
-	if err := l.post.Store.Update(ctx, func(tx *store.Tx) error {
-		return tx.DeliveryFailed(l.channel.ID, why, l.post.Now().UTC())
-	}); err != nil && ctx.Err() == nil {
-		l.log.Error("note a notification that is not delivered", "err", err)
-	}
+	l.post.tally(l.channel.ID, func(t *Tally) { t.Tries++; t.Failures++ })
+	l.note(ctx, err)
 	wait := l.post.Backoff.after(failures, asked)
 	l.putOff(l.post.Now().Add(wait))
 	pause(ctx, wait, l.kick)
 	l.putOff(time.Time{})
+}
+
+// note has people see why a channel does not deliver.
+func (l *line) note(ctx context.Context, why error) {
+	text := cut(why.Error())
+	if err := l.post.Store.Update(ctx, func(tx *store.Tx) error {
+		return tx.DeliveryFailed(l.channel.ID, text, l.post.Now().UTC())
+	}); err != nil && ctx.Err() == nil {
+		l.log.Error("note a notification that is not delivered", "err", err)
+	}
+}
+
+func (l *line) setOldest(at time.Time) {
+	l.mu.Lock()
+	l.oldest = at
+	l.mu.Unlock()
 }
 
 func (l *line) putOff(until time.Time) {
@@ -139,10 +167,11 @@ func (l *line) putOff(until time.Time) {
 	l.mu.Unlock()
 }
 
-func (l *line) nextTry() time.Time {
+// times are when it tries again, and since when something waits.
+func (l *line) times() (next, oldest time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.next
+	return l.next, l.oldest
 }
 
 // mostError of an error is kept.
@@ -150,7 +179,7 @@ const mostError = 500
 
 func cut(s string) string {
 	if len(s) > mostError {
-		s = s[:mostError] + "…"
+		s = strings.ToValidUTF8(s[:mostError], "") + "…"
 	}
 	return s
 }

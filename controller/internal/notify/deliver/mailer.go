@@ -22,6 +22,9 @@ type mailer struct {
 	now      func() time.Time
 }
 
+// mostMail is less than any server refuses.
+const mostMail = 1 << 20
+
 func (m *mailer) most() int { return mostTogether }
 
 func (m *mailer) carry(ctx context.Context, events []notify.Event) (string, error) {
@@ -88,7 +91,7 @@ func (m *mailer) message(events []notify.Event) (*gomail.Msg, error) {
 	msg.SetDateWithValue(m.now())
 	msg.SetMessageIDWithValue(fmt.Sprintf("%s.%d@%s", events[0].ID, len(events), domainOf(m.settings.From)))
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
-	msg.SetBodyString(gomail.TypeTextPlain, body(events))
+	msg.SetBodyString(gomail.TypeTextPlain, body(events, mostMail))
 	return msg, nil
 }
 

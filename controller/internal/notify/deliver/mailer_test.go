@@ -7,15 +7,21 @@ import (
 	"errors"
 	"io"
 	"log"
+	"mime"
+	"mime/quotedprintable"
 	"net"
 	"net/http/httptest"
 	"net/mail"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
+
+	"borgfleet/controller/internal/notify"
+	"borgfleet/controller/internal/store"
 )
 
 // mailServer is a real SMTP server.
@@ -29,6 +35,7 @@ type mailServer struct {
 	to    []string // guarded by mu
 	auth  string   // guarded by mu
 	bad   []error  // what DATA is answered with; guarded by mu
+	hold  func()   // waited for before a mail is taken
 }
 
 // newMailServer speaks TLS from the start, after STARTTLS, or never.
@@ -89,6 +96,9 @@ func (s *mailSession) Auth(string) (sasl.Server, error) {
 
 func (s *mailSession) Data(r io.Reader) error {
 	data, err := io.ReadAll(r)
+	if s.hold != nil {
+		s.hold()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.bad) > 0 {
@@ -143,18 +153,71 @@ func TestMail(t *testing.T) {
 	}
 }
 
-// TestManyInOneMail: what has waited is one mail.
+// TestManyInOneMail: what has waited is one mail, which says what is in it.
 func TestManyInOneMail(t *testing.T) {
 	m := newMailServer(t, StartTLS)
 	o := newOffice(t, func(o *Options) { o.TLS = m.trust })
 	c := o.channel(Mail, m.settings(StartTLS))
-	o.tells(1, mostTogether+2)
+	o.tells(1, store.MostWaiting+7)
 	o.runs()
 	o.delivered(c.ID)
 	mails, _ := m.got()
-	if len(mails) != 2 || strings.Count(mails[0], "failure: event") != mostTogether || strings.Count(mails[1], "failure: event") != 2 ||
-		strings.Index(mails[0], "event 2\r") > strings.Index(mails[0], "event 3\r") {
-		t.Errorf("%d mails: %s", len(mails), mails)
+	if len(mails) != 1 {
+		t.Fatalf("%d mails", len(mails))
+	}
+	msg, text := readMail(t, mails[0])
+	subject, err := new(mime.WordDecoder).DecodeHeader(msg.Header.Get("Subject"))
+	must(t, err)
+	if subject != "borgfleet: 1001 notifications (1000 failure, 1 left_out), the first: event 1" {
+		t.Errorf("the subject is %q", subject)
+	}
+	if strings.Count(text, "failure: event") != 1000 || !strings.Contains(text, "7 notifications left out") ||
+		strings.Index(text, "event 2\r") > strings.Index(text, "event 3\r") {
+		t.Errorf("%.500s", text)
+	}
+}
+
+func readMail(t *testing.T, raw string) (*mail.Message, string) {
+	t.Helper()
+	msg, err := mail.ReadMessage(strings.NewReader(raw))
+	must(t, err)
+	if msg.Header.Get("Content-Transfer-Encoding") != "quoted-printable" {
+		t.Errorf("the encoding is %s", msg.Header.Get("Content-Transfer-Encoding"))
+	}
+	text, err := io.ReadAll(quotedprintable.NewReader(msg.Body))
+	must(t, err)
+	return msg, string(text)
+}
+
+// TestHostileWords: what repositories are called and what borg says comes from others.
+// It neither adds headers nor ends a mail, and is read as it is.
+func TestHostileWords(t *testing.T) {
+	m := newMailServer(t, StartTLS)
+	o := newOffice(t, func(o *Options) { o.TLS = m.trust })
+	c := o.channel(Mail, m.settings(StartTLS))
+	title := "backup of x\r\nBcc: mallory@example.org\r\n\r\nhello of 中文 on " + strings.Repeat("w", 300)
+	message := "first\n.\nMAIL FROM:<x@y.z>\n" + strings.Repeat("long ", 500) + "\n..two dots\r\nend é"
+	must(t, o.st.Update(t.Context(), func(tx *store.Tx) error {
+		return notify.Tell(tx, notify.Event{Event: notify.Failure, At: *notify.At(time.Now()), Title: title, Message: message})
+	}))
+	o.runs()
+	o.delivered(c.ID)
+	mails, _ := m.got()
+	msg, text := readMail(t, mails[0])
+	subject, err := new(mime.WordDecoder).DecodeHeader(msg.Header.Get("Subject"))
+	must(t, err)
+	if msg.Header.Get("Bcc") != "" || len(mails) != 1 || len(m.to) != 2 || subject != "borgfleet: "+title {
+		t.Errorf("%d mails to %q: %q, %v", len(mails), m.to, subject, msg.Header)
+	}
+	for _, part := range []string{"\r\n.\r\nMAIL FROM:<x@y.z>", strings.Repeat("long ", 500), "\r\n..two dots\r\nend é\r\n"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("%.60q is not in it:\n%s", part, text)
+		}
+	}
+	for line := range strings.Lines(mails[0]) {
+		if len(line) > 998+2 {
+			t.Errorf("a line of %d bytes", len(line))
+		}
 	}
 }
 

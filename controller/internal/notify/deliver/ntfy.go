@@ -48,12 +48,8 @@ func (n *ntfy) carry(ctx context.Context, events []notify.Event) (string, error)
 	if urgent(events) {
 		priority = ntfyHigh
 	}
-	message := body(events)
-	if len(message) > mostNtfy {
-		message = strings.ToValidUTF8(message[:mostNtfy], "") + "…"
-	}
 	data, err := json.Marshal(map[string]any{
-		"topic": n.topic, "title": subject(events), "message": message, "priority": priority, "tags": []string{string(events[0].Event)},
+		"topic": n.topic, "title": subject(events), "message": body(events, mostNtfy), "priority": priority, "tags": []string{string(events[0].Event)},
 	})
 	if err != nil {
 		return "", fmt.Errorf("encode message: %w", err)

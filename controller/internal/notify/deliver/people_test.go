@@ -26,7 +26,7 @@ func TestNtfy(t *testing.T) {
 	}
 	must(t, json.Unmarshal(got[0].body, &m))
 	if got[0].path != "/sub/" || got[0].header.Get("Authorization") != "Bearer tk_x" || m.Topic != "backups" ||
-		m.Title != "borgfleet: 3 notifications, the first: event 1" || m.Priority != ntfyHigh || m.Tags[0] != "failure" || !strings.Contains(m.Message, "event 3") {
+		m.Title != "borgfleet: 3 notifications (3 failure), the first: event 1" || m.Priority != ntfyHigh || m.Tags[0] != "failure" || !strings.Contains(m.Message, "event 3") {
 		t.Errorf("%s %+v", got[0].path, m)
 	}
 	must(t, json.Unmarshal(got[1].body, &m)) // alone, after the failure
@@ -59,7 +59,7 @@ func TestLongNtfy(t *testing.T) {
 	o.delivered(c.ID)
 	var m struct{ Message string }
 	must(t, json.Unmarshal(r.requests()[0].body, &m))
-	if len(m.Message) > 4096 || strings.Contains(m.Message, "\uFFFD") || !strings.HasSuffix(m.Message, "…") {
+	if len(m.Message) > 4096 || strings.Contains(m.Message, "\uFFFD") || !strings.HasSuffix(m.Message, "…\n") {
 		t.Errorf("%d bytes", len(m.Message))
 	}
 }

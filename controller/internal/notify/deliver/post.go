@@ -19,8 +19,13 @@ import (
 // tests the channel.
 const mostAnswer = 300
 
+// textWait is how long that is waited for.
+const textWait = time.Second
+
 // post sends a body. Any answer but 2xx is a refusal.
 func post(ctx context.Context, client *http.Client, url string, header http.Header, body []byte) (answer string, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return "", err
@@ -33,7 +38,8 @@ func post(ctx context.Context, client *http.Client, url string, header http.Head
 		return "", err
 	}
 	defer resp.Body.Close()
-	// What comes after is not waited for: the status is the answer.
+	// The status is the answer. What comes after it may never end.
+	defer time.AfterFunc(textWait, cancel).Stop()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
 	answer = strings.TrimSpace(resp.Status + " " + term.Clean(strings.Join(strings.Fields(strings.ToValidUTF8(string(text), "")), " ")))
 	switch {

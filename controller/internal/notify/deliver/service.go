@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/nicholas-fedor/shoutrrr"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
@@ -21,9 +22,18 @@ import (
 type service struct {
 	sender types.Sender
 
-	mu   sync.Mutex
-	busy bool // a send has not come back; guarded by mu
+	mu    sync.Mutex
+	since time.Time // a send has begun then and not come back; zero: none; guarded by mu
+	lost  int       // sends that nobody waits for any more; guarded by mu
 }
+
+const (
+	// stuckAfter is when a send that has not come back is taken for lost: parts of the
+	// library wait for a server without end.
+	stuckAfter = 5 * time.Minute
+	// mostLost: each of them holds a connection.
+	mostLost = 8
+)
 
 func newService(s Settings) (*service, error) {
 	router, err := shoutrrr.NewSender(log.New(io.Discard, "", 0))
@@ -54,26 +64,52 @@ func checkService(text string) error {
 	return nil
 }
 
+// mostService: chats take some 4000 characters in one message.
+const mostService = 3500
+
 func (s *service) most() int { return mostTogether }
 
 var errStillBusy = errors.New("the service has not answered the message before this one yet")
 
-// carry does not wait longer than ctx for a library that may hang, and does not begin
-// another send beside one that hangs.
-func (s *service) carry(ctx context.Context, events []notify.Event) (string, error) {
+// begin takes the place of the one send at a time.
+func (s *service) begin(now time.Time) error {
 	s.mu.Lock()
-	busy := s.busy
-	s.busy = true
-	s.mu.Unlock()
-	if busy {
-		return "", errStillBusy
+	defer s.mu.Unlock()
+	switch {
+	case s.since.IsZero():
+	case now.Sub(s.since) < stuckAfter:
+		return errStillBusy
+	case s.lost >= mostLost:
+		return fmt.Errorf("the service has left %d messages without an answer: restart the controller to have it try again", s.lost+1)
+	default:
+		s.lost++
+	}
+	s.since = now
+	return nil
+}
+
+// ended is for the send that began then: a lost one may come back later.
+func (s *service) ended(began time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.since.Equal(began) {
+		s.since = time.Time{}
+	} else {
+		s.lost--
+	}
+}
+
+// carry does not wait longer than ctx for a library that may hang, and does not soon
+// begin another send beside one that hangs.
+func (s *service) carry(ctx context.Context, events []notify.Event) (string, error) {
+	began := time.Now()
+	if err := s.begin(began); err != nil {
+		return "", err
 	}
 	sent := make(chan error, 1)
 	go func() {
 		err := s.send(events)
-		s.mu.Lock()
-		s.busy = false
-		s.mu.Unlock()
+		s.ended(began)
 		sent <- err
 	}()
 	select {
@@ -92,5 +128,5 @@ func (s *service) send(events []notify.Event) (err error) {
 			err = fmt.Errorf("the service's code failed: %v", p)
 		}
 	}()
-	return s.sender.Send(subject(events)+"\n\n"+body(events), &types.Params{})
+	return s.sender.Send(subject(events)+"\n\n"+body(events, mostService), &types.Params{})
 }

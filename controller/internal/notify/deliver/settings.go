@@ -179,27 +179,6 @@ func (s Settings) target(typ string) string {
 	return u.Scheme + "://" + u.Host + "/…"
 }
 
-// masked takes secrets out of a text that others made: an error names the address
-// that was asked, and that can be as good as a password.
-func (s Settings) masked(text string) string {
-	secrets := []string{s.URL, s.Secret, s.Token, s.Password}
-	if u, err := url.Parse(s.URL); err == nil {
-		secrets = append(secrets, u.RequestURI(), u.EscapedPath(), u.RawQuery)
-		secrets = append(secrets, strings.FieldsFunc(u.Path+"?"+u.RawQuery, func(c rune) bool { return strings.ContainsRune("/?&=:@", c) })...)
-		if u.User != nil {
-			password, _ := u.User.Password()
-			secrets = append(secrets, u.User.Username(), password)
-		}
-	}
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	for _, secret := range secrets {
-		if len(secret) > 3 { // what is shorter is no secret, and in every word
-			text = strings.ReplaceAll(text, secret, "…")
-		}
-	}
-	return text
-}
-
 const secretPrefix = "whsec_"
 
 // signingKey reads a webhook's secret.

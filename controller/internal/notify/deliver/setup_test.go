@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -44,7 +45,7 @@ func newOffice(t *testing.T, change ...func(*Options)) *office {
 	t.Helper()
 	o := &office{t: t, dir: t.TempDir(), log: &lockedText{}}
 	o.opt = Options{
-		Key: Key{1}, Logger: slog.New(slog.NewTextHandler(o.log, nil)), Now: time.Now, Timeout: 10 * time.Second,
+		Key: Key{1}, Logger: slog.New(slog.NewTextHandler(o.log, nil)), Now: time.Now, Timeout: 10 * time.Second, Gather: time.Millisecond,
 		Backoff: Backoff{First: time.Millisecond, Most: 4 * time.Millisecond, MostAsked: time.Hour},
 	}
 	for _, c := range change {
@@ -140,12 +141,15 @@ type receiver struct {
 	mu   sync.Mutex
 	got  []request // guarded by mu
 	acts []http.HandlerFunc
+
+	refuse func(body string) bool
 }
 
 type request struct {
-	header http.Header
-	path   string
-	body   []byte
+	refused bool
+	header  http.Header
+	path    string
+	body    []byte
 }
 
 // newReceiver does the acts one after another, then answers 200.
@@ -160,17 +164,26 @@ func newReceiver(t *testing.T, acts ...http.HandlerFunc) *receiver {
 func (r *receiver) serve(w http.ResponseWriter, req *http.Request) {
 	data, _ := io.ReadAll(req.Body)
 	r.mu.Lock()
-	r.got = append(r.got, request{req.Header.Clone(), req.URL.Path, data})
+	refused := r.refuse != nil && r.refuse(string(data))
+	r.got = append(r.got, request{refused, req.Header.Clone(), req.URL.Path, data})
 	var act http.HandlerFunc
 	if len(r.acts) > 0 {
 		act, r.acts = r.acts[0], r.acts[1:]
 	}
 	r.mu.Unlock()
+	if refused {
+		act = answers(413)
+	}
 	if act != nil {
 		act(w, req)
 		return
 	}
 	fmt.Fprint(w, "thanks")
+}
+
+// taken are those that it has not refused for what they are.
+func (r *receiver) taken() []request {
+	return slices.DeleteFunc(r.requests(), func(q request) bool { return q.refused })
 }
 
 func (r *receiver) requests() []request {
@@ -208,6 +221,12 @@ func closes(w http.ResponseWriter, _ *http.Request) {
 	if err == nil {
 		c.Close()
 	}
+}
+
+func flushesAndHangs(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprint(w, "thanks, and")
+	w.(http.Flusher).Flush()
+	<-r.Context().Done()
 }
 
 func hangs(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }

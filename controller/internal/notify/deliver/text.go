@@ -1,7 +1,9 @@
 package deliver
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"borgfleet/controller/internal/notify"
@@ -12,25 +14,75 @@ func subject(events []notify.Event) string {
 	if len(events) == 1 {
 		return "borgfleet: " + events[0].Title
 	}
-	return fmt.Sprintf("borgfleet: %d notifications, the first: %s", len(events), events[0].Title)
+	return fmt.Sprintf("borgfleet: %d notifications (%s), the first: %s", len(events), counted(events), events[0].Title)
 }
 
-// body has all of it, the oldest first.
-func body(events []notify.Event) string {
-	var b strings.Builder
-	for i, e := range events {
-		if i > 0 {
-			b.WriteString("\n")
-		}
-		fmt.Fprintf(&b, "%s  %s: %s\n", e.At.UTC().Format("2006-01-02 15:04:05Z"), e.Event, e.Title)
-		if e.Message != "" {
-			fmt.Fprintf(&b, "%s\n", e.Message)
-		}
-		if j := e.Job; j != nil {
-			fmt.Fprintf(&b, "Its log: borgfleet-controller jobs logs %d\n", j.ID)
+// counted says how many there are of which kind, the most first.
+func counted(events []notify.Event) string {
+	by := map[notify.Kind]int{}
+	var kinds []notify.Kind
+	for _, e := range events {
+		if by[e.Event]++; by[e.Event] == 1 {
+			kinds = append(kinds, e.Event)
 		}
 	}
-	return b.String()
+	slices.SortStableFunc(kinds, func(a, b notify.Kind) int { return cmp.Compare(by[b], by[a]) })
+	var words []string
+	for _, k := range kinds {
+		words = append(words, fmt.Sprintf("%d %s", by[k], k))
+	}
+	return strings.Join(words, ", ")
+}
+
+// body has all of it, the oldest first, in so many bytes at most. Where that is too
+// little the reasons go first; and then it says how many it does not name.
+func body(events []notify.Event, most int) string {
+	text, whole := joined(events, most, "\n", full)
+	if !whole && len(events) > 1 {
+		text, _ = joined(events, most, "", short)
+	}
+	return text
+}
+
+func full(e notify.Event) string {
+	text := short(e)
+	if e.Message != "" {
+		text += e.Message + "\n"
+	}
+	if e.Job != nil {
+		text += fmt.Sprintf("Its log: borgfleet-controller jobs logs %d\n", e.Job.ID)
+	}
+	return text
+}
+
+func short(e notify.Event) string {
+	return fmt.Sprintf("%s  %s: %s\n", e.At.UTC().Format("2006-01-02 15:04:05Z"), e.Event, e.Title)
+}
+
+// restRoom is kept for the word on what is not named.
+const restRoom = 160
+
+// joined says whether it is all of it.
+func joined(events []notify.Event, most int, between string, say func(notify.Event) string) (text string, whole bool) {
+	var b strings.Builder
+	for i, e := range events {
+		one := say(e)
+		if i > 0 {
+			one = between + one
+		}
+		if b.Len()+len(one) > most-restRoom {
+			if i == 0 { // of one alone there is what fits
+				b.WriteString(strings.ToValidUTF8(one[:most-restRoom], "") + "…\n")
+				i++
+			}
+			if rest := len(events) - i; rest > 0 {
+				fmt.Fprintf(&b, "and %d more, which have no room here. To see them: borgfleet-controller notifications status, jobs list, fleet hosts\n", rest)
+			}
+			return b.String(), false
+		}
+		b.WriteString(one)
+	}
+	return b.String(), true
 }
 
 // urgent says whether somebody should look.

@@ -1,0 +1,47 @@
+package deliver
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"borgfleet/controller/internal/notify"
+)
+
+// TestRoom: what does not fit is counted, and nothing is cut in its middle but a single
+// event that is too long by itself.
+func TestRoom(t *testing.T) {
+	many := func(n int, message string) (out []notify.Event) {
+		for i := range n {
+			out = append(out, notify.Event{Event: notify.Offline, At: notify.Moment{Time: time.Unix(0, 0)}, Title: fmt.Sprintf("host%d is offline", i), Message: message})
+		}
+		return out
+	}
+	long := strings.Repeat("é", 100)
+	for name, c := range map[string]struct {
+		events []notify.Event
+		most   int
+		named  int // by their titles
+		why    int // with their messages
+	}{
+		"all":              {many(3, long), 4000, 3, 3},
+		"without reasons":  {many(40, long), 4000, 40, 0},
+		"some":             {many(1000, long), 4000, 70, 0},
+		"one, too long":    {many(1, strings.Repeat(long, 50)), 4000, 1, 0},
+		"first too long":   {append([]notify.Event{{Title: strings.Repeat(long, 50)}}, many(2, "")...), 4000, 0, 0},
+		"all of a big one": {many(1001, long), mostMail, 1001, 1001},
+	} {
+		text := body(c.events, c.most)
+		named, why := strings.Count(text, " is offline\n"), strings.Count(text, "\n"+long+"\n")
+		if len(text) > c.most || named != c.named || why != c.why || strings.Contains(text, "\uFFFD") {
+			t.Errorf("%s: %d bytes, %d named, %d with a reason: %.300s", name, len(text), named, why, text)
+		}
+		if rest := fmt.Sprintf("and %d more", len(c.events)-c.named); named < len(c.events) && c.named > 0 && !strings.Contains(text, rest) {
+			t.Errorf("%s: %q is not in it: %s", name, rest, text)
+		}
+	}
+	if text := body(append([]notify.Event{{Title: strings.Repeat(long, 50)}}, many(2, "")...), 4000); !strings.Contains(text, "and 2 more") {
+		t.Error(text)
+	}
+}
