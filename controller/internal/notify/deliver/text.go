@@ -7,14 +7,15 @@ import (
 	"strings"
 
 	"borgfleet/controller/internal/notify"
+	"borgfleet/shared/term"
 )
 
 // subject is what people read first.
 func subject(events []notify.Event) string {
 	if len(events) == 1 {
-		return "borgfleet: " + events[0].Title
+		return "borgfleet: " + term.Clean(events[0].Title)
 	}
-	return fmt.Sprintf("borgfleet: %d notifications (%s), the first: %s", len(events), counted(events), events[0].Title)
+	return fmt.Sprintf("borgfleet: %d notifications (%s), the first: %s", len(events), counted(events), term.Clean(events[0].Title))
 }
 
 // counted says how many there are of which kind, the most first.
@@ -44,10 +45,11 @@ func body(events []notify.Event, most int) string {
 	return text
 }
 
+// full and short leave no word of others that could pass for an event of its own.
 func full(e notify.Event) string {
 	text := short(e)
 	if e.Message != "" {
-		text += e.Message + "\n"
+		text += term.CleanRows(e.Message) + "\n"
 	}
 	if e.Job != nil {
 		text += fmt.Sprintf("Its log: borgfleet-controller jobs logs %d\n", e.Job.ID)
@@ -56,7 +58,7 @@ func full(e notify.Event) string {
 }
 
 func short(e notify.Event) string {
-	return fmt.Sprintf("%s  %s: %s\n", e.At.UTC().Format("2006-01-02 15:04:05Z"), e.Event, e.Title)
+	return fmt.Sprintf("%s  %s: %s\n", e.At.UTC().Format("2006-01-02 15:04:05Z"), e.Event, term.Clean(e.Title))
 }
 
 // restRoom is kept for the word on what is not named.
