@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/shared/job"
 	"borgfleet/shared/pinging"
+	fleetv1 "borgfleet/shared/proto/fleet/v1"
 	"borgfleet/shared/schedule"
 )
 
@@ -112,22 +114,27 @@ func pause(ctx context.Context, d time.Duration) {
 
 // look begins the calls that are due, and says when to look again.
 func (p *Pinger) look(ctx context.Context, calls *sync.WaitGroup) time.Duration {
-	urls := p.urls()
-	next := p.Backoff.Most
+	targets := p.targets()
 	known := map[job.Key]bool{}
+	told := map[problem][]*jobdir.Dir{}
 	for _, dir := range p.Host.Dirs() {
-		spec := dir.Spec()
 		known[dir.Key()] = true
-		address := urls[problem{spec.ScheduleID, spec.Repository.ID}]
-		if address == "" || spec.Kind != job.Backup {
-			continue
-		}
-		if wait := p.one(ctx, calls, dir, address); wait > 0 {
-			next = min(next, wait)
+		spec := dir.Spec()
+		at := problem{spec.ScheduleID, spec.Repository.ID}
+		if _, called := targets[at]; called && spec.Kind == job.Backup {
+			told[at] = append(told[at], dir)
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	next := p.Backoff.Most
+	for at, dirs := range told {
+		for _, dir := range dirs {
+			if wait := p.one(ctx, calls, dir, targets[at], dirs); wait > 0 {
+				next = min(next, wait)
+			}
+		}
+	}
 	for key := range p.jobs {
 		if !known[key] {
 			delete(p.jobs, key)
@@ -136,10 +143,16 @@ func (p *Pinger) look(ctx context.Context, calls *sync.WaitGroup) time.Duration 
 	return next
 }
 
-// urls are what the schedules name and the owner allows. What is refused is told the
-// controller.
-func (p *Pinger) urls() map[problem]string {
-	out, refused := map[problem]string{}, map[problem]string{}
+// target is where a schedule is told of for one repository.
+type target struct {
+	address  string
+	schedule *fleetv1.Schedule
+}
+
+// targets are what the schedules name and the owner allows. What is refused is told
+// the controller.
+func (p *Pinger) targets() map[problem]target {
+	out, refused := map[problem]target{}, map[problem]string{}
 	for _, of := range p.Host.Scheduled() {
 		for _, one := range of.By {
 			if one.GetPingUrl() == "" {
@@ -150,10 +163,15 @@ func (p *Pinger) urls() map[problem]string {
 			if err := p.Allows(address); err != nil {
 				refused[at] = err.Error()
 			} else {
-				out[at] = address
+				out[at] = target{address, one}
 			}
 		}
 	}
+	p.tellRefused(refused)
+	return out
+}
+
+func (p *Pinger) tellRefused(refused map[problem]string) {
 	p.mu.Lock()
 	changed := len(refused) != len(p.problems)
 	for at, why := range refused {
@@ -170,14 +188,12 @@ func (p *Pinger) urls() map[problem]string {
 	if changed {
 		p.Host.Stir()
 	}
-	return out
 }
 
 // one calls for a job what is due, and says when to look at it again; 0: it is for
-// others to say.
-func (p *Pinger) one(ctx context.Context, calls *sync.WaitGroup, dir *jobdir.Dir, address string) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// others to say. all are those of its schedule and repository: their calls come one
+// after another, as the service must hear them. p.mu is held.
+func (p *Pinger) one(ctx context.Context, calls *sync.WaitGroup, dir *jobdir.Dir, to target, all []*jobdir.Dir) time.Duration {
 	st := p.jobs[dir.Key()]
 	if st == nil {
 		done, err := dir.Pinged()
@@ -187,36 +203,66 @@ func (p *Pinger) one(ctx context.Context, calls *sync.WaitGroup, dir *jobdir.Dir
 		st = &pings{done: done}
 		p.jobs[dir.Key()] = st
 	}
-	if st.done == jobdir.PingedEnd || st.calling {
+	if st.done == jobdir.PingedEnd || p.calling(all) {
 		return 0
 	}
 	verdict, err := dir.Verdict()
 	if err != nil {
 		return p.Backoff.First
 	}
-	now := p.Now()
 	if verdict == nil {
 		if started, err := dir.Started(); err == nil && started != nil && st.done == jobdir.PingedNone {
-			p.begin(ctx, calls, dir, st, call{address: suffixed(address, "start"), last: true, done: jobdir.PingedStart})
+			p.begin(ctx, calls, dir, st, call{address: suffixed(to.address, "start"), last: true, done: jobdir.PingedStart})
 		}
 		return 0
 	}
-	if now.Sub(verdict.EndedAt) > p.Backoff.GiveUp {
+	return p.end(ctx, calls, dir, st, to, all, *verdict)
+}
+
+// calling says whether a call for one of them is on its way.
+func (p *Pinger) calling(all []*jobdir.Dir) bool {
+	return slices.ContainsFunc(all, func(d *jobdir.Dir) bool {
+		st := p.jobs[d.Key()]
+		return st != nil && st.calling
+	})
+}
+
+// end calls for a job that has ended, if it is for this one to tell how things stand.
+func (p *Pinger) end(ctx context.Context, calls *sync.WaitGroup, dir *jobdir.Dir, st *pings, to target, all []*jobdir.Dir, v job.Verdict) time.Duration {
+	now, due, held := p.Now(), v.EndedAt, false
+	if !v.Status.Good() {
+		if retry := retryUntil(dir.Spec(), to.schedule, v); retry.After(due) {
+			due, held = retry, now.Before(retry)
+		}
+	}
+	switch {
+	case overtaken(dir, v, all):
+		p.settle(dir, st)
+		return 0
+	case held: // the service need not hear of an attempt that another one follows
+		return min(due.Sub(now), p.Backoff.Most)
+	case now.Sub(due) > p.Backoff.GiveUp:
 		if st.tries > 0 {
 			p.Logger.Error("a schedule's ping URL could not be called for a backup, and is not any more", "job", dir.Key())
 		}
-		st.done = jobdir.PingedEnd
-		p.note(dir, st.done)
+		p.settle(dir, st)
 		return 0
 	}
 	if wait := st.next.Sub(now); wait > 0 {
 		return min(wait, p.Backoff.Most)
 	}
-	if !verdict.Status.Good() {
+	address := to.address
+	if !v.Status.Good() {
 		address = suffixed(address, "fail")
 	}
 	p.begin(ctx, calls, dir, st, call{address: address, done: jobdir.PingedEnd})
 	return 0
+}
+
+// settle: there is nothing to call for it any more.
+func (p *Pinger) settle(dir *jobdir.Dir, st *pings) {
+	st.done = jobdir.PingedEnd
+	p.note(dir, st.done)
 }
 
 // suffixed puts a word behind the path, as the services that wait for calls have it.

@@ -20,6 +20,7 @@ import (
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 	"borgfleet/shared/schedule"
+	"borgfleet/shared/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -46,6 +47,9 @@ type host struct {
 	later  time.Duration                    // guarded by mu
 	refuse error                            // guarded by mu
 	url    string
+
+	retries int // guarded by mu
+	looks   int // guarded by mu
 }
 
 func newHost(t *testing.T, acts ...func(http.ResponseWriter) bool) *host {
@@ -68,7 +72,14 @@ func newHost(t *testing.T, acts ...func(http.ResponseWriter) bool) *host {
 }
 
 func (h *host) Scheduled() []daemon.Scheduled {
-	by := []*fleetv1.Schedule{{Id: 5, PingUrl: h.url}, {Id: 6}}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.looks++
+	retried := wire.FromSchedule(schedule.Schedule{
+		ID: 5, Key: schedule.Key{1}, Name: "nightly", Cron: "0 2 * * *", Zone: "UTC", Enabled: true, Overlap: schedule.OverlapSkip,
+		Retries: h.retries, RetryDelay: 5 * time.Minute, Ping: h.url,
+	})
+	by := []*fleetv1.Schedule{retried, {Id: 6}, {Id: 8, PingUrl: h.url}}
 	return []daemon.Scheduled{{Repository: job.Repository{ID: 7, Name: "etc"}, By: by}}
 }
 
@@ -84,6 +95,22 @@ func (h *host) Stir() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stirs++
+}
+
+func (h *host) looked() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.looks
+}
+
+// looksAgain waits until the Pinger has looked at all there is.
+func (h *host) looksAgain() {
+	h.t.Helper()
+	for range 2 {
+		looks := h.looked()
+		h.moves()
+		await(h.t, "it has looked", func() bool { return h.looked() > looks })
+	}
 }
 
 func (h *host) clock() time.Time {
@@ -250,14 +277,14 @@ func TestGivesUp(t *testing.T) {
 	h.pinged(d, jobdir.PingedEnd)
 }
 
-// TestOneHangs: a service that does not answer for one keeps no other.
+// TestOneHangs: a service that does not answer for one schedule keeps no other.
 func TestOneHangs(t *testing.T) {
 	h := newHost(t, func(http.ResponseWriter) bool { return false })
 	_, stop := h.runs()
 	one := h.job(nil)
 	h.starts(one)
 	h.wants("it hangs", "/start")
-	two := h.job(nil)
+	two := h.job(func(s *job.Spec) { s.ScheduleID = 8 })
 	h.ends(two, job.Completed)
 	h.pinged(two, jobdir.PingedEnd)
 	stop()
@@ -310,4 +337,142 @@ func TestOthersAreNotCalled(t *testing.T) {
 	h.pinged(d, jobdir.PingedEnd)
 	stop()
 	h.wants("one", "")
+}
+
+func (h *host) passes(d time.Duration) {
+	h.mu.Lock()
+	h.later += d
+	h.mu.Unlock()
+	h.moves()
+}
+
+// attempt is one of a run that the schedule has made.
+func (h *host) attempt(fire time.Time, n int) *jobdir.Dir {
+	return h.job(func(s *job.Spec) { s.FireTime, s.Attempt = fire, n })
+}
+
+// TestRetriesAreNoFailure: a run is told when it has ended, not each attempt of it.
+func TestRetriesAreNoFailure(t *testing.T) {
+	h := newHost(t)
+	h.retries = 1
+	_, stop := h.runs()
+	fire := h.clock()
+	first := h.attempt(fire, 0)
+	h.starts(first)
+	h.wants("it begins", "/start")
+	h.pinged(first, jobdir.PingedStart)
+	h.ends(first, job.Failed)
+	h.passes(5 * time.Minute)
+	h.looksAgain()
+	stop()
+	_, stop = h.runs()
+	h.looksAgain()
+	second := h.attempt(fire, 1)
+	h.starts(second)
+	h.pinged(first, jobdir.PingedEnd)
+	h.pinged(second, jobdir.PingedStart)
+	h.ends(second, job.Completed)
+	h.pinged(second, jobdir.PingedEnd)
+	h.wants("the retry went well", "/start", "/start", "")
+
+	fire = fire.Add(time.Hour)
+	h.passes(time.Hour)
+	third := h.attempt(fire, 0)
+	h.ends(third, job.Failed)
+	h.passes(5 * time.Minute)
+	h.looksAgain()
+	fourth := h.attempt(fire, 1)
+	h.ends(fourth, job.Failed)
+	h.pinged(fourth, jobdir.PingedEnd)
+	h.pinged(third, jobdir.PingedEnd)
+	stop()
+	h.wants("the last one failed", "/start", "/start", "", "/fail")
+}
+
+// TestRetryThatDoesNotCome: a failure is told when its retry should have been there.
+func TestRetryThatDoesNotCome(t *testing.T) {
+	h := newHost(t)
+	h.retries = 3
+	h.runs()
+	d := h.attempt(h.clock(), 0)
+	h.ends(d, job.Failed)
+	h.passes(5*time.Minute + schedule.OnTime - time.Minute)
+	h.looksAgain()
+	if n, err := d.Pinged(); err != nil || n != jobdir.PingedNone || len(h.called()) > 0 {
+		t.Errorf("%d, %v, %q", n, err, h.called())
+	}
+	h.passes(time.Minute)
+	h.pinged(d, jobdir.PingedEnd)
+	h.wants("none came", "/fail")
+}
+
+// TestWhatIsNotTriedAgain fails at once: what a person started, what a retry would not
+// mend, and the last attempt.
+func TestWhatIsNotTriedAgain(t *testing.T) {
+	h := newHost(t)
+	h.retries = 1
+	h.runs()
+	var want []string
+	for _, change := range []func(*job.Spec, *job.Verdict){
+		func(*job.Spec, *job.Verdict) {},
+		func(s *job.Spec, v *job.Verdict) { s.FireTime, v.ErrorCode = h.clock(), job.CodePolicy },
+		func(s *job.Spec, v *job.Verdict) { s.FireTime, v.Status = h.clock(), job.Cancelled },
+		func(s *job.Spec, _ *job.Verdict) { s.FireTime, s.Attempt = h.clock(), 1 },
+	} {
+		v := job.Verdict{Status: job.Failed}
+		d := h.job(func(s *job.Spec) { change(s, &v) })
+		v.StartedAt, v.EndedAt = h.clock(), h.clock()
+		must(t, d.WriteVerdict(v))
+		h.moves()
+		h.pinged(d, jobdir.PingedEnd)
+		want = append(want, "/fail")
+	}
+	h.wants("each", want...)
+}
+
+// TestNewestEndIsTold: an older end that the service could not be told does not come
+// after a newer one.
+func TestNewestEndIsTold(t *testing.T) {
+	h := newHost(t)
+	old := h.job(nil)
+	h.ends(old, job.Failed)
+	h.passes(time.Minute)
+	newer := h.job(nil)
+	h.ends(newer, job.Completed)
+	h.runs()
+	h.pinged(newer, jobdir.PingedEnd)
+	h.pinged(old, jobdir.PingedEnd)
+	h.wants("the newer one", "")
+}
+
+// TestCallsComeInOrder: the end of one backup waits for the call of another that is on
+// its way.
+func TestCallsComeInOrder(t *testing.T) {
+	free := make(chan struct{})
+	release := sync.OnceFunc(func() { close(free) })
+	t.Cleanup(release)
+	h := newHost(t, func(http.ResponseWriter) bool { <-free; return true })
+	h.runs()
+	old := h.job(nil)
+	h.ends(old, job.Failed)
+	h.wants("it is on its way", "/fail")
+	h.passes(time.Second)
+	newer := h.job(nil)
+	h.ends(newer, job.Completed)
+	h.looksAgain()
+	h.wants("the other waits", "/fail")
+	release()
+	h.pinged(newer, jobdir.PingedEnd)
+	h.wants("both", "/fail", "")
+}
+
+// TestClockIsSetBack: an end that lies ahead is told all the same.
+func TestClockIsSetBack(t *testing.T) {
+	h := newHost(t)
+	d := h.job(nil)
+	h.ends(d, job.Completed)
+	h.passes(-time.Hour)
+	h.runs()
+	h.pinged(d, jobdir.PingedEnd)
+	h.wants("at once", "")
 }
