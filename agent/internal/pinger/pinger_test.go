@@ -450,9 +450,9 @@ func TestNewestEndIsTold(t *testing.T) {
 func TestCallsComeInOrder(t *testing.T) {
 	free := make(chan struct{})
 	release := sync.OnceFunc(func() { close(free) })
-	t.Cleanup(release)
 	h := newHost(t, func(http.ResponseWriter) bool { <-free; return true })
 	h.runs()
+	t.Cleanup(release)
 	old := h.job(nil)
 	h.ends(old, job.Failed)
 	h.wants("it is on its way", "/fail")
