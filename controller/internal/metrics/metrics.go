@@ -35,12 +35,13 @@ func New(version string) (*Metrics, error) {
 type Sources struct {
 	Store Store
 	Fleet Fleet
+	Post  Post
 	Doors map[string]Door // by the name of the listener
 }
 
 // Read has the sources asked from now on.
 func (m *Metrics) Read(s Sources) error {
-	return m.register(storeReading(s.Store), fleetReading(s.Fleet), backupReading(s.Fleet), doorReading(s.Doors))
+	return m.register(storeReading(s.Store), fleetReading(s.Fleet), backupReading(s.Fleet), postReading(s.Post), doorReading(s.Doors))
 }
 
 func (m *Metrics) register(all ...prometheus.Collector) error {

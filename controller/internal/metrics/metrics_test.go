@@ -156,3 +156,23 @@ func TestOneForm(t *testing.T) {
 		}
 	}
 }
+
+// TestChannels: how they stand, by name, and no word of where they lead to.
+func TestChannels(t *testing.T) {
+	page := scrape(t, setup(t, full()))
+	wants(t, page,
+		`borgfleet_notifications_waiting{channel="ops"} 0`,
+		`borgfleet_notifications_waiting{channel="mail"} 7`,
+		`borgfleet_notification_oldest_waiting_timestamp_seconds{channel="mail"} 1.7052912e+09`,
+		`borgfleet_notification_failing_since_timestamp_seconds{channel="mail"} 1.7052948e+09`,
+		`borgfleet_notification_last_success_timestamp_seconds{channel="ops"} 1.7052912e+09`,
+		`borgfleet_notification_attempts_total{channel="ops",outcome="delivered"} 2`,
+		`borgfleet_notification_attempts_total{channel="ops",outcome="failed"} 1`,
+		`borgfleet_notifications_delivered_total{channel="ops"} 4`,
+		`borgfleet_notifications_left_out_total{channel="mail"} 2`)
+	for _, not := range []string{"t0ps3cret", `failing_since_timestamp_seconds{channel="ops"}`, `oldest_waiting_timestamp_seconds{channel="ops"}`} {
+		if strings.Contains(string(page), not) {
+			t.Errorf("%s is there", not)
+		}
+	}
+}

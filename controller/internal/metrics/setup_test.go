@@ -17,6 +17,7 @@ import (
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/controller/internal/history"
 	"borgfleet/controller/internal/metrics"
+	"borgfleet/controller/internal/notify/deliver"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/crowd"
 	"borgfleet/shared/job"
@@ -53,6 +54,13 @@ func (s *sources) Space() (free, reserve uint64, err error) { return 1 << 30, 1 
 
 func (s *sources) Counts() crowd.Counts { return crowd.Counts{All: 7, Strangers: 3, Refused: 9} }
 
+func (s *sources) Channels() []deliver.Channel {
+	return []deliver.Channel{
+		{Channel: store.Channel{Name: "ops", Target: "https://t0ps3cret/…"}, Outbox: store.Outbox{First: 5, Next: 5, DeliveredAt: at(4)}, Tally: deliver.Tally{Delivered: 4, Tries: 3, Failures: 1}},
+		{Channel: store.Channel{Name: "mail"}, Outbox: store.Outbox{First: 1, Next: 8, LeftOut: 2, FailingSince: at(5), Error: "t0ps3cret"}, Oldest: at(4)},
+	}
+}
+
 func at(hour int) time.Time { return time.Date(2024, 1, 15, hour, 0, 0, 0, time.UTC) }
 
 // full is a fleet of one host that is well and one that is not.
@@ -82,7 +90,7 @@ func setup(t testing.TB, s *sources) *metrics.Metrics {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Read(metrics.Sources{Store: s, Fleet: s, Doors: map[string]metrics.Door{"rest": s}}); err != nil {
+	if err := m.Read(metrics.Sources{Store: s, Fleet: s, Post: s, Doors: map[string]metrics.Door{"rest": s}}); err != nil {
 		t.Fatal(err)
 	}
 	return m

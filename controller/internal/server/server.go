@@ -118,17 +118,17 @@ func Serve(ctx context.Context, o Options) (err error) {
 		Store: st, Authority: authority, ShutOut: shutOut, Audit: trail, AgentURL: agentURL,
 		Settings: o.Settings, Logger: o.Logger, Now: clock.Now, Meter: figures,
 	})
-	if err := figures.Read(metrics.Sources{Store: st, Fleet: fl, Doors: doors.crowds}); err != nil {
+	post, err := openPost(o, st)
+	if err != nil {
+		return err
+	}
+	if err := figures.Read(metrics.Sources{Store: st, Fleet: fl, Post: post, Doors: doors.crowds}); err != nil {
 		return err
 	}
 	if err := fl.AlignShutOut(ctx); err != nil {
 		return err
 	}
 	keeper := retention.New(retention.Options{Store: st, Policy: o.Keep, Audit: trail, Logger: o.Logger, Now: clock.Now})
-	post, err := openPost(o, st)
-	if err != nil {
-		return err
-	}
 	rest := api.Options{
 		Fleet: fl, Post: post, Auth: people, Audit: trail, LogPolicy: o.LogPolicy,
 		Proxies: o.Proxies, Version: version.String(), Logger: o.Logger, Ready: st.Ready, Metrics: figures,
