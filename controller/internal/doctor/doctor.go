@@ -20,6 +20,9 @@ type Controller interface {
 	Agents(context.Context) ([]rest.Agent, error)
 	Repositories(context.Context) ([]rest.Repository, error)
 	Jobs(context.Context, client.JobFilter) (rest.JobList, error)
+	Schedules(context.Context) ([]rest.Schedule, error)
+	Channels(context.Context) ([]rest.Channel, error)
+	Rules(context.Context) ([]rest.Rule, error)
 }
 
 // Options says what is looked at.
@@ -51,7 +54,7 @@ type patient struct {
 const askTime = 20 * time.Second
 
 // Checks gives what there is to look at: the data directory, the controller and
-// its doors, the hosts, the repositories, the jobs.
+// its doors, the hosts, the repositories, the jobs, and who is told of them.
 func Checks(ctx context.Context, o Options) []checkup.Check {
 	p := &patient{o: o}
 	if o.DataDir != "" {
@@ -83,7 +86,8 @@ func Checks(ctx context.Context, o Options) []checkup.Check {
 	}
 	checks = append(checks, p.hosts(ctx)...)
 	checks = append(checks, p.repositories(ctx)...)
-	return append(checks, p.waiting(ctx)...)
+	checks = append(checks, p.waiting(ctx)...)
+	return append(checks, p.notifications(ctx)...)
 }
 
 // bounded asks the controller something that must not take for ever.

@@ -39,6 +39,10 @@ type fleet struct {
 	waiting []rest.Job
 	done    []rest.Job // of any repository
 	asked   []client.JobFilter
+
+	channels  []rest.Channel
+	rules     []rest.Rule
+	schedules []rest.Schedule
 }
 
 func (f *fleet) Ready(context.Context) error { return f.ready }
@@ -47,6 +51,9 @@ func (f *fleet) Service(context.Context) (rest.Service, error) {
 }
 func (f *fleet) Agents(context.Context) ([]rest.Agent, error)            { return f.agents, nil }
 func (f *fleet) Repositories(context.Context) ([]rest.Repository, error) { return f.repos, nil }
+func (f *fleet) Channels(context.Context) ([]rest.Channel, error)        { return f.channels, nil }
+func (f *fleet) Rules(context.Context) ([]rest.Rule, error)              { return f.rules, nil }
+func (f *fleet) Schedules(context.Context) ([]rest.Schedule, error)      { return f.schedules, nil }
 func (f *fleet) Jobs(_ context.Context, filter client.JobFilter) (rest.JobList, error) {
 	f.asked = append(f.asked, filter)
 	if filter.Statuses[0] == "pending" {
