@@ -11,9 +11,9 @@ import (
 
 const (
 	conditionsEvery = 15 * time.Second
-	// settleTime is how long after its own start the controller tells nobody that a
-	// host is away or has no new backup: all hosts are away then, and bring what
-	// they did meanwhile.
+	// settleTime is how long after its own start, or after it stood still, the
+	// controller tells nobody that a host is away or has no new backup: all hosts are
+	// away then, and bring what they did meanwhile.
 	settleTime = 10 * time.Minute
 	// offlineAfter is the silence that is told; one that reboots or whose link flaps is
 	// back before. It is over when the host has stayed for steadyAfter.
@@ -36,6 +36,7 @@ func (s *Service) keepConditions(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			s.noteLook()
 			s.lookAtConditions(ctx)
 		}
 	}

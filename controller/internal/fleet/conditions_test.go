@@ -258,3 +258,31 @@ func TestRevokedHostHasNoFailures(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 }
+
+// TestSuspendedControllerTellsNothing of what its hosts did meanwhile, before they
+// have had time to tell it.
+func TestSuspendedControllerTellsNothing(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	r.schedule(nightly("a"), repo)
+	ops := r.tells()
+	tick := func(after time.Duration) {
+		t.Helper()
+		r.pass(after)
+		r.s.noteLook()
+		r.s.lookAtConditions(t.Context())
+	}
+	r.pass(settleTime)
+	tick(0)
+	tick(conditionsEvery)
+	tick(72 * time.Hour)
+	r.wantsTold("it wakes up", ops)
+	for range int(settleTime/time.Minute) - 1 {
+		tick(time.Minute)
+	}
+	r.wantsTold("just before", ops)
+	tick(time.Minute)
+	r.wantsTold("nothing came", ops, "stale: /r on web-1 has no new backup")
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"borgfleet/controller/internal/notify"
 	"borgfleet/controller/internal/store"
@@ -58,7 +59,29 @@ func (s *Service) lookout(ctx context.Context) (*lookout, error) {
 	})
 }
 
-func (s *Service) settling() bool { return s.now().Sub(s.born) < settleTime }
+// settling says whether hosts may still have to tell what they did while this
+// controller was not there, or stood still.
+func (s *Service) settling() bool {
+	if woken := s.woken.Load(); woken != nil {
+		if d := s.now().Round(0).Sub(*woken); d >= 0 && d < settleTime {
+			return true
+		}
+	}
+	return s.now().Sub(s.born) < settleTime
+}
+
+// longGap between two looks is no busy machine: it was suspended, or its clock was set.
+const longGap = 2 * time.Minute
+
+// noteLook finds that time has gone by in which nobody could look. It goes by the wall:
+// the other clock stands still in a machine that is suspended.
+func (s *Service) noteLook() {
+	now := s.now().Round(0)
+	if !s.looked.IsZero() && now.Sub(s.looked) > longGap {
+		s.woken.Store(&now)
+	}
+	s.looked = now
+}
 
 func (s *Service) lookAtAgent(l *lookout, a store.Agent) {
 	now := s.now()

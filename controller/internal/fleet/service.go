@@ -81,7 +81,9 @@ type Service struct {
 	log       *slog.Logger
 	now       func() time.Time
 	meter     Meter
-	born      time.Time // uptime starts here: silence is never counted from before
+	born      time.Time                 // uptime starts here: silence is never counted from before
+	looked    time.Time                 // by the wall, at what lasts; only keepConditions uses it
+	woken     atomic.Pointer[time.Time] // by the wall, after time in which nobody looked; nil: there was none
 
 	mu       sync.Mutex
 	farewell *farewell            // no epoch begins any more; nil: the controller does not stop; guarded by mu
