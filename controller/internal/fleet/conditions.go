@@ -56,42 +56,50 @@ func (s *Service) lookAtConditions(ctx context.Context) {
 // conditionChanges are what is to be told after a look. What nobody wants to hear of
 // is no change: it is looked at again when there is a rule for it.
 func (s *Service) conditionChanges(l *lookout) (changes []func(*store.Tx) error) {
-	known := map[[2]string]store.Condition{}
-	for _, c := range s.store.Conditions() {
+	for _, c := range l.told {
 		key := [2]string{c.What, c.Subject}
-		known[key] = c
-		if _, still := l.now[key]; !still && !l.stays[key] && s.mayEnd(c) {
+		if !l.now[key] && !l.stays[key] && s.mayEnd(c) {
 			title := s.titleOfEnd(c, l.hosts[c.Repository])
 			changes = append(changes, func(tx *store.Tx) error { return s.endCondition(tx, c, title) })
 		}
 	}
-	rules := s.store.Rules()
 	for _, f := range l.inOrder() {
-		old, told := known[[2]string{f.What, f.Subject}]
-		switch {
-		case told && f.Count > old.Count, !told && len(notify.Channels(rules, s.eventOfFound(s.store, f))) > 0:
-			changes = append(changes, func(tx *store.Tx) error { return s.beginCondition(tx, f) })
-		case told && f.Count < old.Count: // some are back: one more that goes is news again
+		if old, told := l.known[[2]string{f.What, f.Subject}]; told && f.Count < old.Count {
+			// Some are back: one more that goes is news again.
 			changes = append(changes, func(tx *store.Tx) error { return s.lessen(tx, f) })
+		} else {
+			changes = append(changes, func(tx *store.Tx) error { return s.beginCondition(tx, f) })
 		}
 	}
 	return changes
 }
 
+// mostRefused changes are tried in a row when the store refuses: its disk is full then,
+// and the next look tries again.
+const mostRefused = 3
+
 // makeChanges puts some into each commit: all the fleet waits for the committer, and
-// an event for many channels is big.
+// an event for many channels is big. One that cannot be stored keeps no other.
 func (s *Service) makeChanges(ctx context.Context, changes []func(*store.Tx) error) {
-	for len(changes) > 0 && ctx.Err() == nil {
+	for step, refused := conditionsStep, 0; len(changes) > 0 && ctx.Err() == nil && refused < mostRefused; {
 		made := 0
-		s.update(ctx, "tell what lasts", len(changes), func(tx *store.Tx) error {
-			for made = 0; made < min(len(changes), conditionsStep) && !tx.Full(); made++ {
+		err := s.store.Update(ctx, func(tx *store.Tx) error {
+			for made = 0; made < min(len(changes), step) && !tx.Full(); made++ {
 				if err := changes[made](tx); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
-		changes = changes[max(made, 1):] // the next look tries again what could not be stored
+		switch {
+		case err == nil:
+			changes, refused = changes[made:], 0
+		case step > 1:
+			step = 1
+		default:
+			s.log.Error("tell what lasts", "waiting", len(changes), "err", err)
+			changes, refused = changes[1:], refused+1
+		}
 	}
 }
 

@@ -21,30 +21,46 @@ type found struct {
 
 // lookout is one look at the whole fleet.
 type lookout struct {
-	now   map[[2]string]found // by what and subject
-	stays map[[2]string]bool  // it is not certain whether it is over
-	hosts map[int64]HostView  // the repositories of which something was told and lasts
+	told  []store.Condition             // and lasts, the oldest first
+	known map[[2]string]store.Condition // the same by what and subject
+	wants func(store.Condition) bool    // whether anybody is to be told
+	now   map[[2]string]bool            // of that, what is still so, and as it was
+	news  []found                       // what is so, and was not, or is more or less of it
+	stays map[[2]string]bool            // it is not certain whether it is over
+	hosts map[int64]HostView            // the repositories that something known is about
 }
 
-func (l *lookout) add(f found) { l.now[[2]string{f.What, f.Subject}] = f }
+// see notes something that is so. It asks for the words only if they are news: in a
+// fleet that is in a bad way all the rest is as it was.
+func (l *lookout) see(c store.Condition, words func() (title, message string)) {
+	key := [2]string{c.What, c.Subject}
+	l.now[key] = true
+	if old, told := l.known[key]; told && old.Count == c.Count || !told && !l.wants(c) {
+		return
+	}
+	f := found{Condition: c}
+	f.title, f.Message = words()
+	l.news = append(l.news, f)
+}
 
 // inOrder: people read them one after another.
 func (l *lookout) inOrder() []found {
-	out := make([]found, 0, len(l.now))
-	for _, f := range l.now {
-		out = append(out, f)
-	}
-	slices.SortFunc(out, func(a, b found) int {
+	slices.SortFunc(l.news, func(a, b found) int {
 		return cmp.Or(a.Since.Compare(b.Since), compareTexts(a.title, b.title, a.What, b.What))
 	})
-	return out
+	return l.news
 }
 
 func (s *Service) lookout(ctx context.Context) (*lookout, error) {
-	l := &lookout{now: map[[2]string]found{}, stays: map[[2]string]bool{}, hosts: map[int64]HostView{}}
-	lasting := map[int64]bool{}
-	for _, c := range s.store.Conditions() {
-		lasting[c.Repository] = true
+	rules := s.store.Rules()
+	l := &lookout{told: s.store.Conditions(), known: map[[2]string]store.Condition{}, now: map[[2]string]bool{}, stays: map[[2]string]bool{}, hosts: map[int64]HostView{}}
+	l.wants = func(c store.Condition) bool {
+		return len(notify.Channels(rules, s.eventOfFound(s.store, found{Condition: c}))) > 0
+	}
+	about := map[int64]bool{}
+	for _, c := range l.told {
+		l.known[[2]string{c.What, c.Subject}] = c
+		about[c.Repository] = true
 	}
 	for _, a := range s.store.AgentsByID() {
 		if !a.Revoked {
@@ -52,7 +68,7 @@ func (s *Service) lookout(ctx context.Context) (*lookout, error) {
 		}
 	}
 	return l, s.eachHost(ctx, nil, 0, func(v HostView) {
-		if lasting[v.Repository] {
+		if about[v.Repository] {
 			l.hosts[v.Repository] = v
 		}
 		s.lookAtHost(l, v)
@@ -85,24 +101,23 @@ func (s *Service) noteLook() {
 
 func (s *Service) lookAtAgent(l *lookout, a store.Agent) {
 	now := s.now()
-	key := [2]string{string(notify.Offline), a.ID}
+	of := store.Condition{Subject: a.ID, Agent: a.ID, Since: now.UTC()}
 	switch silent := s.silentFor(a.ID); {
 	case silent > offlineAfter && !s.settling():
-		since := later(s.lastContact(a), a.EnrolledAt)
-		l.add(found{
-			Condition: store.Condition{What: key[0], Subject: a.ID, Since: since, Agent: a.ID, Message: fmt.Sprintf("It has not been heard of since %s.", moment(since))},
-			title:     a.Name + " is offline",
+		c := of
+		c.What, c.Since = string(notify.Offline), later(s.lastContact(a), a.EnrolledAt)
+		l.see(c, func() (string, string) {
+			return a.Name + " is offline", fmt.Sprintf("It has not been heard of since %s.", moment(c.Since))
 		})
 	case silent > 0, !s.steady(a.ID):
-		l.stays[key] = true
+		l.stays[[2]string{string(notify.Offline), a.ID}] = true
 	}
 	if end := a.CertificateExpiresAt; !end.IsZero() && end.Sub(now) < expiringBefore {
-		l.add(found{
-			Condition: store.Condition{
-				What: string(notify.Expiring), Subject: a.ID, Since: now.UTC(), Agent: a.ID,
-				Message: fmt.Sprintf("It expires at %s, and the agent should have had a new one long ago. Look at the host: borgfleet-agent doctor says what is in the way.", moment(end)),
-			},
-			title: "the certificate of " + a.Name + " expires",
+		c := of
+		c.What = string(notify.Expiring)
+		l.see(c, func() (string, string) {
+			return "the certificate of " + a.Name + " expires",
+				fmt.Sprintf("It expires at %s, and the agent should have had a new one long ago. Look at the host: borgfleet-agent doctor says what is in the way.", moment(end))
 		})
 	}
 }
@@ -115,29 +130,32 @@ func (s *Service) steady(agent string) bool {
 }
 
 func (s *Service) lookAtHost(l *lookout, v HostView) {
-	subject := strconv.FormatInt(v.Repository, 10)
-	of := store.Condition{Subject: subject, Agent: v.AgentID, Repository: v.Repository, Since: s.now().UTC()}
-	name := v.Name + " on " + v.AgentName
+	of := store.Condition{Subject: strconv.FormatInt(v.Repository, 10), Agent: v.AgentID, Repository: v.Repository, Since: s.now().UTC()}
+	name := func() string { return v.Name + " on " + v.AgentName }
 	if v.Stale {
 		c := of
-		c.What, c.Message = string(notify.Stale), v.Why+"."
+		c.What = string(notify.Stale)
 		if s.settling() {
-			l.stays[[2]string{c.What, subject}] = true
+			l.stays[[2]string{c.What, c.Subject}] = true
 		} else {
-			l.add(found{c, name + " has no new backup"})
+			l.see(c, func() (string, string) { return name() + " has no new backup", v.Why + "." })
 		}
 	}
 	if v.Shrunk() {
 		c := of
 		c.What = string(notify.Shrunk)
-		c.Message = fmt.Sprintf("It read %s, and the last of a normal size, job %d, %s. Look at what is missing; borgfleet-controller repositories accept-size %d says that it is meant to be so.",
-			term.Size(v.Good.Original), v.Normal.ID, term.Size(v.Normal.Original), v.Repository)
-		l.add(found{c, fmt.Sprintf("the backup of %s is less than half of what it was", name)})
+		l.see(c, func() (string, string) {
+			return fmt.Sprintf("the backup of %s is less than half of what it was", name()),
+				fmt.Sprintf("It read %s, and the last of a normal size, job %d, %s. Look at what is missing; borgfleet-controller repositories accept-size %d says that it is meant to be so.",
+					term.Size(v.Good.Original), v.Normal.ID, term.Size(v.Normal.Original), v.Repository)
+		})
 	}
 	if head, ok := s.store.Catalogue(v.Repository); ok && head.Vanished > 0 {
 		c := of
-		c.What, c.Count, c.Message = string(notify.Vanished), head.Vanished, s.aboutVanished(v.Repository)
-		l.add(found{c, fmt.Sprintf("%s gone from %s", archivesAre(int(head.Vanished)), name)})
+		c.What, c.Count = string(notify.Vanished), head.Vanished
+		l.see(c, func() (string, string) {
+			return fmt.Sprintf("%s gone from %s", archivesAre(int(head.Vanished)), name()), s.aboutVanished(v.Repository)
+		})
 	}
 }
 
