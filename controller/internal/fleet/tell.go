@@ -22,10 +22,7 @@ func (s *Service) tellEnd(tx *store.Tx, j job.Job) error {
 	e.Title = fmt.Sprintf("%s %s", aboutJob(tx, j), map[notify.Kind]string{
 		notify.Failure: "failed", notify.Warning: "ended with warnings", notify.Success: "went well",
 	}[what])
-	e.Message = j.Verdict.ErrorMessage
-	if ended := j.Verdict.EndedAt; s.now().Sub(ended) > lateAfter {
-		e.Message = strings.TrimSpace(fmt.Sprintf("%s (This was at %s; the controller has heard of it only now.)", e.Message, moment(ended)))
-	}
+	e.Message = strings.TrimSpace(j.Verdict.ErrorMessage + s.whenItWas(j) + s.whatFollows(tx, j))
 	e.ID = endID(j, what)
 	if err := notify.Tell(tx, e); err != nil {
 		return err
@@ -39,6 +36,26 @@ func (s *Service) tellEnd(tx *store.Tx, j job.Job) error {
 // lateAfter: an end that is older when the controller hears of it is told with its
 // time. Hosts that were away bring what happened meanwhile.
 const lateAfter = 15 * time.Minute
+
+func (s *Service) whenItWas(j job.Job) string {
+	if s.now().Sub(j.Verdict.EndedAt) <= lateAfter {
+		return ""
+	}
+	return fmt.Sprintf(" (This was at %s; the controller has heard of it only now.)", moment(j.Verdict.EndedAt))
+}
+
+// whatFollows says that a schedule tries it again: whoever is woken may wait for that.
+func (s *Service) whatFollows(tx *store.Tx, j job.Job) string {
+	of, scheduled := tx.Schedule(j.Spec.ScheduleID)
+	if !scheduled || !of.Enabled || j.Spec.FireTime.IsZero() {
+		return ""
+	}
+	at, again := of.RetryAt(*j.Verdict, j.Spec.Attempt)
+	if !again || at.Before(s.now()) {
+		return ""
+	}
+	return fmt.Sprintf(" (Its schedule tries again at %s, unless it is due before.)", moment(at))
+}
 
 // endID is the same whenever this verdict is told.
 func endID(j job.Job, what notify.Kind) string {

@@ -183,3 +183,29 @@ func TestToldAgainAfterRestore(t *testing.T) {
 		t.Errorf("%q, %q", first[0].Message, second[0].Message)
 	}
 }
+
+// TestRetryIsTold: a failure that the schedule deals with itself says so; the last one
+// does not.
+func TestRetryIsTold(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	def := nightly("a")
+	def.Retries, def.RetryDelay = 1, 5*time.Minute
+	v := r.schedule(def, repo)
+	ops := r.tells()
+	for attempt, want := range []string{"no (Its schedule tries again at ", "no"} {
+		spec := job.Spec{
+			Kind: job.Backup, Repository: repo.Repository, CreatedAt: r.clock(), FireTime: r.clock(), StartDeadline: r.clock().Add(time.Hour),
+			TriggeredBy: job.BySchedule, ScheduleID: v.ID, Attempt: attempt,
+		}
+		key, err := job.NewKey()
+		must(t, err)
+		p.brings(key, spec, ends(r.clock(), r.clock(), 0, func(v *job.Verdict) { v.Status, v.ErrorMessage = job.Failed, "no" }))
+		got := r.wantsTold("a failure", ops, "failure: backup of /r on web-1 failed")
+		if m := got[0].Message; !strings.HasPrefix(m, want) || want == "no" && m != want {
+			t.Errorf("attempt %d: %q", attempt, m)
+		}
+	}
+}
