@@ -43,8 +43,8 @@ func (s *Service) keepConditions(ctx context.Context) {
 }
 
 func (s *Service) lookAtConditions(ctx context.Context) {
-	if !notify.Wanted(s.store.Rules()) {
-		return
+	if !notify.Wanted(s.store.Rules()) && len(s.store.Conditions()) == 0 {
+		return // without a rule what was told still ends: it is shown as what lasts
 	}
 	l, err := s.lookout(ctx)
 	if err != nil {

@@ -286,3 +286,23 @@ func TestSuspendedControllerTellsNothing(t *testing.T) {
 	tick(time.Minute)
 	r.wantsTold("nothing came", ops, "stale: /r on web-1 has no new backup")
 }
+
+// TestEndWithoutARule: what was told and is over is not shown as lasting because the
+// rules have gone.
+func TestEndWithoutARule(t *testing.T) {
+	r := newRig(t)
+	p := r.agent("web-1")
+	p.connect("s1")
+	ops := r.tells()
+	p.disconnect()
+	r.pass(time.Hour)
+	r.s.lookAtConditions(t.Context())
+	r.wantsTold("offline", ops, "agent_offline: web-1 is offline")
+	must(t, r.st.Update(t.Context(), func(tx *store.Tx) error { return tx.DeleteRule(tx.Rules()[0].ID) }))
+	p.connect("s1")
+	r.looks(2 * steadyAfter)
+	if all := r.st.Conditions(); len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
+	r.wantsTold("nobody asks", ops)
+}
