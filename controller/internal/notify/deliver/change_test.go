@@ -1,6 +1,10 @@
 package deliver
 
 import (
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -166,3 +170,23 @@ func TestCounts(t *testing.T) {
 }
 
 func errOf[T any](_ T, err error) error { return err }
+
+// TestStrangerGetsNothing: a receiver that cannot prove who it is, and one that is not
+// there by its name, are told as that, and hear nothing.
+func TestStrangerGetsNothing(t *testing.T) {
+	o := newOffice(t)
+	asked := atomic.Int32{}
+	stranger := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	stranger.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(stranger.Close)
+	for url, want := range map[string]string{
+		stranger.URL + "/T0PSECRET":              "certificate",
+		"https://no.such.host.invalid/T0PSECRET": "no.such.host.invalid",
+	} {
+		tested, err := o.post.Test(t.Context(), o.channel(Webhook, Settings{URL: url}).ID, "ann")
+		must(t, err)
+		if tested.Delivered || !strings.Contains(tested.Answer, want) || strings.Contains(tested.Answer, "T0PSECRET") || asked.Load() > 0 {
+			t.Errorf("%s: %+v, asked %d times", url, tested, asked.Load())
+		}
+	}
+}
