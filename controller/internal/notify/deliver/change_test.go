@@ -192,3 +192,46 @@ func TestStrangerGetsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestChangeWhileTheLibrarySends: that cannot be broken off, so the new settings wait.
+func TestChangeWhileTheLibrarySends(t *testing.T) {
+	release := make(chan struct{})
+	free := sync.OnceFunc(func() { close(release) })
+	o := newOffice(t)
+	r := newReceiver(t, func(http.ResponseWriter, *http.Request) { <-release })
+	t.Cleanup(free)
+	c := o.channel(Shoutrrr, Settings{URL: "generic+" + r.URL + "/hook"})
+	o.runs()
+	o.tells(1, 1)
+	await(t, "it is on its way", func() bool { return len(r.requests()) == 1 })
+	old := o.lineOf(c.ID)
+	must(t, errOf(o.post.ChangeChannel(t.Context(), c.ID, func(name string, s Settings) (string, Settings) { return name, s })))
+	await(t, "the old line has ended", func() bool { return o.lineOf(c.ID) != old && ended(old.done) })
+	o.tells(2, 2)
+	other := o.channel(Webhook, Settings{URL: newReceiver(t).URL})
+	o.tells(3, 3)
+	o.delivered(other.ID) // time enough for one that does not wait
+	if n := len(r.requests()); n != 1 {
+		t.Errorf("%d messages at once", n)
+	}
+	free()
+	o.delivered(c.ID)
+	if got := r.requests(); !strings.Contains(string(got[len(got)-1].body), "event 3") {
+		t.Errorf("the last one is %s", got[len(got)-1].body)
+	}
+}
+
+func (o *office) lineOf(id int64) *running {
+	o.post.mu.Lock()
+	defer o.post.mu.Unlock()
+	return o.post.lines[id]
+}
+
+func ended(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}

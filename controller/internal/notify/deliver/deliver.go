@@ -132,6 +132,7 @@ func (p *Post) begin(ctx context.Context, c store.Channel, before *running) *run
 		defer close(r.done)
 		if before != nil {
 			<-before.done
+			before.rest(ctx)
 		}
 		r.run(ctx)
 	})

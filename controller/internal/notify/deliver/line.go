@@ -77,6 +77,15 @@ func (l *line) most() int {
 	return l.carrier.most()
 }
 
+// rest waits, for a while, until a carrier that cannot be broken off is done.
+func (l *line) rest(ctx context.Context) {
+	if c, ok := l.carrier.(interface{ rest(context.Context) }); ok {
+		ctx, cancel := context.WithTimeout(ctx, l.post.Timeout)
+		defer cancel()
+		c.rest(ctx)
+	}
+}
+
 // deliver carries what waits, and takes it out of the store. A crash between the two
 // has it delivered again, with the same ids.
 func (l *line) deliver(ctx context.Context, waits []store.Notification) error {

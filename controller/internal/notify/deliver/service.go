@@ -23,8 +23,9 @@ type service struct {
 	sender types.Sender
 
 	mu    sync.Mutex
-	since time.Time // a send has begun then and not come back; zero: none; guarded by mu
-	lost  int       // sends that nobody waits for any more; guarded by mu
+	since time.Time     // a send has begun then and not come back; zero: none; guarded by mu
+	lost  int           // sends that nobody waits for any more; guarded by mu
+	last  chan struct{} // closed when the newest send has come back; nil: there was none; guarded by mu
 }
 
 const (
@@ -106,8 +107,12 @@ func (s *service) carry(ctx context.Context, events []notify.Event) (string, err
 	if err := s.begin(began); err != nil {
 		return "", err
 	}
-	sent := make(chan error, 1)
+	sent, back := make(chan error, 1), make(chan struct{})
+	s.mu.Lock()
+	s.last = back
+	s.mu.Unlock()
 	go func() {
+		defer close(back)
 		err := s.send(events)
 		s.ended(began)
 		sent <- err
@@ -117,6 +122,21 @@ func (s *service) carry(ctx context.Context, events []notify.Event) (string, err
 		return "the service has taken it", err
 	case <-ctx.Done():
 		return "", fmt.Errorf("the service does not answer: %w", ctx.Err())
+	}
+}
+
+// rest waits for the send that carry has left behind: one that comes after those of
+// the next carrier would be heard last.
+func (s *service) rest(ctx context.Context) {
+	s.mu.Lock()
+	last := s.last
+	s.mu.Unlock()
+	if last == nil {
+		return
+	}
+	select {
+	case <-last:
+	case <-ctx.Done():
 	}
 }
 
