@@ -18,7 +18,7 @@ func (k *controller) doctor() *cli.Command {
 	return &cli.Command{
 		Name:  "doctor",
 		Usage: "look at the controller and its fleet, and say what to do",
-		Description: "On the controller's own host it looks at the data directory, the authority, the listeners, and asks the running controller for hosts, repositories and jobs that somebody should look at; without a running controller, at what is on disk. " +
+		Description: "On the controller's own host it looks at the data directory, the authority, the listeners, and asks the running controller for hosts, repositories, jobs and channels that somebody should look at; without a running controller, at what is on disk. " +
 			"With --server it sees what REST tells. It changes nothing.\n\n" +
 			"The exit status is 0 if everything works, warnings or not, and 1 if something does not.",
 		Flags:  askFlags(),
