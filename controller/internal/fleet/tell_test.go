@@ -44,6 +44,13 @@ func (r *rig) told(channel int64) (out []notify.Event) {
 	return out
 }
 
+// waits until something is to be told: a job can be read from the disk a moment before
+// the rest of its commit is known.
+func (r *rig) waits(channel int64) {
+	r.t.Helper()
+	r.await("something is told", func() bool { return r.st.Outbox(channel).Waiting() > 0 })
+}
+
 func (r *rig) wantsTold(what string, channel int64, want ...string) []notify.Event {
 	r.t.Helper()
 	got := r.told(channel)
@@ -169,12 +176,14 @@ func TestToldAgainAfterRestore(t *testing.T) {
 	spec := job.Spec{Kind: job.Backup, Repository: repo.Repository, CreatedAt: r.clock(), StartDeadline: r.clock().Add(time.Hour), TriggeredBy: job.ByAgent}
 	bad := ends(r.clock(), r.clock(), 0, func(v *job.Verdict) { v.Status, v.ErrorMessage = job.Failed, "no" })
 	p.brings(key, spec, bad)
+	r.waits(ops)
 	first := r.wantsTold("at once", ops, "failure: backup of /r on web-1 failed")
 	r.pass(time.Hour)
 	again := r.restored(b, true, r.shut)
 	q := p.back(again)
 	q.connect("s1")
 	q.brings(key, spec, bad)
+	again.waits(ops)
 	second := again.wantsTold("again", ops, "failure: backup of /r on web-1 failed")
 	if second[0].ID != first[0].ID {
 		t.Errorf("%s is told again as %s", first[0].ID, second[0].ID)
@@ -203,6 +212,7 @@ func TestRetryIsTold(t *testing.T) {
 		key, err := job.NewKey()
 		must(t, err)
 		p.brings(key, spec, ends(r.clock(), r.clock(), 0, func(v *job.Verdict) { v.Status, v.ErrorMessage = job.Failed, "no" }))
+		r.waits(ops)
 		got := r.wantsTold("a failure", ops, "failure: backup of /r on web-1 failed")
 		if m := got[0].Message; !strings.HasPrefix(m, want) || want == "no" && m != want {
 			t.Errorf("attempt %d: %q", attempt, m)
