@@ -13,12 +13,13 @@ type Job struct {
 	Sent            bool // the order was made part of the agent's desired state
 	CancelRequested bool
 	CancelledBy     string
-	Register        Register // the agent's newest word
-	Verdict         *Verdict // nil until the job has ended
-	Ours            bool     // Verdict is the controller's own; the agent's replaces it
-	LogNext         uint64   // first journal number that is not stored; starts at 1
-	LogGone         bool     // the log was stored and is not kept any more; LogNext goes on telling how long it was
-	Steps           []Step   // of a backup: the jobs that followed it, in their order
+	Register        Register  // the agent's newest word
+	Verdict         *Verdict  // nil until the job has ended
+	Ours            bool      // Verdict is the controller's own; the agent's replaces it
+	RecordedAt      time.Time // when the controller took Verdict down, by its own clock; zero: that was not noted
+	LogNext         uint64    // first journal number that is not stored; starts at 1
+	LogGone         bool      // the log was stored and is not kept any more; LogNext goes on telling how long it was
+	Steps           []Step    // of a backup: the jobs that followed it, in their order
 }
 
 // New makes a pending job.

@@ -29,7 +29,10 @@ type (
 	}
 
 	// Reported: the agent said how the job stands.
-	Reported struct{ Register Register }
+	Reported struct {
+		Register Register
+		At       time.Time // when it was heard
+	}
 
 	// Unreadable: the agent has the job on its disk and cannot tell how it stands.
 	Unreadable struct {
@@ -87,7 +90,7 @@ func Next(j Job, ev Event) (Job, Effects, error) {
 	case CancelWished:
 		return cancel(j, e)
 	case Reported:
-		j, fx := report(j, e.Register)
+		j, fx := report(j, e)
 		return j, fx, nil
 	case Unreadable:
 		return unreadable(j, e)
@@ -140,7 +143,8 @@ func cancel(j Job, e CancelWished) (Job, Effects, error) {
 	})
 }
 
-func report(j Job, r Register) (Job, Effects) {
+func report(j Job, e Reported) (Job, Effects) {
+	r := e.Register
 	if j.Verdict != nil && !j.Ours {
 		// Final: an agent that was stolen, or put back to an older state, must
 		// not write history anew.
@@ -152,7 +156,7 @@ func report(j Job, r Register) (Job, Effects) {
 	fx := Effects{Changed: true, Store: worthStoring(j.Register, r)}
 	j.Register = r
 	if r.Verdict != nil {
-		j.Verdict, j.Ours, j.Status = r.Verdict, false, r.Verdict.Status
+		j.Verdict, j.Ours, j.Status, j.RecordedAt = r.Verdict, false, r.Verdict.Status, e.At
 		fx.Ended, fx.Order = true, true
 		return j, fx
 	}
@@ -160,7 +164,7 @@ func report(j Job, r Register) (Job, Effects) {
 		// We had given it up, but it lives: the agent's word is the truth. A
 		// job that we cancelled stays cancelled in our wish, which the agent
 		// hears now.
-		j.Verdict, j.Ours = nil, false
+		j.Verdict, j.Ours, j.RecordedAt = nil, false, time.Time{}
 		fx.Reopened, fx.Order, fx.Store = true, true, true
 	}
 	if s := statusIn(r.Phase); s != j.Status {
@@ -266,10 +270,10 @@ func impossible(j Job, e Impossible) (Job, Effects, error) {
 	return end(j, Verdict{Status: Failed, EndedAt: e.At, ErrorCode: e.Code, ErrorMessage: e.Reason})
 }
 
-// end gives the job a verdict of the controller's own.
+// end gives the job a verdict of the controller's own, which is recorded as it is made.
 func end(j Job, v Verdict) (Job, Effects, error) {
 	v.Progress = j.Register.Progress
-	j.Verdict, j.Ours, j.Status = &v, true, v.Status
+	j.Verdict, j.Ours, j.Status, j.RecordedAt = &v, true, v.Status, v.EndedAt
 	return j, Effects{Changed: true, Store: true, Order: true, Ended: true}, nil
 }
 

@@ -32,7 +32,7 @@ func reg(inc, ver uint64, p Phase) Reported {
 	if p >= PhaseStarted {
 		r.StartedAt = t0.Add(time.Minute)
 	}
-	return Reported{r}
+	return Reported{Register: r}
 }
 
 func verdict(inc, ver uint64, s Status) Reported {
@@ -262,4 +262,25 @@ func TestRegisterOrderIsStrict(t *testing.T) {
 			t.Fatal("not transitive")
 		}
 	})
+}
+
+// TestTheEndIsRecorded with the time at which the controller heard of it, whatever its
+// host says, and once.
+func TestTheEndIsRecorded(t *testing.T) {
+	heard := t0.Add(90 * 24 * time.Hour)
+	at := func(r Reported, d time.Duration) Reported { r.At = heard.Add(d); return r }
+	ended := must(t, pending(), Granted{}, at(verdict(1, 3, Completed), 0), at(verdict(1, 4, Completed), time.Hour))
+	if !ended.RecordedAt.Equal(heard) {
+		t.Errorf("recorded at %v", ended.RecordedAt)
+	}
+	lost := must(t, pending(), Granted{}, at(reg(1, 2, PhaseStarted), 0), GivenUp{At: t0, Reason: "gone"})
+	if !lost.RecordedAt.Equal(t0) {
+		t.Errorf("given up, recorded at %v", lost.RecordedAt)
+	}
+	if back := must(t, lost, at(reg(1, 3, PhaseStarted), 0)); !back.RecordedAt.IsZero() {
+		t.Errorf("it lives, recorded at %v", back.RecordedAt)
+	}
+	if told := must(t, lost, at(verdict(1, 3, Failed), 0)); !told.RecordedAt.Equal(heard) {
+		t.Errorf("told after all, recorded at %v", told.RecordedAt)
+	}
 }

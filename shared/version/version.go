@@ -30,6 +30,8 @@ const Protocol = 1
 //	               are read too
 //	   2026-11-26  the tallies of jobs that are gone, the size of all logs, and
 //	               which logs are gone; a store without them counts its logs once
+//	   2026-11-26  when the end of a job was recorded, in its row too; those without
+//	               it are kept for as long as before
 const Store = 1
 
 // Set by the linker: -X borgfleet/shared/version.version=… and so on. Commit and

@@ -64,6 +64,9 @@ func TestExpiredIsForgotten(t *testing.T) {
 	if a := p.report(old, reg); a.Action != fleetv1.JobAnswer_ACTION_FORGET {
 		t.Fatalf("the end is answered with %v", a)
 	}
+	if j, _, err := r.st.Job(old.ID); err != nil || !j.RecordedAt.Equal(r.clock()) {
+		t.Errorf("its end was recorded at %v, %v", j.RecordedAt, err)
+	}
 	p.wantAction("while it is known", has(old, old.ID, reg), true)
 	running := wire.FromRegister(job.Register{Incarnation: 1, Version: 2, Phase: job.PhaseStarted, StartedAt: r.clock()})
 	r.expire(old.ID)

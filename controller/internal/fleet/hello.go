@@ -248,7 +248,7 @@ func (s *Service) takeRegister(tx *store.Tx, se *session, j job.Job, reg job.Reg
 		v.EndedAt = s.now().UTC() // a job that has ended has a time for that
 	}
 	reg, sealed := withoutCopy(reg)
-	var ev job.Event = job.Reported{Register: reg}
+	var ev job.Event = job.Reported{Register: reg, At: s.now().UTC()}
 	if tellsNothing(j, reg) {
 		ev = job.Unreadable{At: s.now().UTC(), Reason: reg.Reason}
 	}

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// chunkRows is a compromise: a late row copies one chunk (30 KB) and the list of
+// chunkRows is a compromise: a late row copies one chunk (32 KB) and the list of
 // chunks (16 KB for a million rows).
 const chunkRows = 512
 
@@ -23,6 +23,7 @@ type chunk struct {
 	attr     [chunkRows]uint32
 	started  [chunkRows]uint32
 	ended    [chunkRows]uint32
+	recorded [chunkRows]uint32
 	original [chunkRows]int64
 	dedup    [chunkRows]int64
 
@@ -36,6 +37,7 @@ type entry struct {
 	pos                         Position
 	agent, repository, schedule uint32
 	attr, started, ended        uint32
+	recorded                    uint32
 	original, dedup             int64
 }
 
@@ -67,6 +69,7 @@ func (c *chunk) change(i, n int, e entry) {
 func (c *chunk) store(i int, e entry) {
 	atomic.StoreUint32(&c.started[i], e.started)
 	atomic.StoreUint32(&c.ended[i], e.ended)
+	atomic.StoreUint32(&c.recorded[i], e.recorded)
 	atomic.StoreInt64(&c.original[i], e.original)
 	atomic.StoreInt64(&c.dedup[i], e.dedup)
 	atomic.StoreUint32(&c.attr[i], e.attr)
@@ -76,7 +79,8 @@ func (c *chunk) store(i int, e entry) {
 func (c *chunk) entry(i int) entry {
 	return entry{
 		pos: c.position(i), agent: c.agent[i], repository: c.repository[i], schedule: c.schedule[i],
-		attr: c.attr[i], started: c.started[i], ended: c.ended[i], original: c.original[i], dedup: c.dedup[i],
+		attr: c.attr[i], started: c.started[i], ended: c.ended[i], recorded: c.recorded[i],
+		original: c.original[i], dedup: c.dedup[i],
 	}
 }
 
@@ -87,7 +91,7 @@ func (c *chunk) sameFixed(i int, e entry) bool {
 
 // same says whether row i is e. The writer's lock is held.
 func (c *chunk) same(i int, e entry) bool {
-	return c.sameFixed(i, e) && c.attr[i] == e.attr && c.started[i] == e.started && c.ended[i] == e.ended &&
+	return c.sameFixed(i, e) && c.attr[i] == e.attr && c.started[i] == e.started && c.ended[i] == e.ended && c.recorded[i] == e.recorded &&
 		c.original[i] == e.original && c.dedup[i] == e.dedup
 }
 
@@ -102,6 +106,7 @@ func (c *chunk) copyRows(to int, src *chunk, from, n int) {
 	copy(c.attr[to:to+n], src.attr[from:])
 	copy(c.started[to:to+n], src.started[from:])
 	copy(c.ended[to:to+n], src.ended[from:])
+	copy(c.recorded[to:to+n], src.recorded[from:])
 	copy(c.original[to:to+n], src.original[from:])
 	copy(c.dedup[to:to+n], src.dedup[from:])
 }

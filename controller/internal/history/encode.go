@@ -8,15 +8,17 @@ import (
 
 // rowVersion is the first byte of an encoded row. A field is added by a new
 // version; the old ones stay readable. A row is written anew when its job
-// changes, and not else: a row of version 1 does not tell when its job started.
-const rowVersion = 2
+// changes, and not else: a row of version 1 does not tell when its job started, nor
+// one of version 2 when its end was recorded.
+const rowVersion = 3
 
 // The fixed part of version 1: version, kind, status, trigger, id, created,
-// ended, repository, schedule, original, dedup; since version 2, started. The
-// agent's id is the rest.
+// ended, repository, schedule, original, dedup; since version 2, started; since
+// version 3, recorded. The agent's id is the rest.
 const (
 	rowFixed1 = 4 + 8 + 8 + 4 + 8 + 8 + 8 + 8
-	rowFixed  = rowFixed1 + 4
+	rowFixed2 = rowFixed1 + 4
+	rowFixed  = rowFixed2 + 4
 )
 
 // rowLogGone is set in the byte of the trigger when the job's log was removed.
@@ -39,6 +41,7 @@ func AppendRow(b []byte, r Row) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Original))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Dedup))
 	b = binary.LittleEndian.AppendUint32(b, seconds(r.StartedAt))
+	b = binary.LittleEndian.AppendUint32(b, seconds(r.RecordedAt))
 	return append(b, r.Agent...)
 }
 
@@ -52,7 +55,7 @@ func DecodeRow(b []byte) (Row, error) {
 		ID: p.pos.id, CreatedAt: fromNanos(p.pos.created), StartedAt: fromSeconds(p.started), EndedAt: fromSeconds(p.ended),
 		Agent: string(p.agent), Repository: p.repository, Schedule: p.schedule,
 		Kind: kindOf(p.kind), Status: statusOf(p.status), TriggeredBy: triggerOf(p.trigger),
-		Original: p.original, Dedup: p.dedup, LogGone: p.logGone,
+		Original: p.original, Dedup: p.dedup, LogGone: p.logGone, RecordedAt: fromSeconds(p.recorded),
 	}, nil
 }
 
@@ -63,6 +66,7 @@ type packed struct {
 	kind, status, trigger uint8
 	logGone               bool
 	started, ended        uint32
+	recorded              uint32
 	repository, schedule  int64
 	original, dedup       int64
 	agent                 []byte
@@ -84,12 +88,14 @@ func decode(b []byte) (packed, error) {
 	switch version := b[0]; {
 	case version == 1:
 		p.agent = b[rowFixed1:]
-	case version != rowVersion:
+	case version > rowVersion || version == 0:
 		return packed{}, fmt.Errorf("unknown row version %d", version)
-	case len(b) < rowFixed:
+	case len(b) < rowFixed2 || version == rowVersion && len(b) < rowFixed:
 		return packed{}, errShortRow
+	case version == 2:
+		p.started, p.agent = binary.LittleEndian.Uint32(b[rowFixed1:]), b[rowFixed2:]
 	default:
-		p.started, p.agent = binary.LittleEndian.Uint32(b[rowFixed1:]), b[rowFixed:]
+		p.started, p.recorded, p.agent = binary.LittleEndian.Uint32(b[rowFixed1:]), binary.LittleEndian.Uint32(b[rowFixed2:]), b[rowFixed:]
 	}
 	if kindOf(p.kind) == "" || statusOf(p.status) == "" || triggerOf(p.trigger) == "" {
 		return packed{}, fmt.Errorf("unknown kind %d, status %d or trigger %d", p.kind, p.status, p.trigger)
@@ -106,7 +112,7 @@ func pack(r Row) packed {
 		pos:  r.Position(),
 		kind: kindCode(r.Kind), status: statusCode(r.Status), trigger: triggerCode(r.TriggeredBy),
 		started: seconds(r.StartedAt), ended: seconds(r.EndedAt), repository: r.Repository, schedule: r.Schedule,
-		original: r.Original, dedup: r.Dedup, logGone: r.LogGone, agent: []byte(r.Agent),
+		original: r.Original, dedup: r.Dedup, logGone: r.LogGone, recorded: seconds(r.RecordedAt), agent: []byte(r.Agent),
 	}
 }
 

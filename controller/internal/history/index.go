@@ -137,7 +137,7 @@ func (ix *Index) entry(p packed) entry {
 		repository: ix.repositories.of(p.repository),
 		schedule:   ix.schedules.of(p.schedule),
 		attr:       attr,
-		started:    p.started, ended: p.ended, original: p.original, dedup: p.dedup,
+		started:    p.started, ended: p.ended, recorded: p.recorded, original: p.original, dedup: p.dedup,
 	}
 }
 

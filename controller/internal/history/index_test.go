@@ -111,6 +111,9 @@ func aRow(t *rapid.T, ids int64) Row {
 	if r.Status.Final() {
 		r.EndedAt = r.CreatedAt.Add(time.Duration(rapid.IntRange(1, 5).Draw(t, "seconds")) * time.Second)
 		r.Original, r.Dedup = id*10, id
+		if rapid.Bool().Draw(t, "record noted") {
+			r.RecordedAt = r.EndedAt.Add(time.Duration(id) * time.Hour)
+		}
 	}
 	if r.Status != job.Pending && rapid.Bool().Draw(t, "start known") {
 		r.StartedAt = r.CreatedAt.Add(time.Duration(rapid.IntRange(0, 6).Draw(t, "late")) * time.Second)
@@ -389,23 +392,28 @@ func TestRowStaysTheSame(t *testing.T) {
 	}
 }
 
-// TestAnOldRowIsRead: what version 1 wrote is on disks. It does not tell when a
-// job started, and no zero is made of that.
-func TestAnOldRowIsRead(t *testing.T) {
-	const old = "01020302" + "0900000000000000" + "0040a0cc1b959818" + "dcaca369" +
-		"0700000000000000" + "0500000000000000" + "e803000000000000" + "6400000000000000" + "61676e7431"
-	b, err := hex.DecodeString(old)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := DecodeRow(b)
+// TestOldRowsAreRead: what versions 1 and 2 wrote is on disks. The one does not tell
+// when a job started, and no zero is made of that; neither when its end was recorded.
+func TestOldRowsAreRead(t *testing.T) {
+	const fields = "020302" + "0900000000000000" + "0040a0cc1b959818" + "dcaca369" +
+		"0700000000000000" + "0500000000000000" + "e803000000000000" + "6400000000000000"
+	const agent = "61676e7431"
 	want := Row{ID: 9, CreatedAt: t0, EndedAt: t0.Add(time.Hour + 300*time.Second), Agent: "agnt1", Repository: 7, Schedule: 5,
 		Kind: job.Backup, Status: job.Completed, TriggeredBy: job.BySchedule, Original: 1000, Dedup: 100}
-	if diff := cmp.Diff(want, got); err != nil || diff != "" {
-		t.Fatal(err, diff)
-	}
-	if tally := TallyOf(got); tally.Jobs() != 1 || tally.Timed != 0 || tally.Seconds != 0 {
-		t.Errorf("%+v", tally)
+	started := want
+	started.StartedAt = started.EndedAt
+	for stored, want := range map[string]Row{"01" + fields + agent: want, "02" + fields + "dcaca369" + agent: started} {
+		b, err := hex.DecodeString(stored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := DecodeRow(b)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Fatal(err, diff)
+		}
+		if tally := TallyOf(got); tally.Jobs() != 1 || (tally.Timed != 0) != !want.StartedAt.IsZero() || tally.Seconds != 0 {
+			t.Errorf("%+v", tally)
+		}
 	}
 }
 

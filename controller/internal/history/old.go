@@ -12,14 +12,12 @@ import (
 type Old struct {
 	ID         int64
 	CreatedAt  time.Time
-	EndedAt    time.Time // zero: it has not ended
+	EndedAt    time.Time // by its host's clock; zero: it has not ended
+	RecordedAt time.Time // when that was heard of, by ours; zero: it was not noted
 	Repository int64
 	LogGone    bool
 	Sized      bool // a backup whose size is one to go by, or may come to be
 }
-
-// EndedBefore says whether the job had ended before a moment.
-func (o Old) EndedBefore(t time.Time) bool { return !o.EndedAt.IsZero() && o.EndedAt.Before(t) }
 
 // Oldest goes through the rows that were made before a moment, the oldest first,
 // as they were when it began: rows may come and go meanwhile.
@@ -44,7 +42,7 @@ func (ix *Index) old(c *chunk, i int) Old {
 	}
 	status := statusOf(statusIn(attr))
 	if status.Final() {
-		o.EndedAt = fromSeconds(atomic.LoadUint32(&c.ended[i]))
+		o.EndedAt, o.RecordedAt = fromSeconds(atomic.LoadUint32(&c.ended[i])), fromSeconds(atomic.LoadUint32(&c.recorded[i]))
 	}
 	o.Sized = kindOf(kindIn(attr)) == job.Backup && (status.Good() || !status.Final())
 	return o

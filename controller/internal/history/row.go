@@ -14,6 +14,7 @@ type Row struct {
 	CreatedAt   time.Time // fixed for the life of the job
 	StartedAt   time.Time // whole seconds; zero while it has not started, and if that is not known
 	EndedAt     time.Time // whole seconds; zero while it has not ended
+	RecordedAt  time.Time // whole seconds; when the end was heard of here, by this clock; zero: that was not noted
 	Agent       string
 	Repository  int64
 	Schedule    int64 // 0: none
@@ -30,7 +31,7 @@ func RowOf(j job.Job) Row {
 	r := Row{
 		ID: j.ID, CreatedAt: j.Spec.CreatedAt, Agent: j.Agent,
 		Repository: j.Spec.Repository.ID, Schedule: j.Spec.ScheduleID,
-		Kind: j.Spec.Kind, Status: j.Status, TriggeredBy: j.Spec.TriggeredBy, LogGone: j.LogGone,
+		Kind: j.Spec.Kind, Status: j.Status, TriggeredBy: j.Spec.TriggeredBy, LogGone: j.LogGone, RecordedAt: j.RecordedAt,
 	}
 	if !j.Ours { // when a lost job ended is not known, so how long it took is not either
 		r.StartedAt = j.StartedAt()

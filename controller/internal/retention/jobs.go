@@ -19,7 +19,7 @@ func (k *Keeper) sweepJobs(ctx context.Context) error {
 	return k.sweepJobsOf(ctx, k.before(LeastJobAge), func() bool { return k.tooManyJobs() > 0 })
 }
 
-// sweepJobsOf removes jobs that ended before a moment, the oldest first, as long as
+// sweepJobsOf removes jobs that had ended before a moment, the oldest first, as long as
 // going says so.
 func (k *Keeper) sweepJobsOf(ctx context.Context, ended time.Time, going func() bool) error {
 	if !going() {
@@ -40,7 +40,7 @@ func (k *Keeper) sweepJobsOf(ctx context.Context, ended time.Time, going func() 
 		return nil
 	}
 	for o := range k.Store.Oldest(ended) { // as it was when this began: what goes meanwhile does not matter
-		if !o.EndedBefore(ended) || e.newest[o.ID] && k.registered(o.Repository) {
+		if !jobOver(o, ended) || e.newest[o.ID] && k.registered(o.Repository) {
 			if o.Sized {
 				e.leave(o.Repository, o.CreatedAt)
 			}
@@ -166,7 +166,7 @@ func withLogs(tx *store.Tx, jobs []job.Job) (ids []int64) {
 
 // stays says whether something still goes by a job.
 func (e *expiry) stays(tx *store.Tx, j job.Job) bool {
-	if j.Verdict == nil || !j.Verdict.EndedAt.Before(e.ended) || mayBeReplaced(tx, j) || tx.ListWaits(j.ID) {
+	if !jobOver(oldOf(j), e.ended) || mayBeReplaced(tx, j) || tx.ListWaits(j.ID) {
 		return true
 	}
 	if _, registered := tx.Repository(j.Spec.Repository.ID); !registered {

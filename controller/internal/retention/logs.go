@@ -2,9 +2,11 @@ package retention
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"time"
 
+	"borgfleet/controller/internal/history"
 	"borgfleet/controller/internal/store"
 )
 
@@ -22,19 +24,20 @@ func (k *Keeper) sweepLogs(ctx context.Context) error {
 		return err
 	}
 	if k.Policy.Logs > 0 {
-		if err := k.sweepLogsOf(ctx, k.before(k.Policy.Logs), always); err != nil {
+		before := k.before(k.Policy.Logs)
+		if err := k.sweepLogsOf(ctx, func() []int64 { return k.oldLogs(before) }, always); err != nil {
 			return err
 		}
 	}
-	return k.sweepLogsOf(ctx, k.Now(), k.tooManyBytes)
+	return k.sweepLogsOf(ctx, k.oldestLogs, k.tooManyBytes)
 }
 
-// sweepLogsOf removes the logs of jobs that ended before a moment, the oldest
-// first, as long as going says so.
-func (k *Keeper) sweepLogsOf(ctx context.Context, ended time.Time, going func() bool) error {
+// sweepLogsOf removes the logs that find gives, some at a time, as long as going
+// says so.
+func (k *Keeper) sweepLogsOf(ctx context.Context, find func() []int64, going func() bool) error {
 	var before []int64
 	for going() {
-		ids := k.oldLogs(ended)
+		ids := find()
 		if len(ids) == 0 || slices.Equal(ids, before) {
 			return nil // what cannot be removed now is looked at in the next sweep
 		}
@@ -46,17 +49,48 @@ func (k *Keeper) sweepLogsOf(ctx context.Context, ended time.Time, going func() 
 	return nil
 }
 
-// oldLogs gives the oldest jobs that ended before a moment and have a log.
-func (k *Keeper) oldLogs(ended time.Time) (ids []int64) {
-	waits := k.lists()
-	for o := range k.Store.Oldest(ended) {
-		if !o.LogGone && o.EndedBefore(ended) && !waits[o.ID] {
-			if ids = append(ids, o.ID); len(ids) == atATime {
-				return ids
-			}
+// oldLogs gives some jobs whose logs have been kept from before a moment.
+func (k *Keeper) oldLogs(moment time.Time) (ids []int64) {
+	for o := range k.logs(moment) {
+		if ids = append(ids, o.ID); len(ids) == atATime {
+			break
 		}
 	}
 	return ids
+}
+
+// oldestLogs gives the jobs whose logs have been kept longest. That is not the order
+// in which they are found, which goes by when they were made as their hosts say.
+func (k *Keeper) oldestLogs() (ids []int64) {
+	var oldest []history.Old
+	cut := func() {
+		slices.SortStableFunc(oldest, func(a, b history.Old) int {
+			return keptFrom(a.EndedAt, a.RecordedAt).Compare(keptFrom(b.EndedAt, b.RecordedAt))
+		})
+		oldest = oldest[:min(len(oldest), atATime)]
+	}
+	for o := range k.logs(k.Now()) {
+		if oldest = append(oldest, o); len(oldest) == 2*atATime {
+			cut()
+		}
+	}
+	cut()
+	for _, o := range oldest {
+		ids = append(ids, o.ID)
+	}
+	return ids
+}
+
+// logs goes through the jobs whose logs have been kept from before a moment.
+func (k *Keeper) logs(moment time.Time) iter.Seq[history.Old] {
+	return func(yield func(history.Old) bool) {
+		waits := k.lists()
+		for o := range k.Store.Oldest(moment) {
+			if !o.LogGone && logOver(o, moment) && !waits[o.ID] && !yield(o) {
+				return
+			}
+		}
+	}
 }
 
 // lists are the jobs whose logs are still to be read for the catalogue.

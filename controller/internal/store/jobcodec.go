@@ -16,7 +16,7 @@ func encodeJob(j job.Job) ([]byte, error) {
 		Status: string(j.Status), Sent: j.Sent,
 		CancelRequested: j.CancelRequested, CancelledBy: text(j.CancelledBy),
 		Announced: j.Announced, VerdictIsOurs: j.Ours, LogNext: j.LogNext, StartedAt: stamp(j.StartedAt()),
-		LogGone: j.LogGone,
+		LogGone: j.LogGone, RecordedAt: stamp(j.RecordedAt),
 	}
 	for _, s := range j.Steps {
 		p.Steps = append(p.Steps, &storev1.Step{Job: s.ID, Kind: string(s.Kind), Status: string(s.Status)})
@@ -50,7 +50,7 @@ func jobFromProto(p *storev1.Job) (job.Job, error) {
 	j := job.Job{
 		ID: p.Id, Agent: p.Agent, Announced: p.Announced, Sent: p.Sent,
 		CancelRequested: p.CancelRequested, CancelledBy: p.CancelledBy,
-		Ours: p.VerdictIsOurs, LogNext: p.LogNext, LogGone: p.LogGone,
+		Ours: p.VerdictIsOurs, LogNext: p.LogNext, LogGone: p.LogGone, RecordedAt: instant(p.RecordedAt),
 	}
 	var err error
 	if j.Key, err = job.KeyFromBytes(p.Key); err != nil {

@@ -41,9 +41,10 @@ type Job struct {
 	VerdictIsOurs   bool                   `protobuf:"varint,11,opt,name=verdict_is_ours,json=verdictIsOurs,proto3" json:"verdict_is_ours,omitempty"` // the controller's guess or decision, not the agent's word
 	LogNext         uint64                 `protobuf:"varint,12,opt,name=log_next,json=logNext,proto3" json:"log_next,omitempty"`                     // first journal number that is not stored
 	StartedAt       *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	Announced       bool                   `protobuf:"varint,14,opt,name=announced,proto3" json:"announced,omitempty"`            // its agent made it, and no schedule explains it
-	LogGone         bool                   `protobuf:"varint,15,opt,name=log_gone,json=logGone,proto3" json:"log_gone,omitempty"` // its log is not kept any more
-	Steps           []*Step                `protobuf:"bytes,60,rep,name=steps,proto3" json:"steps,omitempty"`                     // that followed it, of a backup
+	Announced       bool                   `protobuf:"varint,14,opt,name=announced,proto3" json:"announced,omitempty"`                    // its agent made it, and no schedule explains it
+	LogGone         bool                   `protobuf:"varint,15,opt,name=log_gone,json=logGone,proto3" json:"log_gone,omitempty"`         // its log is not kept any more
+	RecordedAt      *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"` // when the controller took the verdict down; absent: that was not noted
+	Steps           []*Step                `protobuf:"bytes,60,rep,name=steps,proto3" json:"steps,omitempty"`                             // that followed it, of a backup
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -181,6 +182,13 @@ func (x *Job) GetLogGone() bool {
 		return x.LogGone
 	}
 	return false
+}
+
+func (x *Job) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
 }
 
 func (x *Job) GetSteps() []*Step {
@@ -2482,7 +2490,7 @@ var File_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_store_v1_store_proto_rawDesc = "" +
 	"\n" +
-	"\x14store/v1/store.proto\x12\bstore.v1\x1a\x14fleet/v1/fleet.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x98\x04\n" +
+	"\x14store/v1/store.proto\x12\bstore.v1\x1a\x14fleet/v1/fleet.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x04\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x14\n" +
@@ -2500,7 +2508,9 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"started_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12\x1c\n" +
 	"\tannounced\x18\x0e \x01(\bR\tannounced\x12\x19\n" +
-	"\blog_gone\x18\x0f \x01(\bR\alogGone\x12$\n" +
+	"\blog_gone\x18\x0f \x01(\bR\alogGone\x12;\n" +
+	"\vrecorded_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt\x12$\n" +
 	"\x05steps\x18< \x03(\v2\x0e.store.v1.StepR\x05steps\"D\n" +
 	"\x04Step\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\x03R\x03job\x12\x12\n" +
@@ -2817,63 +2827,64 @@ var file_store_v1_store_proto_depIdxs = []int32{
 	32, // 1: store.v1.Job.register:type_name -> fleet.v1.Register
 	33, // 2: store.v1.Job.verdict:type_name -> fleet.v1.Verdict
 	34, // 3: store.v1.Job.started_at:type_name -> google.protobuf.Timestamp
-	1,  // 4: store.v1.Job.steps:type_name -> store.v1.Step
-	35, // 5: store.v1.Schedule.definition:type_name -> fleet.v1.Schedule
-	34, // 6: store.v1.Schedule.created_at:type_name -> google.protobuf.Timestamp
-	34, // 7: store.v1.Schedule.since:type_name -> google.protobuf.Timestamp
-	26, // 8: store.v1.Schedule.added:type_name -> store.v1.Schedule.AddedEntry
-	27, // 9: store.v1.Schedule.keys:type_name -> store.v1.Schedule.KeysEntry
-	28, // 10: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
-	36, // 11: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
-	34, // 12: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
-	34, // 13: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
-	34, // 14: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	34, // 15: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
-	34, // 16: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
-	34, // 17: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
-	34, // 18: store.v1.Agent.away_since:type_name -> google.protobuf.Timestamp
-	37, // 19: store.v1.Repository.definition:type_name -> fleet.v1.Repository
-	34, // 20: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
-	38, // 21: store.v1.Repository.recovery:type_name -> fleet.v1.Recovery
-	34, // 22: store.v1.Repository.sizes_accepted_from:type_name -> google.protobuf.Timestamp
-	38, // 23: store.v1.RecoveryCopies.copies:type_name -> fleet.v1.Recovery
-	34, // 24: store.v1.RecoveryKey.since:type_name -> google.protobuf.Timestamp
-	34, // 25: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
-	34, // 26: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
-	34, // 27: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
-	34, // 28: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
-	34, // 29: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
-	34, // 30: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
-	29, // 31: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
-	34, // 32: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
-	10, // 33: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
-	34, // 34: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
-	34, // 35: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
-	12, // 36: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
-	34, // 37: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
-	34, // 38: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
-	34, // 39: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
-	34, // 40: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
-	34, // 41: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	34, // 42: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
-	37, // 43: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
-	34, // 44: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
-	34, // 45: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
-	34, // 46: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
-	30, // 47: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
-	34, // 48: store.v1.Channel.created_at:type_name -> google.protobuf.Timestamp
-	34, // 49: store.v1.Rule.created_at:type_name -> google.protobuf.Timestamp
-	34, // 50: store.v1.Outbox.delivered_at:type_name -> google.protobuf.Timestamp
-	34, // 51: store.v1.Outbox.failing_since:type_name -> google.protobuf.Timestamp
-	34, // 52: store.v1.Outbox.failed_at:type_name -> google.protobuf.Timestamp
-	34, // 53: store.v1.Notification.at:type_name -> google.protobuf.Timestamp
-	34, // 54: store.v1.Condition.since:type_name -> google.protobuf.Timestamp
-	34, // 55: store.v1.Schedule.AddedEntry.value:type_name -> google.protobuf.Timestamp
-	56, // [56:56] is the sub-list for method output_type
-	56, // [56:56] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	34, // 4: store.v1.Job.recorded_at:type_name -> google.protobuf.Timestamp
+	1,  // 5: store.v1.Job.steps:type_name -> store.v1.Step
+	35, // 6: store.v1.Schedule.definition:type_name -> fleet.v1.Schedule
+	34, // 7: store.v1.Schedule.created_at:type_name -> google.protobuf.Timestamp
+	34, // 8: store.v1.Schedule.since:type_name -> google.protobuf.Timestamp
+	26, // 9: store.v1.Schedule.added:type_name -> store.v1.Schedule.AddedEntry
+	27, // 10: store.v1.Schedule.keys:type_name -> store.v1.Schedule.KeysEntry
+	28, // 11: store.v1.Agent.labels:type_name -> store.v1.Agent.LabelsEntry
+	36, // 12: store.v1.Agent.borg:type_name -> fleet.v1.BorgBinary
+	34, // 13: store.v1.Agent.enrolled_at:type_name -> google.protobuf.Timestamp
+	34, // 14: store.v1.Agent.last_contact_at:type_name -> google.protobuf.Timestamp
+	34, // 15: store.v1.Agent.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	34, // 16: store.v1.Agent.valid_from:type_name -> google.protobuf.Timestamp
+	34, // 17: store.v1.Agent.problem_at:type_name -> google.protobuf.Timestamp
+	34, // 18: store.v1.Agent.revoked_at:type_name -> google.protobuf.Timestamp
+	34, // 19: store.v1.Agent.away_since:type_name -> google.protobuf.Timestamp
+	37, // 20: store.v1.Repository.definition:type_name -> fleet.v1.Repository
+	34, // 21: store.v1.Repository.created_at:type_name -> google.protobuf.Timestamp
+	38, // 22: store.v1.Repository.recovery:type_name -> fleet.v1.Recovery
+	34, // 23: store.v1.Repository.sizes_accepted_from:type_name -> google.protobuf.Timestamp
+	38, // 24: store.v1.RecoveryCopies.copies:type_name -> fleet.v1.Recovery
+	34, // 25: store.v1.RecoveryKey.since:type_name -> google.protobuf.Timestamp
+	34, // 26: store.v1.Catalogue.as_of:type_name -> google.protobuf.Timestamp
+	34, // 27: store.v1.Catalogue.last_modified:type_name -> google.protobuf.Timestamp
+	34, // 28: store.v1.CatalogueArchive.start:type_name -> google.protobuf.Timestamp
+	34, // 29: store.v1.CatalogueArchive.end:type_name -> google.protobuf.Timestamp
+	34, // 30: store.v1.CatalogueArchive.seen_at:type_name -> google.protobuf.Timestamp
+	34, // 31: store.v1.CatalogueArchive.vanished_at:type_name -> google.protobuf.Timestamp
+	29, // 32: store.v1.JoinToken.labels:type_name -> store.v1.JoinToken.LabelsEntry
+	34, // 33: store.v1.JoinToken.expires_at:type_name -> google.protobuf.Timestamp
+	10, // 34: store.v1.JoinToken.uses:type_name -> store.v1.JoinTokenUse
+	34, // 35: store.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	34, // 36: store.v1.User.valid_from:type_name -> google.protobuf.Timestamp
+	12, // 37: store.v1.User.known_networks:type_name -> store.v1.KnownNetwork
+	34, // 38: store.v1.KnownNetwork.last_login:type_name -> google.protobuf.Timestamp
+	34, // 39: store.v1.ApiToken.created_at:type_name -> google.protobuf.Timestamp
+	34, // 40: store.v1.ApiToken.expires_at:type_name -> google.protobuf.Timestamp
+	34, // 41: store.v1.ApiToken.last_used_at:type_name -> google.protobuf.Timestamp
+	34, // 42: store.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	34, // 43: store.v1.IdempotencyKey.expires_at:type_name -> google.protobuf.Timestamp
+	37, // 44: store.v1.HeldRepository.definition:type_name -> fleet.v1.Repository
+	34, // 45: store.v1.Restored.taken_at:type_name -> google.protobuf.Timestamp
+	34, // 46: store.v1.Restored.restored_at:type_name -> google.protobuf.Timestamp
+	34, // 47: store.v1.BackupHeader.created_at:type_name -> google.protobuf.Timestamp
+	30, // 48: store.v1.AuthorityFiles.files:type_name -> store.v1.AuthorityFiles.FilesEntry
+	34, // 49: store.v1.Channel.created_at:type_name -> google.protobuf.Timestamp
+	34, // 50: store.v1.Rule.created_at:type_name -> google.protobuf.Timestamp
+	34, // 51: store.v1.Outbox.delivered_at:type_name -> google.protobuf.Timestamp
+	34, // 52: store.v1.Outbox.failing_since:type_name -> google.protobuf.Timestamp
+	34, // 53: store.v1.Outbox.failed_at:type_name -> google.protobuf.Timestamp
+	34, // 54: store.v1.Notification.at:type_name -> google.protobuf.Timestamp
+	34, // 55: store.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	34, // 56: store.v1.Schedule.AddedEntry.value:type_name -> google.protobuf.Timestamp
+	57, // [57:57] is the sub-list for method output_type
+	57, // [57:57] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_store_v1_store_proto_init() }
