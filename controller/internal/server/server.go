@@ -7,8 +7,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -80,6 +82,9 @@ func Serve(ctx context.Context, o Options) (err error) {
 	}
 	defer doors.close()
 	if err := openDataDir(o.DataDir); err != nil {
+		return err
+	}
+	if err := refuseWithoutStore(o.DataDir); err != nil {
 		return err
 	}
 	figures, err := metrics.New(version.String())
@@ -155,6 +160,22 @@ func Serve(ctx context.Context, o Options) (err error) {
 	})
 }
 
+// refuseWithoutStore keeps a controller that is started again after its store was
+// removed, or whose disk is not mounted, from beginning anew with an empty one: it
+// would shut every host out, and a backup could not be restored there. The first
+// start makes the store before the authority.
+func refuseWithoutStore(dataDir string) error {
+	if _, err := os.Lstat(filepath.Join(dataDir, "ca")); err != nil {
+		return nil // a new data directory; what else is wrong is said by who opens it
+	}
+	_, err := os.Lstat(filepath.Join(dataDir, "store", "version"))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fmt.Errorf("%s has a fleet's authority and no store: was %s removed, or is its disk not mounted? Put it back, or move the directory away and restore a backup with borgfleet-controller db restore",
+		dataDir, filepath.Join(dataDir, "store"))
+}
+
 // started says for the audit log what was started: a restored store has lost
 // the entries since its backup was taken.
 func started(st *store.Store, keep retention.Policy) string {
@@ -173,6 +194,7 @@ type parts []interface{ Run(ctx context.Context) }
 // keep what is not acknowledged; then the doors; the store last.
 func run(ctx context.Context, o Options, all parts, st *store.Store, d *doors, at Addresses) error {
 	g, ctx := errgroup.WithContext(ctx)
+	failed := make(chan error, 1)
 	for _, part := range all {
 		g.Go(func() error {
 			part.Run(ctx)
@@ -186,14 +208,37 @@ func run(ctx context.Context, o Options, all parts, st *store.Store, d *doors, a
 		case <-st.Failed():
 			// A store that cannot be trusted any more: end, and let the next
 			// start read what is on disk.
-			return fmt.Errorf("the store has failed: %w", st.Err())
+			err := fmt.Errorf("the store has failed: %w", st.Err())
+			failed <- err
+			return err
 		}
 	})
 	d.serve(ctx, g)
 	if o.Started != nil {
 		o.Started(at)
 	}
-	return g.Wait()
+	return await(g.Wait, failed)
+}
+
+// await waits for the parts. With a store that has failed one of them may hang in it,
+// and the controller must end all the same, to be started again.
+func await(parts func() error, failed <-chan error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- parts() }()
+	var cause error
+	select {
+	case err := <-ended:
+		return err
+	case cause = <-failed:
+	}
+	wait := time.NewTimer(stopTime + stopTime/2)
+	defer wait.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-wait.C:
+		return cause
+	}
 }
 
 func openAuthority(dir string, agents int, made *Made) (*certs.Authority, error) {

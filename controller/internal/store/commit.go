@@ -33,6 +33,9 @@ func (s *Store) commit(g *group) error {
 	if g.urgent {
 		check = s.space.checkUrgent
 	}
+	if err := s.here(); err != nil {
+		return err
+	}
 	if err := check(); err != nil {
 		return err
 	}
@@ -63,7 +66,7 @@ func (s *Store) writeBadger(writes map[string]write) error {
 		}
 	}
 	if err := txn.Commit(); err != nil {
-		return s.fail(err)
+		return s.fail(errFailed(s.dir.path, err))
 	}
 	return nil
 }
@@ -72,10 +75,9 @@ func (s *Store) writeBadger(writes map[string]write) error {
 // there or not, and Badger shows parts of it to later readers; after a failed
 // fsync the kernel drops what it could not write. Only reading the disk again
 // tells, and that is what a start does.
-func (s *Store) fail(cause error) error {
-	err := errFailed(s.dir.path, cause)
+func (s *Store) fail(err error) error {
 	s.failOnce.Do(func() {
-		s.opt.Logger.Error("the store failed and takes no more writes", "err", cause)
+		s.opt.Logger.Error("the store failed and takes no more writes", "err", err)
 		s.failed.Store(&err)
 		close(s.failedCh)
 	})
@@ -97,6 +99,9 @@ func (s *Store) Err() error {
 // Ready is nil while the store can be written.
 func (s *Store) Ready() error {
 	if err := s.Err(); err != nil {
+		return err
+	}
+	if err := s.presence.check(); err != nil {
 		return err
 	}
 	return s.space.check()

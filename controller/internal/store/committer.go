@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // request is one Update on its way through the committer.
@@ -103,7 +104,29 @@ func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 		if r.pick() {
 			return fmt.Errorf("store: %w", ctx.Err())
 		}
-		return <-r.done
+	case <-s.failedCh:
+		if r.pick() {
+			return s.Err()
+		}
+	}
+	return s.outcome(r)
+}
+
+// outcome waits for an update that has begun. One that hangs in a store that has failed
+// may be on the disk or not.
+func (s *Store) outcome(r *request) error {
+	select {
+	case err := <-r.done:
+		return err
+	case <-s.failedCh:
+	}
+	wait := time.NewTimer(letGo)
+	defer wait.Stop()
+	select {
+	case err := <-r.done:
+		return err
+	case <-wait.C:
+		return s.Err()
 	}
 }
 

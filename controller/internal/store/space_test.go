@@ -53,7 +53,7 @@ func TestFailedWriteIsFinal(t *testing.T) {
 	s := open(t, t.TempDir())
 	j := addJob(t, s, "a1")
 	eio := errors.New("input/output error")
-	s.write = func(map[string]write) error { return s.fail(eio) }
+	s.write = func(map[string]write) error { return s.fail(errFailed(s.dir.path, eio)) }
 	put := func(tx *Tx) error { return tx.PutJob(ended(j, job.Completed)) }
 	err := s.Update(context.Background(), put)
 	wantCode(t, err, "store_failed")

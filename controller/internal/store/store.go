@@ -22,7 +22,12 @@ type Store struct {
 	codec  codec
 	limits limits
 	space  space
-	write  func(map[string]write) error // writeBadger; a test can make it fail
+
+	presence presence
+	flushes  *flushes
+	watching sync.WaitGroup // watch
+
+	write func(map[string]write) error // writeBadger; a test can make it fail
 
 	index    *history.Index // locks for itself
 	cache    *cache         // locks for itself
@@ -51,6 +56,7 @@ type Store struct {
 	id        string
 	restored  *Restored // nil: this store was not made from a backup
 	stats     stats
+	closing   chan struct{} // closed when everything is, or was let go
 	closeOnce sync.Once
 	closeErr  error
 }
@@ -80,13 +86,15 @@ func Open(path string, opt Options) (*Store, error) {
 		dir: d, opt: opt, cache: newCache(), queue: newQueue(),
 		working: newState(), published: newState(), tails: map[int64][]tail{},
 		stopped: make(chan struct{}), failedCh: make(chan struct{}), waiting: make(chan struct{}, 1),
-		space: space{path: path, keep: uint64(opt.KeepFree), free: freeBytes},
+		space: space{path: path, keep: uint64(opt.KeepFree), free: freeBytes}, flushes: &flushes{patience: stuckAfter},
+		closing: make(chan struct{}),
 	}
 	s.write = s.writeBadger
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	go s.run()
+	s.watching.Go(func() { s.watch(s.closing) })
 	return s, nil
 }
 
@@ -102,7 +110,8 @@ func (s *Store) open() (err error) {
 	if s.codec, err = newCodec(); err != nil {
 		return err
 	}
-	if s.db, err = badger.Open(badgerOptions(s.dir.data(), s.opt)); err != nil {
+	said := flushLog{badgerLog{s.opt.Logger}, s.flushes}
+	if s.db, err = badger.Open(badgerOptions(s.dir.data(), s.opt).WithLogger(said)); err != nil {
 		s.codec.close()
 		if strings.Contains(err.Error(), "directory lock") { // a tool of Badger's own
 			return errInUse(s.dir.path, err)
@@ -110,7 +119,10 @@ func (s *Store) open() (err error) {
 		return fmt.Errorf("open the store in %s: %w; if its files are damaged, put the whole data directory aside and bring a backup back: borgfleet-controller db restore", s.dir.path, err)
 	}
 	s.limits = limitsOf(s.db)
-	if err := s.load(); err != nil {
+	if s.presence, err = presenceOf(s.dir); err == nil {
+		err = s.load()
+	}
+	if err != nil {
 		s.codec.close()
 		return errors.Join(err, s.db.Close())
 	}
@@ -118,19 +130,33 @@ func (s *Store) open() (err error) {
 }
 
 // Close waits for the updates that have been accepted, and closes everything.
-// An Update that comes later fails.
+// An Update that comes later fails. A store that has failed, or fails now, is let go
+// if it does not end: what it has acknowledged is in Badger's log. It keeps its lock
+// then, until the process ends.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
-		s.queue.close()
-		<-s.stopped
-		s.readers.end()
-		if err := s.db.Close(); err != nil {
-			s.closeErr = fmt.Errorf("close the store: %w", err)
+		closed := make(chan error, 1)
+		if s.within(func() { closed <- s.close() }) {
+			s.closeErr = <-closed
+		} else {
+			s.closeErr = fmt.Errorf("close the store: Badger did not end, and was let go: %w", s.Err())
 		}
-		s.codec.close()
-		s.closeErr = errors.Join(s.closeErr, s.dir.close())
+		close(s.closing)
+		s.watching.Wait()
 	})
 	return s.closeErr
+}
+
+func (s *Store) close() error {
+	s.queue.close()
+	<-s.stopped
+	s.readers.end()
+	err := s.db.Close()
+	if err != nil {
+		err = fmt.Errorf("close the store: %w", err)
+	}
+	s.codec.close()
+	return errors.Join(err, s.dir.close())
 }
 
 // ID names this store. One that is restored from a backup has another.
