@@ -24,6 +24,7 @@ const (
 	batchBytes  = 256 << 10
 	signOfLife  = 15 * time.Second
 	callTimeout = 30 * time.Second
+	comeTimeout = time.Minute
 	maxMessage  = 8 << 20
 
 	backoffMin   = time.Second
@@ -145,7 +146,7 @@ func (h *host) talk(ctx context.Context) error {
 
 // hello tells what the host has.
 func (h *host) hello(ctx context.Context, client fleetv1connect.FleetServiceClient) (epoch string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, comeTimeout)
 	defer cancel()
 	answer, err := client.Hello(ctx, &fleetv1.HelloRequest{
 		Protocol: version.Protocol, Version: version.String(), StateId: h.stateID, Now: timestamppb.Now(), Hostname: h.name, Name: h.name,

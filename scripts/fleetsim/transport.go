@@ -22,9 +22,9 @@ func address(n int) net.IP {
 func (f *fleet) transport(n int, conf *tls.Config, opened func(net.Conn)) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
-	dialer := &net.Dialer{Timeout: 15 * time.Second, LocalAddr: &net.TCPAddr{IP: address(n)}}
+	dialer := &net.Dialer{Timeout: comeTimeout, LocalAddr: &net.TCPAddr{IP: address(n)}}
 	return &http.Transport{
-		TLSClientConfig: conf, TLSHandshakeTimeout: 15 * time.Second, Protocols: protocols,
+		TLSClientConfig: conf, TLSHandshakeTimeout: comeTimeout, Protocols: protocols,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := dialer.DialContext(ctx, network, addr)
 			if err == nil && opened != nil {

@@ -10,7 +10,12 @@
 // When a whole fleet comes at once, a moment is as long as the handshakes before it
 // take. Who would be closed then is who has been worked for longest, so that in the
 // end nobody gets in. So where no address has more than a few strangers, each of
-// them has a while before it goes, and who comes after them waits at the door.
+// them has a while before it goes, and who comes after them waits at the door. And
+// only some are worked for at once: of two thousand handshakes that are begun together
+// each takes as long as all of them, which on a busy machine is longer than either
+// side waits. Those who wait are let in in the order in which they came, and so none
+// is begun in vain, provided that they are patient; the newest first would be right
+// for those who are not.
 package crowd
 
 import (
@@ -26,6 +31,7 @@ import (
 // Limits is how much room there is behind a door.
 type Limits struct {
 	Strangers int // connections that nobody is known on
+	AtOnce    int // of the strangers, that came a moment ago; 0: as many as there is room for
 	Each      int // that one name is known on; its others stay strangers'
 	All       int // together: for so many there are descriptors
 }
@@ -33,8 +39,8 @@ type Limits struct {
 const (
 	// few strangers of one address may be hosts that come at the same time.
 	few = 8
-	// while is what each of them has. A host gives up after 15 s, and has waited at
-	// the door before.
+	// while is what each of them has, and for how long it may keep others waiting. A
+	// handshake that is under way for longer is not worked for, it waits for its peer.
 	while = 5 * time.Second
 )
 
@@ -57,6 +63,7 @@ type Listener struct {
 	named   map[string]int    // of them by name; guarded by mu
 	places  map[string]*place // of strangers by where they come from; guarded by mu
 	order   order             // the same, whoever is to go first in front; guarded by mu
+	recent  list.List         // of strangers those that came a moment ago, oldest first; guarded by mu
 	came    uint64            // connections up to now; guarded by mu
 	ended   int               // for want of room, and not logged yet; guarded by mu
 	sayNext time.Time         // guarded by mu
@@ -112,7 +119,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// await waits until there is room, or somebody who may be closed for it.
+// await waits until there is room, or somebody who may be closed for it, and not too
+// many are worked for.
 func (l *Listener) await() error {
 	for {
 		left := l.patience(time.Now())
@@ -131,15 +139,48 @@ func (l *Listener) await() error {
 	}
 }
 
-// patience is how long the stranger that would be closed for the next one still
-// has; nothing where there is room.
+// patience is how long the next one has to wait at most: as long as the stranger still
+// has that would be closed for it, or until fewer came a moment ago. One address that
+// sends more than a few does not make the others wait: neither is it waited for, nor do
+// more than a few of its own count among those who came.
 func (l *Listener) patience(now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.unknown == 0 || l.all < l.limits.All && l.unknown < l.limits.Strangers || l.order[0].conns.Len() > few {
+	switch {
+	case l.unknown == 0:
+		return 0
+	case l.all < l.limits.All && l.unknown < l.limits.Strangers:
+		return l.untilFewer(now)
+	case l.order[0].conns.Len() > few:
 		return 0
 	}
 	return l.order[0].conns.Front().Value.(*conn).came.Add(l.while).Sub(now)
+}
+
+// untilFewer is when the oldest of those that came a moment ago is none of them any
+// more, if there are as many as may be. The caller holds mu.
+func (l *Listener) untilFewer(now time.Time) time.Duration {
+	for e := l.recent.Front(); e != nil; e = l.recent.Front() {
+		left := e.Value.(*conn).came.Add(l.while).Sub(now)
+		if left > 0 && l.limits.AtOnce > 0 && l.recent.Len() >= l.limits.AtOnce {
+			return left
+		}
+		if left > 0 {
+			break
+		}
+		l.settle(e.Value.(*conn))
+	}
+	return 0
+}
+
+// settle takes a stranger from among those that came a moment ago. The caller holds mu.
+func (l *Listener) settle(c *conn) {
+	if c.lately == nil {
+		return
+	}
+	l.recent.Remove(c.lately)
+	c.lately = nil
+	l.places[c.from].lately--
 }
 
 // admit takes c in, or not; out is to be closed for that.
@@ -166,10 +207,14 @@ func (l *Listener) admit(c net.Conn) (in *conn, out net.Conn) {
 		l.places[in.from] = p
 		in.element = p.conns.PushBack(in)
 		heap.Push(&l.order, p)
-		return in, out
+	} else {
+		in.element = p.conns.PushBack(in)
+		heap.Fix(&l.order, p.at)
 	}
-	in.element = p.conns.PushBack(in)
-	heap.Fix(&l.order, p.at)
+	if p.lately < few {
+		p.lately++
+		in.lately = l.recent.PushBack(in)
+	}
 	return in, out
 }
 
@@ -206,6 +251,7 @@ func (l *Listener) forget(c *conn) {
 // notStranger takes a connection from among the strangers. The caller holds mu.
 func (l *Listener) notStranger(c *conn) {
 	l.unknown--
+	l.settle(c)
 	l.hasRoom()
 	p := l.places[c.from]
 	p.conns.Remove(c.element)
@@ -233,6 +279,7 @@ type conn struct {
 	number  uint64
 	came    time.Time
 	element *list.Element // in its place, while it is a stranger's
+	lately  *list.Element // in recent, while it is there; guarded by door.mu
 
 	name string // of who is known; guarded by door.mu
 	gone bool   // guarded by door.mu

@@ -2,6 +2,7 @@ package crowd
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"strings"
@@ -265,6 +266,72 @@ func TestKnownOneMakesRoom(t *testing.T) {
 		time.AfterFunc(time.Second, func() { a.Close() })
 		if _, c := r.come("10.0.0.3:1"); c == nil || host.closed || time.Since(began) != time.Second {
 			t.Errorf("in %v after %s, the one before it is out: %v", c != nil, time.Since(began), host.closed)
+		}
+	})
+}
+
+// TestOnlySomeAtOnce: of a fleet that comes at once so many are worked for as can be
+// done with soon, and the others come in as those are known, in their order.
+func TestOnlySomeAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Limits{Strangers: 100, AtOnce: 3, Each: 8, All: 1000})
+		r.door.while = while
+		began, in := time.Now(), make(chan net.Conn, 10)
+		for i := range 10 {
+			r.street.coming = append(r.street.coming, &visit{at: addr(fmt.Sprintf("10.0.0.%d:1", i))})
+		}
+		go func() {
+			for range cap(in) {
+				if c, err := r.door.Accept(); err == nil {
+					in <- c
+				}
+			}
+		}()
+		for i := range cap(in) {
+			synctest.Wait()
+			if want := min(3, cap(in)-i); len(in) != want {
+				t.Fatalf("%d are worked for, want %d", len(in), want)
+			}
+			c := <-in
+			if want := fmt.Sprintf("10.0.0.%d:1", i); c.RemoteAddr().String() != want {
+				t.Errorf("%s is in, want %s", c.RemoteAddr(), want)
+			}
+			if i%2 == 0 {
+				known(c, "a")
+			}
+			c.Close()
+		}
+		if d := time.Since(began); d != 0 || r.door.recent.Len() != 0 {
+			t.Errorf("it took %s, %d are left", d, r.door.recent.Len())
+		}
+	})
+}
+
+// TestSleepersWait alone: those who do nothing keep others waiting for a while, and then
+// no more; and of one address not more than a few keep anybody.
+func TestSleepersWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Limits{Strangers: 100, AtOnce: 2 * few, Each: 8, All: 1000})
+		r.door.while = while
+		began := time.Now()
+		for range 3 * few {
+			r.come("10.0.0.9:1")
+		}
+		for i := range few {
+			r.come(fmt.Sprintf("10.0.1.%d:1", i))
+		}
+		if d := time.Since(began); d != 0 {
+			t.Fatalf("an address kept others for %s", d)
+		}
+		if host, _ := r.come("10.0.2.1:1"); time.Since(began) != while || host.closed {
+			t.Errorf("let in after %s, closed %v; want %s", time.Since(began), host.closed, while)
+		}
+		r.open(4*few + 1)
+		for range 2*few - 1 { // all others came a while ago by now
+			r.come("10.0.3.1:1")
+		}
+		if d := time.Since(began); d != while {
+			t.Errorf("those who sleep for long keep others for %s more", d-while)
 		}
 	})
 }

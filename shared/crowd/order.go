@@ -8,9 +8,10 @@ import (
 
 // place is where strangers come from.
 type place struct {
-	from  string
-	conns list.List // oldest first
-	at    int       // in the order
+	from   string
+	conns  list.List // oldest first
+	lately int       // of them in Listener.recent
+	at     int       // in the order
 }
 
 func (p *place) oldest() uint64 { return p.conns.Front().Value.(*conn).number }

@@ -246,8 +246,13 @@ const maxMessage = 8 << 20
 const (
 	pingAfter   = 15 * time.Second // of silence
 	pingTimeout = 15 * time.Second
-	dialTimeout = 15 * time.Second
 	callTimeout = 30 * time.Second
+
+	// comeTimeout is for the way to the first answer. When a controller comes back that
+	// has crashed, its whole fleet is at its door at once, and is let in one after the
+	// other: who goes away and comes again loses its place, and the work that was done
+	// for it meanwhile is lost.
+	comeTimeout = time.Minute
 )
 
 // transport speaks HTTP/2 and nothing else, over one connection. Pings end a
@@ -257,7 +262,7 @@ func (l *Link) transport(conf *tls.Config) *http.Transport {
 	protocols.SetHTTP2(true)
 	return &http.Transport{
 		TLSClientConfig:     conf,
-		TLSHandshakeTimeout: dialTimeout,
+		TLSHandshakeTimeout: comeTimeout,
 		Proxy:               l.o.Proxy,
 		Protocols:           protocols,
 		HTTP2: &http.HTTP2Config{
@@ -272,7 +277,7 @@ func (l *Link) transport(conf *tls.Config) *http.Transport {
 }
 
 func (l *Link) hello(ctx context.Context, client fleetv1connect.FleetServiceClient) (*greeting, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, comeTimeout)
 	defer cancel()
 	host, err := os.Hostname()
 	if err != nil {

@@ -43,7 +43,7 @@ func (l *Link) recover(ctx context.Context) error {
 			"enroll this host again: make a token with borgfleet-controller join-token create, and run borgfleet-agent enroll --token-file - with an empty --state-dir",
 			errTooLate, end.UTC().Format("2006-01-02 15:04:05Z"), int(certs.RecoverFor.Hours()/24))
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, comeTimeout)
 	defer cancel()
 	conn, export, err := l.dialToRecover(ctx, old)
 	if err != nil {

@@ -13,6 +13,10 @@ import (
 const (
 	mostStrangers      = 512  // at REST
 	mostStrangerAgents = 2048 // hosts that come back all at once are strangers for a moment
+
+	// agentsAtOnce are worked for together: each is in within a second or two, also
+	// where the processors are busy with other things. See crowd.
+	agentsAtOnce = 256
 )
 
 // room shares this process's descriptors out. A quarter stays with the store: one
@@ -24,6 +28,6 @@ func room() (rest, agents crowd.Limits, err error) {
 	}
 	n := int(min(files.Cur, 1<<20))
 	rest = crowd.Limits{Strangers: min(mostStrangers, n/16), Each: 64, All: n / 8}
-	agents = crowd.Limits{Strangers: min(mostStrangerAgents, n/16), Each: 8, All: n / 8 * 5}
+	agents = crowd.Limits{Strangers: min(mostStrangerAgents, n/16), AtOnce: agentsAtOnce, Each: 8, All: n / 8 * 5}
 	return rest, agents, nil
 }
