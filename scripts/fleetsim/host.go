@@ -67,7 +67,9 @@ func (h *host) settled(t time.Time) bool {
 	return h.back(t) && !h.paid.Before(t)
 }
 
-// pay notes that nothing is owed. The caller holds mu.
+// pay notes that nothing is owed, as the controller has just said. When the host
+// said its Hello does not count: where ten thousand come at once that was before the
+// controller could hear it, and who has no job says nothing more. The caller holds mu.
 func (h *host) pay(now time.Time) {
 	if len(h.owed) == 0 {
 		h.paid = now
@@ -200,7 +202,7 @@ func (h *host) states(now time.Time) []*fleetv1.JobState {
 	h.owed, h.confirmed = map[job.Key]debt{}, 0
 	out := make([]*fleetv1.JobState, 0, len(h.active)+len(h.kept))
 	for _, p := range h.active {
-		h.note(p.advance(now), p, false)
+		h.advance(p, now, false)
 		p.greeted()
 		out = append(out, p.state())
 		if d := (debt{p.made + 1, p.verdict != nil}); !d.paid(p) {
@@ -210,8 +212,16 @@ func (h *host) states(now time.Time) []*fleetv1.JobState {
 	for _, p := range h.kept {
 		out = append(out, p.state())
 	}
-	h.pay(now)
 	return out
+}
+
+// advance plays a job up to now, and does what it asks for.
+func (h *host) advance(p *play, now time.Time, linked bool) {
+	ended := p.verdict != nil
+	h.note(p.advance(now), p, linked)
+	if !ended && p.verdict != nil {
+		h.archived(p)
+	}
 }
 
 // answer takes the controller's word on a job.
@@ -264,11 +274,7 @@ func (h *host) next(now time.Time) (m *fleetv1.ReportRequest, more bool, until t
 			more = true
 			break
 		}
-		ended := p.verdict != nil
-		h.note(p.advance(now), p, true)
-		if !ended && p.verdict != nil {
-			h.archived(p)
-		}
+		h.advance(p, now, true)
 		if r, rest := p.report(now, budget); r != nil {
 			m.Jobs = append(m.Jobs, r)
 			for _, l := range r.Records {

@@ -159,12 +159,12 @@ func (h *host) hello(ctx context.Context, client fleetv1connect.FleetServiceClie
 	for _, a := range answer.Jobs {
 		h.answer(a, time.Now())
 	}
-	h.resume(answer.Jobs)
+	h.resume(answer.Jobs, time.Now())
 	return answer.Epoch, nil
 }
 
 // resume goes on where the controller stands.
-func (h *host) resume(answers []*fleetv1.JobAnswer) {
+func (h *host) resume(answers []*fleetv1.JobAnswer, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, a := range answers {
@@ -172,6 +172,7 @@ func (h *host) resume(answers []*fleetv1.JobAnswer) {
 			p.next = max(a.Next, 1)
 		}
 	}
+	h.pay(now)
 }
 
 // conversation is one epoch.

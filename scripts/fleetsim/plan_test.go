@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 )
 
@@ -61,5 +62,42 @@ func TestSpread(t *testing.T) {
 	}
 	if got := (sample{}).spread(); got != (spread{}) {
 		t.Errorf("of nothing: %+v", got)
+	}
+}
+
+// TestSettledWithTheAnswer: a host is settled by what the controller has said since it
+// came back. When it prepared its Hello does not count: with ten thousand hosts that
+// was before the controller was there, and a host without jobs has no more to say.
+func TestSettledWithTheAnswer(t *testing.T) {
+	hello := time.Now()
+	up, answered := hello.Add(time.Second), hello.Add(2*time.Second)
+	back := func(h *host) { h.came.Store(answered.Add(time.Millisecond).UnixNano()) }
+	idle := newHost(&fleet{books: newBooks()}, 1)
+	idle.states(hello)
+	back(idle)
+	if idle.settled(up) {
+		t.Error("settled before the controller has said anything")
+	}
+	idle.resume(nil, answered)
+	if !idle.settled(up) {
+		t.Error("a host without jobs waits for ever")
+	}
+
+	// The last acknowledgement was lost with the controller, which has all of it: it
+	// says so in its answer to the Hello, and never again.
+	h := newHost(&fleet{books: newBooks(), freed: make(chan *host, 1)}, 2)
+	p := h.add(job.Key{1}, &fleetv1.JobSpec{Kind: string(job.Backup)}, hello)
+	p.id = 7
+	p.end(job.Failed, hello)
+	h.states(hello)
+	forget := &fleetv1.JobAnswer{Key: p.key[:], Id: 7, Next: p.made + 1, Action: fleetv1.JobAnswer_ACTION_FORGET}
+	back(h)
+	h.resume(nil, answered)
+	if h.settled(up) {
+		t.Error("settled with a job that is not acknowledged")
+	}
+	h.answer(forget, answered)
+	if !h.settled(up) || len(h.active) != 0 {
+		t.Errorf("with all acknowledged in the Hello's answer: settled %v, %d jobs are kept", h.settled(up), len(h.active))
 	}
 }

@@ -34,9 +34,10 @@ type jobs struct {
 	draining atomic.Bool
 	apply    func(*fleetv1.WatchResponse) error // nil: all goes well
 
-	mu      sync.Mutex
-	dirs    map[job.Key]*jobdir.Dir
-	changed map[job.Key]bool
+	mu       sync.Mutex
+	dirs     map[job.Key]*jobdir.Dir
+	changed  map[job.Key]bool
+	answered []*fleetv1.JobAnswer
 }
 
 func newJobs(t *testing.T) *jobs {
@@ -104,11 +105,17 @@ func (j *jobs) TakeChanged() map[job.Key]bool {
 	return out
 }
 
-func (j *jobs) Damaged() []job.Key              { return j.damaged }
-func (j *jobs) RecoveryKey() (string, string)   { return "", "" }
-func (j *jobs) Draining() bool                  { return j.draining.Load() }
-func (j *jobs) Wake() <-chan struct{}           { return j.wake }
-func (j *jobs) Answer(*fleetv1.JobAnswer) error { return nil }
+func (j *jobs) Damaged() []job.Key            { return j.damaged }
+func (j *jobs) RecoveryKey() (string, string) { return "", "" }
+func (j *jobs) Draining() bool                { return j.draining.Load() }
+func (j *jobs) Wake() <-chan struct{}         { return j.wake }
+
+func (j *jobs) Answer(a *fleetv1.JobAnswer) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.answered = append(j.answered, a)
+	return nil
+}
 
 func (j *jobs) Apply(m *fleetv1.WatchResponse) error {
 	if j.apply == nil {

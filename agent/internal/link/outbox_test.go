@@ -188,3 +188,26 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// TestWhatTheHelloForgets: the last acknowledgement of a job was lost with the
+// controller that gave it. What the next one says in its answer to the Hello is the
+// only word on that job, and counts like any other: else its host kept it for ever.
+func TestWhatTheHelloForgets(t *testing.T) {
+	j := newJobs(t)
+	dir := j.make(job.PhaseAccepted)
+	j.end(dir, "a line")
+	r := newRig(j)
+	said, err := stateOf(dir)
+	must(t, err)
+	key := dir.Key()
+	forget := &fleetv1.JobAnswer{Key: key[:], Id: 42, Next: 2, Action: fleetv1.JobAnswer_ACTION_FORGET}
+	r.outbox.c.hello = &greeting{
+		said:  &fleetv1.HelloRequest{Jobs: []*fleetv1.JobState{said}},
+		heard: &fleetv1.HelloResponse{Jobs: []*fleetv1.JobAnswer{forget}},
+	}
+	must(t, r.outbox.begin())
+	if len(j.answered) != 1 || j.answered[0] != forget {
+		t.Errorf("the daemon was told %v", j.answered)
+	}
+	r.wantReports(t, 0)
+}
