@@ -84,9 +84,8 @@ func (f *fleet) enrol(ctx context.Context, token func(n int) (string, error)) (f
 	return fresh, nil
 }
 
-// usesPerToken is less than a token can have: each enrolment writes down all uses of
-// its token.
-const usesPerToken = 1000
+// usesPerToken is as many as a token can have.
+const usesPerToken = 10_000
 
 // connect lets the hosts come, some at a time, and waits until all are there.
 func (f *fleet) connect(ctx context.Context, patience time.Duration) error {

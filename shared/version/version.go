@@ -32,6 +32,8 @@ const Protocol = 1
 //	               which logs are gone; a store without them counts its logs once
 //	   2026-11-26  when the end of a job was recorded, in its row too; those without
 //	               it are kept for as long as before
+//	   2026-11-26  an entry for each use of a join token; those in the token's own
+//	               entry stay good
 const Store = 1
 
 // Set by the linker: -X borgfleet/shared/version.version=… and so on. Commit and

@@ -95,6 +95,9 @@ func (d *data) compare(t *testing.T, st *store.Store) {
 		if got := tx.NewRepositoryID(); got != 2+store.IDsAhead {
 			t.Errorf("the next repository is %d", got)
 		}
+		if _, used, err := tx.JoinTokenUse(store.JoinToken{Hash: []byte("token")}, []byte("key")); err != nil || used {
+			t.Errorf("a use of a join token came along: %v, %v", used, err)
+		}
 		if _, there := tx.JoinToken([]byte("token")); there {
 			t.Error("a join token is good that may have been used up")
 		}

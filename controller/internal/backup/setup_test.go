@@ -58,7 +58,8 @@ func newData(t *testing.T) *data {
 		if err := tx.PutUser(store.User{Name: "ann", PasswordHash: "hash", Role: "admin"}); err != nil {
 			return err
 		}
-		if err := tx.PutJoinToken(store.JoinToken{Hash: []byte("token"), UsesLeft: 1, ExpiresAt: t0.Add(time.Hour)}); err != nil {
+		token := store.JoinToken{Hash: []byte("token"), UsesLeft: 2, ExpiresAt: time.Now().Add(time.Hour)}
+		if err := tx.UseJoinToken(token, store.JoinTokenUse{PublicKeySHA256: []byte("key"), Agent: "agent"}); err != nil {
 			return err
 		}
 		return tx.PutRepository(store.Repository{

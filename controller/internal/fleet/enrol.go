@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +32,7 @@ func (s *Service) enrol(ctx context.Context, req *fleetv1.EnrollRequest) (*fleet
 
 	var out *fleetv1.EnrollResponse
 	err = s.store.Update(ctx, func(tx *store.Tx) error {
-		token, agent, err := s.admitNew(tx, hash, key, req)
+		agent, err := s.admitNew(tx, hash, key, req)
 		if err != nil {
 			return err
 		}
@@ -47,9 +46,6 @@ func (s *Service) enrol(ctx context.Context, req *fleetv1.EnrollRequest) (*fleet
 			AgentId: agent.ID, Name: agent.EnrolledName, FleetId: s.authority.FleetID(),
 			Chain: chain, Root: s.authority.Root(), RecoveryRecipient: s.recoveryRecipient(),
 		}
-		if err := tx.PutJoinToken(token); err != nil {
-			return err
-		}
 		return tx.PutAgent(agent)
 	})
 	if err != nil {
@@ -60,38 +56,36 @@ func (s *Service) enrol(ctx context.Context, req *fleetv1.EnrollRequest) (*fleet
 }
 
 // admitNew checks the token and finds or makes the agent that uses it.
-func (s *Service) admitNew(tx *store.Tx, hash, key []byte, req *fleetv1.EnrollRequest) (store.JoinToken, store.Agent, error) {
+func (s *Service) admitNew(tx *store.Tx, hash, key []byte, req *fleetv1.EnrollRequest) (store.Agent, error) {
 	token, ok := tx.JoinToken(hash)
 	if !ok {
-		return token, store.Agent{}, fault.New(fault.Unauthenticated, "join_token_unknown",
+		return store.Agent{}, fault.New(fault.Unauthenticated, "join_token_unknown",
 			"this controller did not make this join token, or has forgotten it; make a new one with borgfleet-controller join-token create")
 	}
 	// Also for who has used it: an old copy of a host, token and all, must not be
 	// let in again for ever.
 	if !s.now().Before(token.ExpiresAt) {
-		return token, store.Agent{}, fault.New(fault.Unauthenticated, "join_token_expired",
+		return store.Agent{}, fault.New(fault.Unauthenticated, "join_token_expired",
 			"this join token expired at %s; make a new one with borgfleet-controller join-token create", moment(token.ExpiresAt))
 	}
-	for _, use := range token.Uses {
-		if bytes.Equal(use.PublicKeySHA256, key) {
-			a, ok := tx.Agent(use.Agent)
-			if !ok || a.Revoked {
-				return token, a, fault.New(fault.Forbidden, "agent_revoked", "the agent that enrolled with this key has been removed; %s", enrolAgain)
-			}
-			return token, a, nil
+	if id, used, err := tx.JoinTokenUse(token, key); err != nil {
+		return store.Agent{}, err
+	} else if used {
+		a, ok := tx.Agent(id)
+		if !ok || a.Revoked {
+			return a, fault.New(fault.Forbidden, "agent_revoked", "the agent that enrolled with this key has been removed; %s", enrolAgain)
 		}
+		return a, nil
 	}
 	if token.UsesLeft < 1 {
-		return token, store.Agent{}, fault.New(fault.Unauthenticated, "join_token_used",
+		return store.Agent{}, fault.New(fault.Unauthenticated, "join_token_used",
 			"this join token has already been used; make a new one with borgfleet-controller join-token create")
 	}
 	agent, err := s.newAgent(tx, token, key, req)
 	if err != nil {
-		return token, agent, err
+		return agent, err
 	}
-	token.UsesLeft--
-	token.Uses = append(token.Uses, store.JoinTokenUse{PublicKeySHA256: key, Agent: agent.ID})
-	return token, agent, nil
+	return agent, tx.UseJoinToken(token, store.JoinTokenUse{PublicKeySHA256: key, Agent: agent.ID})
 }
 
 func (s *Service) newAgent(tx *store.Tx, token store.JoinToken, key []byte, req *fleetv1.EnrollRequest) (store.Agent, error) {

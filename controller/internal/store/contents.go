@@ -119,6 +119,8 @@ func messageOf(prefix byte) proto.Message {
 		return new(storev1.Repository)
 	case joinTokenPrefix:
 		return new(storev1.JoinToken)
+	case joinTokenUsePrefix:
+		return new(storev1.JoinTokenUse)
 	case userPrefix:
 		return new(storev1.User)
 	case idempotencyPrefix:

@@ -40,6 +40,7 @@ const (
 	rulePrefix         = 'R' // + id
 	outboxPrefix       = 'O' // + channel id: where it stands
 	notificationPrefix = 'N' // + channel id + sequence
+	joinTokenUsePrefix = 'J' // + hash + SHA-256 of a public key: the enrolment
 	conditionPrefix    = 'E' // + what + 0 + subject
 )
 

@@ -91,7 +91,7 @@ func (b *rebuilding) entry(e Entry) error {
 		return nil
 	case string(e.Key) == storeIDKey, string(e.Key) == restoredKey, string(e.Key) == padKey:
 		return nil // this store has its own
-	case e.Key[0] == joinTokenPrefix:
+	case e.Key[0] == joinTokenPrefix, e.Key[0] == joinTokenUsePrefix:
 		return nil // it may have been used up since
 	}
 	return b.set(e.Key, e.Value, e.Expires)
