@@ -25,6 +25,7 @@ import (
 	"borgfleet/agent/internal/jobdir"
 	"borgfleet/agent/internal/state"
 	"borgfleet/certs"
+	"borgfleet/shared/envelope"
 	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 	"borgfleet/shared/proto/fleet/v1/fleetv1connect"
@@ -238,6 +239,17 @@ func (l *Link) talk(ctx context.Context) error {
 }
 
 var errEnded = errors.New("the controller ended the connection")
+
+// messageStreams ends streams whose messages are not finished.
+type messageStreams struct{ next http.RoundTripper }
+
+func (s messageStreams) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := s.next.RoundTrip(req)
+	if err == nil && resp.Header.Get("Content-Type") == envelope.ContentType {
+		resp.Body = envelope.NewReader(resp.Body, maxMessage, envelope.Patience)
+	}
+	return resp, err
+}
 
 // maxMessage is the longest message that is taken from a controller, unpacked:
 // the definitions of a host with all that it is to do.

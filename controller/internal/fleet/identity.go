@@ -12,6 +12,7 @@ import (
 	"borgfleet/certs"
 	"borgfleet/controller/internal/fault"
 	"borgfleet/shared/crowd"
+	"borgfleet/shared/envelope"
 	"borgfleet/shared/proto/fleet/v1/fleetv1connect"
 	"borgfleet/shared/wire"
 )
@@ -62,6 +63,8 @@ func (s *Service) Handler() http.Handler {
 		}
 		if unary(r.URL.Path) {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(callTime))
+		} else {
+			r.Body = envelope.NewReader(r.Body, maxMessage, s.set.MessageStall)
 		}
 		mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, id)))
 	})

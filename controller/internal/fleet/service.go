@@ -17,6 +17,7 @@ import (
 	"borgfleet/certs"
 	"borgfleet/controller/internal/audit"
 	"borgfleet/controller/internal/store"
+	"borgfleet/shared/envelope"
 	"borgfleet/shared/job"
 )
 
@@ -52,6 +53,7 @@ type Settings struct {
 	ListWait        time.Duration // how long a refresh of the archives waits for borg
 	ContentsWait    time.Duration // how long a look into an archive waits for borg
 	MaxParallel     int           // jobs per host, unless the agent's record says otherwise
+	MessageStall    time.Duration // that a message of an agent may stand still; see envelope
 }
 
 // DefaultSettings are the documented ones.
@@ -67,6 +69,7 @@ func DefaultSettings() Settings {
 		ListWait:        10 * time.Second,
 		ContentsWait:    30 * time.Second,
 		MaxParallel:     1,
+		MessageStall:    envelope.Patience,
 	}
 }
 
