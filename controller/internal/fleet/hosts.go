@@ -61,7 +61,7 @@ func (s *Service) Hosts(ctx context.Context, q HostQuery) ([]HostView, error) {
 	return out, nil
 }
 
-// eachHost calls do with the repositories of agents, nil being all, in no order.
+// eachHost calls do with the repositories of agents, nil being all, oldest first.
 func (s *Service) eachHost(ctx context.Context, agents []string, maxAge time.Duration, do func(HostView)) error {
 	asked := map[string]bool{}
 	for _, id := range agents {

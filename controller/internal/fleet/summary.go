@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -83,13 +82,25 @@ func (s *Service) Summary(ctx context.Context) (Summary, error) {
 	return out, err
 }
 
-// addNext keeps the first of the next runs.
+// addNext keeps the first of the next runs. Of ten thousand nearly all come after
+// those that are kept.
 func (s *Summary) addNext(n NextRun) {
-	i, _ := slices.BinarySearchFunc(s.Next, n, func(a, b NextRun) int {
-		return cmp.Or(a.At.Compare(b.At), compareTexts(a.AgentName, b.AgentName, a.Name, b.Name))
-	})
-	if i < nextInSummary {
-		s.Next = slices.Insert(s.Next, i, n)
-		s.Next = s.Next[:min(len(s.Next), nextInSummary)]
+	if len(s.Next) == nextInSummary && !n.before(s.Next[nextInSummary-1]) {
+		return
 	}
+	i, _ := slices.BinarySearchFunc(s.Next, n, func(a, b NextRun) int {
+		if a.before(b) {
+			return -1
+		}
+		return 1
+	})
+	s.Next = slices.Insert(s.Next, i, n)
+	s.Next = s.Next[:min(len(s.Next), nextInSummary)]
+}
+
+func (n NextRun) before(o NextRun) bool {
+	if !n.At.Equal(o.At) {
+		return n.At.Before(o.At)
+	}
+	return compareTexts(n.AgentName, o.AgentName, n.Name, o.Name) < 0
 }
