@@ -161,7 +161,7 @@ func ofData(code string) (text string, ok bool) {
 		text = "give an age recipient (age1...) or a passphrase file; without either the backup has no certificate authority in it"
 	case "not_measured":
 		text = "ask the controller that serves agents"
-	case "data_dir_newer", "disk_full", "store_lost", "authority_lost":
+	case "data_dir_newer", "data_dir_gone", "disk_full", "store_lost", "authority_lost":
 		text = message
 	default:
 		return "", false

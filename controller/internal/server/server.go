@@ -7,10 +7,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -84,9 +82,6 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if err := openDataDir(o.DataDir); err != nil {
 		return err
 	}
-	if err := refuseWithoutStore(o.DataDir); err != nil {
-		return err
-	}
 	figures, err := metrics.New(version.String())
 	if err != nil {
 		return err
@@ -158,22 +153,6 @@ func Serve(ctx context.Context, o Options) (err error) {
 		API: where.API, AgentListen: where.AgentListen, Agents: where.Agents, AdminSocket: doors.socket,
 		Made: made,
 	})
-}
-
-// refuseWithoutStore keeps a controller that is started again after its store was
-// removed, or whose disk is not mounted, from beginning anew with an empty one: it
-// would shut every host out, and a backup could not be restored there. The first
-// start makes the store before the authority.
-func refuseWithoutStore(dataDir string) error {
-	if _, err := os.Lstat(filepath.Join(dataDir, "ca")); err != nil {
-		return nil // a new data directory; what else is wrong is said by who opens it
-	}
-	_, err := os.Lstat(filepath.Join(dataDir, "store", "version"))
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return fmt.Errorf("%s has a fleet's authority and no store: was %s removed, or is its disk not mounted? Put it back, or move the directory away and restore a backup with borgfleet-controller db restore",
-		dataDir, filepath.Join(dataDir, "store"))
 }
 
 // started says for the audit log what was started: a restored store has lost

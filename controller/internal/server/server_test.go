@@ -33,25 +33,6 @@ func TestUnfinishedRestore(t *testing.T) {
 	}
 }
 
-// TestStoreThatIsMissing: an empty one in its place would be the end of the fleet.
-func TestStoreThatIsMissing(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "ca"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	err := Serve(t.Context(), Options{
-		DataDir: dir, APIListen: "127.0.0.1:0", AgentListen: "127.0.0.1:0",
-		Settings: fleet.DefaultSettings(), Logger: slog.New(slog.DiscardHandler),
-		Started: func(Addresses) { t.Error("it started") },
-	})
-	if err == nil || !strings.Contains(err.Error(), "authority and no store") {
-		t.Errorf("got %v", err)
-	}
-	if all, _ := os.ReadDir(dir); len(all) != 1 {
-		t.Errorf("something was made: %v", all)
-	}
-}
-
 // TestPartsThatHang in a store that has failed do not keep the controller.
 func TestPartsThatHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
