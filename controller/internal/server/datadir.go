@@ -44,12 +44,22 @@ func refuseLostStore(path string) error {
 		return nil
 	}
 	store := filepath.Join(path, "store")
-	if _, err := os.Lstat(store); !errors.Is(err, fs.ErrNotExist) {
+	if gone(filepath.Join(store, "data")) && !gone(filepath.Join(store, "version")) {
+		return fault.New(fault.Unavailable, "store_lost",
+			"%s was removed from a controller's store: bring it back, or move %s away and bring a backup back (borgfleet-controller db restore, into an empty directory)",
+			filepath.Join(store, "data"), path)
+	}
+	if !gone(store) {
 		return nil // whatever is wrong with it is told when it is opened
 	}
 	return fault.New(fault.Unavailable, "store_lost",
 		"%s is gone, and the fleet's authority beside it is there: see whether its disk is mounted, or bring a backup back (borgfleet-controller db restore, into an empty directory); "+
 			"to begin again without history, users and repositories: mkdir -m 700 %s", store, term.Shell(store))
+}
+
+func gone(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // refuseLostAuthority does not make a new authority for hosts that trust another

@@ -68,6 +68,13 @@ func TestLostStore(t *testing.T) {
 	if err := openDataDir(dir); err != nil {
 		t.Error(err)
 	}
+	// A store whose files were taken out of it is lost as well, and no empty one.
+	if err := os.WriteFile(filepath.Join(dir, "store", "version"), []byte("1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := openDataDir(dir); err == nil || fault.Of(err).Code != "store_lost" {
+		t.Errorf("without its data: %v", err)
+	}
 }
 
 // TestLostAuthority: no new one is made for hosts that trust another, unless
