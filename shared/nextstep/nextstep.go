@@ -4,6 +4,7 @@
 package nextstep
 
 import (
+	"cmp"
 	"strings"
 
 	"borgfleet/shared/term"
@@ -15,6 +16,7 @@ type About struct {
 	Agent      string
 	Repository string // a name, path or id that the commands take
 	Job        string // what the commands take for it
+	Logs       string // the command that shows its log; empty: the controller's
 }
 
 // Of is what to do about a job that ended with code; empty if its message says
@@ -24,7 +26,7 @@ func Of(code string, about About) string {
 	return strings.NewReplacer(
 		"AGENT", orWord(about.Agent, "AGENT"),
 		"REPOSITORY", orWord(about.Repository, "REPOSITORY"),
-		"JOB", orWord(about.Job, "JOB"),
+		"LOGS", cmp.Or(about.Logs, "borgfleet-controller jobs logs "+orWord(about.Job, "JOB")),
 	).Replace(text)
 }
 

@@ -36,13 +36,13 @@ func ofFleet(code string) (text string, ok bool) {
 	case "paths_not_found", "not_a_folder":
 		text = "see what the archive holds: borgfleet-controller archives contents REPOSITORY ARCHIVE"
 	case "nothing_restored":
-		text = "the log says why of each file: borgfleet-controller jobs logs JOB"
+		text = "the log says why of each file: LOGS"
 	case "archives_vanished":
 		text = "find out who deleted them. If it was meant: borgfleet-controller repositories acknowledge-vanished REPOSITORY"
 	case "list_incomplete":
 		text = "look at the room on the disk of the agent's state (borgfleet-agent doctor, on the host), then ask for the list again"
 	case "hook_failed":
-		text = "the log has what the hook said: borgfleet-controller jobs logs JOB. Mend it on the host, then order the job again"
+		text = "the log has what the hook said: LOGS. Mend it on the host, then order the job again"
 	case "hook_unusable":
 		text = "mend that on the host: a hook is an executable file in the hooks directory, which nobody but its owner, root, can change"
 	case "internal":
@@ -61,7 +61,7 @@ func ofFleet(code string) (text string, ok bool) {
 
 // ofBorg has the codes of what borg said.
 func ofBorg(code string) (text string, ok bool) {
-	const logs = "the log has all that borg said: borgfleet-controller jobs logs JOB"
+	const logs = "the log has all that borg said: LOGS"
 	switch code {
 	case "bad_request":
 		text = "correct the value that borg refuses (borgfleet-controller repositories show REPOSITORY), with borgfleet-controller repositories update"

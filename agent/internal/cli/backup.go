@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/urfave/cli/v2"
 
@@ -99,10 +98,7 @@ func (a *agent) tellEnd(j local.Job) error {
 	if err := a.out.Printf("%s\n", term.CleanRows(text)); err != nil {
 		return err
 	}
-	about := nextstep.About{Repository: cmp.Or(j.Name, j.Repository)}
-	if j.ID != 0 {
-		about.Job = fmt.Sprint(j.ID)
-	}
+	about := nextstep.About{Repository: cmp.Or(j.Name, j.Repository), Logs: "borgfleet-agent logs " + ref(j)}
 	if next := nextstep.Of(j.ErrorCode, about); next != "" {
 		return a.out.Printf("Next: %s\n", term.CleanRows(next))
 	}

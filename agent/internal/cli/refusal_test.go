@@ -37,7 +37,7 @@ func TestEnrollLeavesAForeignDirectoryAlone(t *testing.T) {
 // TestEndSaysWhatToDo: of a job that was followed.
 func TestEndSaysWhatToDo(t *testing.T) {
 	for code, want := range map[string]string{
-		job.CodeHookFailed: "Job 17 failed: why\nNext: the log has what the hook said: borgfleet-controller jobs logs 17. Mend it on the host, then order the job again\n",
+		job.CodeHookFailed: "Job 17 failed: why\nNext: the log has what the hook said: borgfleet-agent logs 17. Mend it on the host, then order the job again\n",
 		job.CodePolicy:     "Job 17 failed: why\n", // the message has the command
 	} {
 		var out bytes.Buffer
