@@ -24,6 +24,13 @@ type listener struct {
 	mu    sync.Mutex
 	told  []told   // guarded by mu
 	paths []string // guarded by mu
+	raw   []raw    // guarded by mu
+}
+
+// raw is what came, as a signature is of it.
+type raw struct {
+	header http.Header
+	body   []byte
 }
 
 type told struct {
@@ -40,8 +47,15 @@ const (
 )
 
 func newListener(t *testing.T) *listener {
+	l := deafListener(t)
+	l.Start()
+	return l
+}
+
+// deafListener is one that has not been started.
+func deafListener(t *testing.T) *listener {
 	l := &listener{}
-	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	l.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		data, _ := io.ReadAll(r.Body)
 		mode := l.mode.Load()
 		if mode == refuses {
@@ -55,7 +69,7 @@ func newListener(t *testing.T) *listener {
 			}
 		}
 		l.mu.Lock()
-		l.told, l.paths = append(l.told, e), append(l.paths, r.URL.Path)
+		l.told, l.paths, l.raw = append(l.told, e), append(l.paths, r.URL.Path), append(l.raw, raw{r.Header, data})
 		l.mu.Unlock()
 		if mode == hangs {
 			<-r.Context().Done()

@@ -26,7 +26,9 @@ type installed struct {
 	ctx        context.Context
 	controller *machines.Machine
 	hosts      []*machines.Machine
-	pasted     []byte // the last line that was printed on the controller
+	network    *machines.Network
+	pasted     []byte          // the last line that was printed on the controller
+	printed    strings.Builder // all that was printed there
 }
 
 // TestPackages goes from packages to a fleet that backs up, upgrades it during a
@@ -41,10 +43,12 @@ func TestPackages(t *testing.T) {
 	defer cancel()
 	i := newInstalled(t, ctx, base)
 	i.bring(first)
+	told := i.listen()
 	i.walk(blocks(t, filepath.Join("..", "..", "docs", "install.md")))
 	if t.Failed() {
 		return
 	}
+	told.firstFleet()
 	i.lookAtUnits()
 	i.lookAtVersions(first)
 
@@ -58,6 +62,7 @@ func TestPackages(t *testing.T) {
 	i.walk(all[:upgraded])
 	i.lookAtVersions(next)
 	held.finish()
+	told.once(held.job)
 	i.removeAndReturn(i.hosts[1])
 	i.walk(all[upgraded:])
 	i.purgeController()
@@ -67,10 +72,10 @@ func newInstalled(t *testing.T, ctx context.Context, base string) *installed {
 	network, err := machines.NewNetwork()
 	fatal(t, err)
 	t.Cleanup(network.Close)
-	i := &installed{t: t, ctx: ctx}
+	i := &installed{t: t, ctx: ctx, network: network}
 	dir := t.TempDir()
 	add := func(name string, called ...string) *machines.Machine {
-		m, err := machines.Prepare(base, filepath.Join(dir, name), name, network, "backup.example.org")
+		m, err := machines.Prepare(base, filepath.Join(dir, name), name, network, "backup.example.org", hooksName, pingName)
 		fatal(t, err)
 		t.Cleanup(func() {
 			if err := m.Stop(); err != nil {
@@ -173,6 +178,7 @@ func (i *installed) typed(m *machines.Machine, b block) (out, problem string) {
 		time.Sleep(200 * time.Millisecond) // between looks
 	}
 	if m == i.controller {
+		i.printed.WriteString(out)
 		lines := strings.Split(strings.TrimSpace(out), "\n")
 		i.pasted = []byte(lines[len(lines)-1] + "\n")
 	}

@@ -14,7 +14,9 @@ mkdir -p "$6"
 bin=$(realpath "$3") built=$(realpath "$4") nfpm=$(realpath "$5") out=$(realpath "$6")
 here=$(realpath "$(dirname "$0")")
 root=$(realpath "$here/../..")
-MAINTAINER='borgfleet maintainers <maintainers@borgfleet.invalid>'
+# There is no such address, and the name says so. Who passes packages on names
+# somebody who answers: MAINTAINER='Name <address>' make packages.
+MAINTAINER=${MAINTAINER:-borgfleet maintainers <maintainers@borgfleet.invalid>}
 SOURCE_DATE_EPOCH=$(date -u -d "$DATE" +%s)
 export VERSION MAINTAINER SOURCE_DATE_EPOCH
 
@@ -36,6 +38,10 @@ share() { # program, side
 	# Documents name each other by their paths in the source: the same here.
 	mkdir -p "$to/doc/$2"
 	cp -r "$root/docs" "$root"/*.md "$to/doc/"
+	cp "$here/copyright" "$to/doc/"
+	(cd "$root" && "$work/notices" "$built"/*/"$1") >"$to/doc/third-party-notices"
+	(cd "$root" && "$here/changelog.sh" "$1" "$VERSION" "$DATE" "$MAINTAINER") >"$to/doc/changelog"
+	gzip -9n "$to/doc/third-party-notices" "$to/doc/changelog"
 	if [ "$2" = agent ]; then
 		cp -r "$root/agent/hooks" "$to/doc/agent/"
 		mkdir "$to/doc/agent/systemd"
@@ -48,7 +54,7 @@ share() { # program, side
 # scripts fills in the maintainer scripts.
 scripts() { # program, state directory, what is kept, next step
 	mkdir -p "$work/$1/deb" "$work/$1/rpm" "$work/$1/etc"
-	for script in deb/postinst deb/prerm deb/postrm rpm/post rpm/preun rpm/postun; do
+	for script in deb/preinst deb/postinst deb/prerm deb/postrm rpm/post rpm/preun rpm/postun lintian-overrides; do
 		sed -e "s|PROGRAM|$1|g" -e "s|STATE|$2|g" -e "s|KEPT|$3|g" -e "s|NEXT|$4|g" "$here/$script" >"$work/$1/$script"
 	done
 	cp "$here"/etc/* "$work/$1/etc/"
@@ -66,7 +72,7 @@ tarball() { # program, side, arch
 	rm -rf "$work/tar"
 }
 
-(cd "$root" && go build -o "$work/reference" ./scripts/reference)
+(cd "$root" && go build -o "$work/" ./scripts/reference ./scripts/notices)
 share borgfleet-controller controller
 share borgfleet-agent agent
 scripts borgfleet-controller /var/lib/borgfleet \

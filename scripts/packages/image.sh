@@ -22,4 +22,9 @@ if [ -e "$authorities" ]; then
 else
 	echo "there is no $authorities: the image trusts no public authority" >&2
 fi
-cp "$(dirname "$0")/Dockerfile" "$out/"
+here=$(dirname "$0")
+mkdir -p "$out/doc"
+cp "$here/copyright" "$out/doc/"
+go run ./scripts/notices "$out"/*/borgfleet-controller >"$out/doc/third-party-notices"
+gzip -9n "$out/doc/third-party-notices"
+cp "$here/Dockerfile" "$out/"

@@ -17,8 +17,12 @@ import (
 )
 
 // Offline backs a data directory up on which no controller runs. The store's
-// lock keeps one away meanwhile.
-func Offline(w io.Writer, dataDir string, to age.Recipient, opt store.Options, now time.Time) (err error) {
+// lock keeps one away meanwhile. Root does it as the account of the controller.
+func Offline(w io.Writer, dataDir string, to age.Recipient, opt store.Options, now time.Time) error {
+	return asOwner(dataDir, func() error { return offline(w, dataDir, to, opt, now) })
+}
+
+func offline(w io.Writer, dataDir string, to age.Recipient, opt store.Options, now time.Time) (err error) {
 	if err := RefuseUnfinished(dataDir); err != nil {
 		return err
 	}
