@@ -22,6 +22,9 @@ func openDataDir(path string) error {
 	if err := secretfile.MakeDir(path); err != nil {
 		return unusable(err)
 	}
+	if err := refuseAnothers(path, os.Geteuid()); err != nil {
+		return err
+	}
 	if err := backup.RefuseUnfinished(path); err != nil {
 		return err
 	}
