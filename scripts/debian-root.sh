@@ -1,11 +1,16 @@
 #!/bin/sh
 # Makes a bare Debian root in DIR, with systemd and nothing of ours, in which
-# the packages are tried; installs what makes and starts such roots if it is
-# missing. Needs root. Nothing is done when DIR is there already.
+# the packages are tried; installs what makes and starts such roots, and what
+# looks at packages, if it is missing. Needs root. Nothing is done when DIR is
+# there already.
 set -eu
 
 dir=$1
 suite=bookworm
+# What our packages recommend, and what machines of the other family install
+# theirs with, is fetched here: the machines have no network. It is installed by
+# apt, there.
+fetch='borgbackup openssh-client rpm'
 
 if [ "$(id -u)" -ne 0 ]; then
 	echo "only root can make and start a Debian root: run this as root" >&2
@@ -16,6 +21,8 @@ command -v debootstrap >/dev/null 2>&1 || missing="$missing debootstrap"
 command -v systemd-nspawn >/dev/null 2>&1 || missing="$missing systemd-container"
 command -v nsenter >/dev/null 2>&1 || missing="$missing util-linux"
 command -v rpm >/dev/null 2>&1 || missing="$missing rpm"
+command -v lintian >/dev/null 2>&1 || missing="$missing lintian"
+command -v qemu-aarch64-static >/dev/null 2>&1 || missing="$missing qemu-user-static"
 if [ -n "$missing" ]; then
 	if ! command -v apt-get >/dev/null 2>&1; then
 		echo "missing:$missing; install them with this machine's package manager and run this again" >&2
@@ -27,7 +34,9 @@ if [ -n "$missing" ]; then
 	# shellcheck disable=SC2086
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
 fi
-[ ! -d "$dir" ] || exit 0
+if [ -d "$dir" ] && [ "$(cat "$dir.fetched" 2>/dev/null)" = "$fetch" ]; then
+	exit 0
+fi
 
 echo "making a Debian $suite root in $dir" >&2
 new=$dir.new
@@ -37,10 +46,10 @@ debootstrap --variant=minbase --include=systemd-sysv,dbus,ca-certificates "$suit
 	tail -n 20 "$new.log" >&2
 	exit 1
 }
-# What our packages recommend is fetched here: the machines have no network. It
-# is installed by apt, there.
 chroot "$new" apt-get clean
-chroot "$new" apt-get install -y -qq --download-only borgbackup openssh-client >>"$new.log" 2>&1 || {
+# One word each.
+# shellcheck disable=SC2086
+chroot "$new" apt-get install -y -qq --download-only $fetch >>"$new.log" 2>&1 || {
 	tail -n 20 "$new.log" >&2
 	exit 1
 }
@@ -49,4 +58,6 @@ echo 'APT::Get::Assume-Yes "true";' >"$new/etc/apt/apt.conf.d/90yes"
 : >"$new/etc/machine-id"
 rm -f "$new/var/lib/dbus/machine-id"
 rm "$new.log"
+rm -rf "$dir"
 mv "$new" "$dir"
+echo "$fetch" >"$dir.fetched"

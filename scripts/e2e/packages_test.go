@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -334,59 +333,4 @@ func (i *installed) purgeController() {
 			i.t.Errorf("there is no %q in\n%s", want, got)
 		}
 	}
-}
-
-// TestRPM: what the rpm packages hold is what the deb packages hold, and rpm
-// takes them.
-func TestRPM(t *testing.T) {
-	dist := os.Getenv("BORGFLEET_PACKAGES")
-	if dist == "" {
-		t.Skip("make install-test makes the packages that this needs")
-	}
-	run := func(name string, args ...string) string {
-		out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%s %v: %v\n%s", name, args, err, out)
-		}
-		return string(out)
-	}
-	for deb, rpm := range map[string]string{"amd64": "x86_64", "arm64": "aarch64"} {
-		for _, program := range []string{"borgfleet-controller", "borgfleet-agent"} {
-			debs, _ := filepath.Glob(filepath.Join(dist, program+"_*_"+deb+".deb"))
-			rpms, _ := filepath.Glob(filepath.Join(dist, program+"-*."+rpm+".rpm"))
-			if len(debs) != 1 || len(rpms) != 1 {
-				t.Fatalf("%s has %v and %v", dist, debs, rpms)
-			}
-			run("rpm", "--checksig", "--nosignature", rpms[0])
-			run("rpm", "--install", "--test", "--nodeps", "--ignorearch", "--ignoreos", "--dbpath", t.TempDir(), rpms[0])
-			// In both the same file has the same mode, owner and size.
-			have := filesOf(run("dpkg-deb", "--contents", debs[0]), 1, 2, 5)
-			want := filesOf(run("rpm", "--query", "--package", "--queryformat", "[%{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME} %{FILESIZES} - - %{FILENAMES}\n]", rpms[0]), 1, 2, 5)
-			for name := range want {
-				if have[name] != want[name] {
-					t.Errorf("%s: %s is %q in the deb, %q in the rpm", program, name, have[name], want[name])
-				}
-			}
-			for name := range have {
-				if want[name] == "" {
-					t.Errorf("%s: %s is not in the rpm", program, name)
-				}
-			}
-		}
-	}
-}
-
-// filesOf reads a listing of a package: mode and owner of each file, but for what
-// the two families keep in other places.
-func filesOf(listing string, owner, size, name int) map[string]string {
-	out := map[string]string{}
-	for line := range strings.Lines(listing) {
-		fields := strings.Fields(line)
-		if len(fields) <= name || strings.HasPrefix(line, "d") {
-			continue
-		}
-		path := strings.Replace(strings.TrimPrefix(fields[name], "."), "/vendor-completions/", "/site-functions/", 1)
-		out[path] = fields[0] + " " + fields[owner] + " " + fields[size]
-	}
-	return out
 }
