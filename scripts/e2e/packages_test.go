@@ -40,8 +40,8 @@ func TestPackages(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // not how long it takes: when it says that something is wrong
 	defer cancel()
-	i := newInstalled(t, ctx, base)
-	i.bring(first)
+	i := newInstalled(t, ctx, base, "controller", "web1", "web2")
+	i.bring(first, ".deb")
 	told := i.listen()
 	i.walk(blocks(t, filepath.Join("..", "..", "docs", "install.md")))
 	if t.Failed() {
@@ -56,24 +56,28 @@ func TestPackages(t *testing.T) {
 	if upgraded < 0 {
 		t.Fatal("docs/operations.md has no upgrade before the backup of the controller")
 	}
-	i.bring(next)
+	i.bring(next, ".deb")
 	held := i.holdBackup()
 	i.walk(all[:upgraded])
 	i.lookAtVersions(next)
 	held.finish()
 	told.once(held.job)
+	i.goBack(first)
 	i.removeAndReturn(i.hosts[1])
+	i.stoppedBackup()
 	i.walk(all[upgraded:])
 	i.purgeController()
 }
 
-func newInstalled(t *testing.T, ctx context.Context, base string) *installed {
+// newInstalled starts machines: the controller's, and those of hosts. Without
+// hosts it is its own.
+func newInstalled(t *testing.T, ctx context.Context, base, controller string, hosts ...string) *installed {
 	network, err := machines.NewNetwork()
 	fatal(t, err)
 	t.Cleanup(network.Close)
 	i := &installed{t: t, ctx: ctx, network: network}
 	dir := t.TempDir()
-	add := func(name string, called ...string) *machines.Machine {
+	add := func(name string) *machines.Machine {
 		m, err := machines.Prepare(base, filepath.Join(dir, name), name, network, "backup.example.org", hooksName, pingName)
 		fatal(t, err)
 		t.Cleanup(func() {
@@ -84,9 +88,14 @@ func newInstalled(t *testing.T, ctx context.Context, base string) *installed {
 		fatal(t, m.Start(ctx))
 		return m
 	}
-	i.controller = add("controller")
-	i.hosts = []*machines.Machine{add("web1"), add("web2")}
+	i.controller = add(controller)
+	for _, name := range hosts {
+		i.hosts = append(i.hosts, add(name))
+	}
 	t.Cleanup(i.showLogs)
+	if len(hosts) == 0 {
+		i.hosts = []*machines.Machine{i.controller}
+	}
 	return i
 }
 
@@ -102,18 +111,24 @@ func (i *installed) showLogs() {
 }
 
 func (i *installed) all() []*machines.Machine {
+	if i.hosts[0] == i.controller {
+		return i.hosts
+	}
 	return append([]*machines.Machine{i.controller}, i.hosts...)
 }
 
-// bring puts a directory of packages in the place of those that were there.
-func (i *installed) bring(dist string) {
+// archs are this machine's, as the families of packages call it.
+var archs = map[string]map[string]string{".deb": {"amd64": "amd64", "arm64": "arm64"}, ".rpm": {"amd64": "x86_64", "arm64": "aarch64"}}
+
+// bring puts a directory's packages of a kind in the place of those that were there.
+func (i *installed) bring(dist, kind string) {
 	i.t.Helper()
 	for _, m := range i.all() {
-		old, _ := filepath.Glob(filepath.Join(m.Root, "root", "*.deb"))
+		old, _ := filepath.Glob(filepath.Join(m.Root, "root", "*"+kind))
 		for _, file := range old {
 			fatal(i.t, os.Remove(file))
 		}
-		packages, err := filepath.Glob(filepath.Join(dist, "*_"+runtime.GOARCH+".deb"))
+		packages, err := filepath.Glob(filepath.Join(dist, "*"+archs[kind][runtime.GOARCH]+kind))
 		fatal(i.t, err)
 		if len(packages) != 2 {
 			i.t.Fatalf("%s has the packages %v", dist, packages)
@@ -194,6 +209,18 @@ func (i *installed) says(m *machines.Machine, script string) string {
 	return strings.TrimSpace(string(out))
 }
 
+// online waits until hosts are connected.
+func (i *installed) online(hosts ...*machines.Machine) {
+	i.t.Helper()
+	list := block{script: "borgfleet-controller agents list", wait: true}
+	for _, m := range hosts {
+		list.want = append(list.want, m.Name+" … online")
+	}
+	if out, problem := i.typed(i.controller, list); problem != "" {
+		i.t.Fatalf("%s: %s", problem, out)
+	}
+}
+
 // lookAtUnits: the services run as their units say, as systemd there reads them.
 func (i *installed) lookAtUnits() {
 	i.t.Helper()
@@ -205,7 +232,7 @@ func (i *installed) lookAtUnits() {
 		if out := i.says(m, "cat /sys/fs/cgroup/system.slice/"+program+".service/cgroup.procs"); out != i.says(m, "systemctl show --value -p MainPID "+program) {
 			i.t.Errorf("%s has the processes %s", program, out)
 		}
-		i.t.Log(i.says(m, "systemd-analyze security --no-pager "+program+".service | tail -n 1"))
+		i.says(m, "systemd-analyze security --threshold="+map[string]string{"borgfleet-controller": controllerExposure, "borgfleet-agent": agentExposure}[program]+" --no-pager "+program+".service >&2")
 		i.says(m, "bash -n /usr/share/bash-completion/completions/"+program+"; gzip -t /usr/share/man/man1/"+program+".1.gz")
 	}
 	if got := i.says(i.controller, "stat -c '%U %a' /var/lib/borgfleet; ps -o user= -C borgfleet-contro 2>/dev/null || stat -c %U /proc/$(systemctl show -P MainPID borgfleet-controller)"); got != "borgfleet 700\nborgfleet" {
@@ -311,17 +338,61 @@ func (h *heldBackup) finish() {
 	}
 }
 
-// removeAndReturn: a package that is removed and comes back finds all as it was.
+// goBack: an older version that knows the form of the data goes on with it, and one
+// that does not know it refuses, touches nothing, and says what to do.
+func (i *installed) goBack(dist string) {
+	i.t.Helper()
+	const install = "apt-get install --allow-downgrades "
+	i.bring(dist, ".deb")
+	for _, m := range i.hosts {
+		i.says(m, install+"./borgfleet-agent_*.deb")
+	}
+	i.says(i.controller, install+"./borgfleet-controller_*.deb")
+	i.online(i.hosts...)
+	i.lookAtVersions(dist)
+
+	const form = "/var/lib/borgfleet/store/version"
+	was := i.says(i.controller, "systemctl stop borgfleet-controller; cat "+form)
+	got := i.says(i.controller, "echo 99 > "+form+`; systemctl start borgfleet-controller || true
+		while systemctl is-active -q borgfleet-controller; do sleep 0.1; done
+		systemctl stop borgfleet-controller; journalctl -u borgfleet-controller --output=cat --no-pager -n 20; cat `+form)
+	if !strings.Contains(got, "was written by a newer controller: it has store version 99") || !strings.HasSuffix(got, "99") {
+		i.t.Errorf("a controller that is too old says\n%s", got)
+	}
+	i.says(i.controller, "echo "+was+" > "+form+"; systemctl reset-failed borgfleet-controller; systemctl start borgfleet-controller")
+	i.online(i.hosts...)
+}
+
+// removeAndReturn: a package that is removed and comes back finds all as it was,
+// and starts what was to start by itself, and nothing else.
 func (i *installed) removeAndReturn(host *machines.Machine) {
 	i.t.Helper()
-	i.says(host, "apt-get remove borgfleet-agent")
+	const remove, install = "apt-get remove borgfleet-agent", "apt-get install ./borgfleet-agent_*.deb"
+	i.says(host, remove)
 	if got := i.says(host, "systemctl is-active borgfleet-agent || true; ls /usr/bin/borgfleet-agent 2>&1 || true"); !strings.HasPrefix(got, "inactive") || !strings.Contains(got, "No such file") {
 		i.t.Errorf("after the package was removed: %s", got)
 	}
-	i.says(host, "apt-get install ./borgfleet-agent_*_"+runtime.GOARCH+".deb; systemctl start borgfleet-agent")
-	if out, problem := i.typed(i.controller, block{script: "borgfleet-controller agents list", wait: true, want: []string{host.Name + " … online"}}); problem != "" {
-		i.t.Errorf("%s: %s", problem, out)
+	i.says(host, install)
+	i.online(host)
+	for _, before := range []string{"systemctl disable borgfleet-agent; " + remove + "; " + install, "systemctl stop borgfleet-agent; apt-get install --reinstall ./borgfleet-agent_*.deb"} {
+		if got := i.says(host, before+" >/dev/null; systemctl is-active borgfleet-agent || true"); !strings.HasSuffix(got, "inactive") {
+			i.t.Errorf("after %s the agent is %s", before, got)
+		}
 	}
+	i.says(host, "systemctl enable --now borgfleet-agent")
+}
+
+// stoppedBackup: root's backup of a controller that is stopped leaves it able to
+// start.
+func (i *installed) stoppedBackup() {
+	i.t.Helper()
+	if got := i.says(i.controller, `systemctl stop borgfleet-controller
+		borgfleet-controller db backup stopped.backup 2>/dev/null >&2
+		find /var/lib/borgfleet ! -user borgfleet
+		systemctl start borgfleet-controller`); got != "" {
+		i.t.Errorf("after root's backup there are files of others:\n%s", got)
+	}
+	i.online(i.hosts...)
 }
 
 // purgeController: what exists only there stays, and is named.

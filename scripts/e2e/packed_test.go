@@ -251,7 +251,7 @@ func TestPackedRPM(t *testing.T) {
 	d := packed(t)
 	d.has("rpm")
 	d.has("dpkg-deb")
-	for deb, rpm := range map[string]string{"amd64": "x86_64", "arm64": "aarch64"} {
+	for deb, rpm := range archs[".rpm"] {
 		for program := range sides {
 			file := d.one(program + "-*." + rpm + ".rpm")
 			d.run("rpm", "--checksig", "--nosignature", file)

@@ -18,10 +18,10 @@ work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 GOMODCACHE=$(go env GOMODCACHE)
 export GOMODCACHE
+umask 077
 git clone --quiet "$(git rev-parse --show-toplevel)" "$work/elsewhere"
 mkdir -p "$work/home" "$work/elsewhere/.cache/tools"
 cp "$nfpm" "$work/elsewhere/.cache/tools/" # what it is made of is pinned
-umask 077
 cd "$work/elsewhere"
 HOME=$work/home GOCACHE=$work/home/builds TZ=Pacific/Kiritimati make --no-print-directory packages >"$work/said" 2>&1 || {
 	tail -n 30 "$work/said" >&2

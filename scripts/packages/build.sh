@@ -49,6 +49,8 @@ share() { # program, side
 	else
 		rmdir "$to/doc/$2"
 	fi
+	# Whatever umask the source came here under.
+	chmod -R u=rwX,go=rX "$to"
 }
 
 # scripts fills in the maintainer scripts.
@@ -68,6 +70,7 @@ tarball() { # program, side, arch
 	cp "$built/$3/$1" "$dir/"
 	cp "$here/etc/$2.env" "$dir/"
 	[ "$2" = agent ] || cp "$here"/etc/borgfleet-controller.* "$dir/"
+	chmod -R u=rwX,go=rX "$dir"
 	tar -C "$work/tar" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -cf - "$name" | gzip -9n >"$out/$name.tar.gz"
 	rm -rf "$work/tar"
 }
