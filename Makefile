@@ -137,18 +137,18 @@ image: packed ## dist/image/: what a container of the controller is built from
 
 # It needs nothing installed: what it cannot look at for want of a program it says.
 .PHONY: packages-test
-packages-test: packages ## look at what is in the packages, without installing them
-	BORGFLEET_PACKAGES=$(CURDIR)/$(DIST) go test -count=1 -run '^TestPacked' -timeout 10m -v ./scripts/e2e
+packages-test: packages image ## look at what is in the packages and the container, without installing them
+	BORGFLEET_PACKAGES=$(CURDIR)/$(DIST) BORGFLEET_IMAGE=$(CURDIR)/$(DIST)/image go test -count=1 -run '^TestPacked' -timeout 10m -v ./scripts/e2e
 
 .PHONY: reproducible
 reproducible: packages ## make the packages again from a clone elsewhere, without caches, and compare
 	scripts/packages/again.sh '$(VERSION)' $(DIST) $(TOOLS)/nfpm
 
 .PHONY: install-test
-install-test: packages ## the packages on bare Debian machines, as the documents say, with an upgrade during a backup (installs what it needs; needs root)
+install-test: packages image ## the packages on bare Debian machines, as the documents say, with an upgrade during a backup (installs what it needs; needs root)
 	scripts/debian-root.sh $(CACHE)/debian-root
 	$(MAKE) --no-print-directory packages VERSION=99.0.0 DIST=$(CACHE)/next
-	BORGFLEET_DEBIAN_ROOT=$(CACHE)/debian-root BORGFLEET_PACKAGES=$(CURDIR)/$(DIST) BORGFLEET_PACKAGES_NEXT=$(CACHE)/next \
+	BORGFLEET_DEBIAN_ROOT=$(CACHE)/debian-root BORGFLEET_PACKAGES=$(CURDIR)/$(DIST) BORGFLEET_PACKAGES_NEXT=$(CACHE)/next BORGFLEET_IMAGE=$(CURDIR)/$(DIST)/image \
 		go test -count=1 -run '^(TestPacked.*|TestPackages|TestRPM)$$' -timeout 20m -v ./scripts/e2e
 
 .PHONY: borg

@@ -22,6 +22,7 @@ command -v systemd-nspawn >/dev/null 2>&1 || missing="$missing systemd-container
 command -v nsenter >/dev/null 2>&1 || missing="$missing util-linux"
 command -v rpm >/dev/null 2>&1 || missing="$missing rpm"
 command -v lintian >/dev/null 2>&1 || missing="$missing lintian"
+command -v buildah >/dev/null 2>&1 || missing="$missing buildah"
 command -v qemu-aarch64-static >/dev/null 2>&1 || missing="$missing qemu-user-static"
 if [ -n "$missing" ]; then
 	if ! command -v apt-get >/dev/null 2>&1; then

@@ -60,6 +60,7 @@ scripts() { # program, state directory, what is kept, next step
 		sed -e "s|PROGRAM|$1|g" -e "s|STATE|$2|g" -e "s|KEPT|$3|g" -e "s|NEXT|$4|g" "$here/$script" >"$work/$1/$script"
 	done
 	cp "$here"/etc/* "$work/$1/etc/"
+	chmod -R u=rwX,go=rX "$work/$1/etc" # as above
 }
 
 tarball() { # program, side, arch
