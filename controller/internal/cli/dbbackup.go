@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,12 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/backup"
 	"borgfleet/controller/internal/client"
+	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/secretfile"
 	"borgfleet/shared/term"
@@ -77,17 +80,52 @@ func (k *controller) backup(c *cli.Context) error {
 // does.
 func (k *controller) writeBackup(c *cli.Context, req rest.BackupRequest, w io.Writer) error {
 	dataDir := c.String("data-dir")
-	cl := client.NewUnix(AdminSocket(dataDir))
-	defer cl.Close()
-	err := cl.Backup(c.Context, req, w)
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
-		return explainSocket(dataDir, AdminSocket(dataDir), err)
-	}
 	to, err := backup.Recipient(req.Recipient, req.Passphrase)
 	if err != nil {
 		return err
 	}
-	return backup.Offline(w, dataDir, to, store.Options{}, k.now())
+	cl := client.NewUnix(AdminSocket(dataDir))
+	defer cl.Close()
+	return whoHasTheData(c.Context, 100*time.Millisecond, func() error {
+		err := cl.Backup(c.Context, req, w)
+		if absent(err) {
+			return err
+		}
+		return explainSocket(dataDir, AdminSocket(dataDir), err)
+	}, func() error { return backup.Offline(w, dataDir, to, store.Options{}, k.now()) })
+}
+
+// startTime is how long a controller may have its data without answering.
+const startTime = 10 * time.Second
+
+// whoHasTheData asks the controller, or does without one that is absent. One that
+// has its data and does not answer starts or ends: it is asked again.
+func whoHasTheData(ctx context.Context, every time.Duration, ask, without func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := ask(); !absent(err) {
+			return err
+		}
+		err := without()
+		if err == nil || fault.Of(err).Code != "data_dir_in_use" {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w; it does not answer: see its log, and try again when it does", err)
+		}
+	}
+}
+
+// absent says that nobody listens.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // checked reads along what is written, as a restore would.
