@@ -128,7 +128,7 @@ packed:
 	$(foreach arch,amd64 arm64,GOARCH=$(arch) $(BUILD) -o $(PACKED)/$(arch)/borgfleet-agent ./agent &&) true
 
 .PHONY: packages
-packages: build packed $(TOOLS)/nfpm ## dist/: deb, rpm and tarballs for amd64 and arm64, with checksums (VERSION=, DIST=)
+packages: build packed $(TOOLS)/nfpm ## dist/: deb, rpm and tarballs for amd64 and arm64, with checksums (VERSION=, DIST=, MAINTAINER='Name <address>')
 	scripts/packages/build.sh '$(VERSION)' '$(DATE)' $(BIN) $(PACKED) $(TOOLS)/nfpm $(DIST)
 
 .PHONY: image
