@@ -353,11 +353,13 @@ func (i *installed) goBack(dist string) {
 
 	const form = "/var/lib/borgfleet/store/version"
 	was := i.says(i.controller, "systemctl stop borgfleet-controller; cat "+form)
-	got := i.says(i.controller, "echo 99 > "+form+`; systemctl start borgfleet-controller || true
-		while systemctl is-active -q borgfleet-controller; do sleep 0.1; done
-		systemctl stop borgfleet-controller; journalctl -u borgfleet-controller --output=cat --no-pager -n 20; cat `+form)
-	if !strings.Contains(got, "was written by a newer controller: it has store version 99") || !strings.HasSuffix(got, "99") {
-		i.t.Errorf("a controller that is too old says\n%s", got)
+	i.says(i.controller, "echo 99 > "+form+"; systemctl start borgfleet-controller || true")
+	refuses := block{script: "journalctl -u borgfleet-controller --output=cat --no-pager -n 20", wait: true, want: []string{"was written by a newer controller: it has store version 99"}}
+	if out, problem := i.typed(i.controller, refuses); problem != "" {
+		i.t.Errorf("a controller that is too old: %s; it says\n%s", problem, out)
+	}
+	if got := i.says(i.controller, "systemctl stop borgfleet-controller; cat "+form); got != "99" {
+		i.t.Errorf("a controller that is too old has written the form %s", got)
 	}
 	i.says(i.controller, "echo "+was+" > "+form+"; systemctl reset-failed borgfleet-controller; systemctl start borgfleet-controller")
 	i.online(i.hosts...)
