@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"borgfleet/controller/internal/backup"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/secretfile"
 )
@@ -69,7 +70,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	began := time.Now()
 	// Without it a controller would look for the authority of these hosts.
-	if err := os.MkdirAll(filepath.Join(*dir, "ca"), 0o700); err != nil {
+	if err := secretfile.Write(filepath.Join(*dir, backup.NewAuthorityMark), nil, 0o600); err != nil {
 		return err
 	}
 	st, err := store.Open(filepath.Join(*dir, "store"), store.Options{})

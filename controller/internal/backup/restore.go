@@ -120,14 +120,13 @@ func (r Restore) authority(b *Reader) (map[string][]byte, error) {
 	return openAuthority(b.authority, r.Identity)
 }
 
-// putAuthority leaves an empty directory if a new authority is wanted: where there
-// is none at all, a controller whose store knows hosts does not make one.
+// putAuthority leaves a mark if a new authority is wanted.
 func (r Restore) putAuthority(files map[string][]byte, fleetID string) error {
 	dir := filepath.Join(r.DataDir, authorityDir)
 	if files != nil {
 		return placeAuthority(dir, files, fleetID)
 	}
-	if err := secretfile.MakeDir(dir); err != nil {
+	if err := secretfile.Write(filepath.Join(r.DataDir, NewAuthorityMark), nil, 0o600); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
 	return nil

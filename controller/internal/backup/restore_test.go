@@ -253,8 +253,8 @@ func TestKilledRestore(t *testing.T) {
 		must(t, err)
 		must(t, RefuseUnfinished(data))
 		// Without it the controller would look for the hosts' authority, and not start.
-		if ca, err := os.ReadDir(filepath.Join(data, "ca")); err != nil || len(ca) > 0 {
-			t.Errorf("a new authority is wanted, and in ca there is %v (%v)", ca, err)
+		if wanted, err := NewAuthorityWanted(data); err != nil || !wanted {
+			t.Errorf("a new authority is wanted: %v, %v", wanted, err)
 		}
 	}
 }

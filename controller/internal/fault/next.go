@@ -49,7 +49,7 @@ func ofRequests(code string) (text string, ok bool) {
 		text = "look whether it was done before you ask for it again; a backup may be started again with the same Idempotency-Key"
 	case "internal", "metrics_unreadable", "not_ready":
 		text = "read the log on the controller's host: journalctl -u borgfleet-controller"
-	case "packed_body", "unknown_path", "idempotency_key_reused", "too_often":
+	case "too_many_streams", "packed_body", "unknown_path", "idempotency_key_reused", "too_often":
 		text = message
 	default:
 		return "", false

@@ -9,8 +9,17 @@ import (
 	"time"
 
 	"borgfleet/certs"
+	"borgfleet/controller/internal/backup"
 	"borgfleet/controller/internal/fault"
+	"borgfleet/controller/internal/store"
 )
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // TestForeignDataDir: no fleet is made among somebody else's files, and nothing
 // else is.
@@ -49,52 +58,74 @@ func TestForeignDataDir(t *testing.T) {
 	}
 }
 
-// TestLostStore: an authority without a store is no first start.
+// TestLostStore: an authority without a store is no first start, whatever is in its
+// place: nothing, or what an unmounted disk leaves, or a part of it.
 func TestLostStore(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := certs.CreateAuthority(filepath.Join(dir, "ca"), time.Now(), rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	if err := openDataDir(dir); err == nil || fault.Of(err).Code != "store_lost" {
-		t.Errorf("got %v", err)
+	place := filepath.Join(dir, "store")
+	lost := func(what string) {
+		t.Helper()
+		if err := openDataDir(dir); err == nil || fault.Of(err).Code != "store_lost" {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "store")); !os.IsNotExist(err) {
+	lost("nothing")
+	if _, err := os.Stat(place); !os.IsNotExist(err) {
 		t.Errorf("it was made: %v", err)
 	}
-	// As the refusal says.
-	if err := os.Mkdir(filepath.Join(dir, "store"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Mkdir(place, 0o700))
+	lost("an empty directory")
+	must(t, os.Mkdir(filepath.Join(place, "lost+found"), 0o700))
+	lost("an empty disk")
+	must(t, os.WriteFile(filepath.Join(place, "version"), []byte("1\n"), 0o600))
+	lost("no data")
+	must(t, os.Mkdir(filepath.Join(place, "data"), 0o700))
+	lost("empty data")
+	must(t, os.RemoveAll(place))
+	st, err := store.Open(place, store.Options{})
+	must(t, err)
+	must(t, st.Close())
 	if err := openDataDir(dir); err != nil {
-		t.Error(err)
-	}
-	// A store whose files were taken out of it is lost as well, and no empty one.
-	if err := os.WriteFile(filepath.Join(dir, "store", "version"), []byte("1\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := openDataDir(dir); err == nil || fault.Of(err).Code != "store_lost" {
-		t.Errorf("without its data: %v", err)
+		t.Errorf("a store: %v", err)
 	}
 }
 
 // TestLostAuthority: no new one is made for hosts that trust another, unless
-// somebody says so.
+// somebody says so, and then once.
 func TestLostAuthority(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ca")
-	var made Made
-	if _, err := openAuthority(dir, 1, &made); err == nil || fault.Of(err).Code != "authority_lost" || made.FleetID != "" {
-		t.Errorf("got %v, made %+v", err, made)
+	lost := func(what string) {
+		t.Helper()
+		var made Made
+		if _, err := openAuthority(dir, 1, &made); err == nil || fault.Of(err).Code != "authority_lost" || made.FleetID != "" {
+			t.Errorf("%s: got %v, made %+v", what, err, made)
+		}
 	}
+	lost("nothing")
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("it was made: %v", err)
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Mkdir(dir, 0o700))
+	lost("an empty directory") // as an unmounted disk leaves it
+	// As the refusal says.
+	must(t, os.WriteFile(filepath.Join(filepath.Dir(dir), backup.NewAuthorityMark), nil, 0o600))
+	var made Made
 	if _, err := openAuthority(dir, 1, &made); err != nil || made.FleetID == "" {
 		t.Errorf("got %v, made %+v", err, made)
 	}
+	must(t, os.RemoveAll(dir))
+	lost("lost again")
 	if _, err := openAuthority(filepath.Join(t.TempDir(), "ca"), 0, &made); err != nil { // a first start
 		t.Error(err)
+	}
+}
+
+// TestTrusting: who was shut out trusts nobody.
+func TestTrusting(t *testing.T) {
+	if n := trusting([]store.Agent{{}, {Revoked: true}, {}}); n != 2 {
+		t.Errorf("%d hosts trust the authority, want 2", n)
 	}
 }

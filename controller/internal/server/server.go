@@ -4,7 +4,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"borgfleet/certs"
 	"borgfleet/controller/internal/addresses"
 	"borgfleet/controller/internal/api"
 	"borgfleet/controller/internal/audit"
@@ -98,7 +96,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, shutOut.Close()) }()
 	var made Made
-	authority, err := openAuthority(filepath.Join(o.DataDir, "ca"), len(st.Agents()), &made)
+	authority, err := openAuthority(filepath.Join(o.DataDir, "ca"), trusting(st.Agents()), &made)
 	if err != nil {
 		return err
 	}
@@ -218,18 +216,4 @@ func await(parts func() error, failed <-chan error) error {
 	case <-wait.C:
 		return cause
 	}
-}
-
-func openAuthority(dir string, agents int, made *Made) (*certs.Authority, error) {
-	a, err := certs.OpenAuthority(dir)
-	if !errors.Is(err, certs.ErrNoAuthority) {
-		return a, err
-	}
-	if err := refuseLostAuthority(dir, agents); err != nil {
-		return nil, err
-	}
-	if a, err = certs.CreateAuthority(dir, clock.Now(), rand.Reader); err == nil {
-		made.FleetID = a.FleetID()
-	}
-	return a, err
 }

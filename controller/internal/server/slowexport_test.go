@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"borgfleet/controller/internal/backup"
 	"borgfleet/controller/internal/fleet"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
@@ -29,7 +30,7 @@ const manyJobs = 15_000
 func TestSlowExport(t *testing.T) {
 	dir := t.TempDir()
 	addJobs(t, filepath.Join(dir, "store"))
-	if err := os.Mkdir(filepath.Join(dir, "ca"), 0o700); err != nil { // a new authority is meant
+	if err := os.WriteFile(filepath.Join(dir, backup.NewAuthorityMark), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	at := serve(t, dir)

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -31,6 +32,17 @@ func presenceOf(d *dir) (presence, error) {
 		return presence{}, notUsable(d.path, err)
 	}
 	return presence{dir: d.path, data: d.data(), opened: info, access: unix.Access}, nil
+}
+
+// Missing is a file that the store at path lacks and every store has from its first
+// start on; empty if it has all of them. Opened without it, a store begins again.
+func Missing(path string) string {
+	for _, part := range []string{versionFile, filepath.Join(dataDir, manifest)} {
+		if _, err := os.Lstat(filepath.Join(path, part)); errors.Is(err, fs.ErrNotExist) {
+			return filepath.Join(path, part)
+		}
+	}
+	return ""
 }
 
 var errGone = errors.New("another directory, or none, has its place")
