@@ -210,24 +210,35 @@ func (d *describer) rules() error {
 		out := definitions.Rule{
 			Name: r.Name, Enabled: paused(r.Enabled), Events: sorted(r.Events), Kinds: sorted(r.Kinds), Labels: sorted(r.Labels), Repositories: d.references(r.Repositories),
 		}
-		for _, id := range r.Agents {
-			if d.is(id) {
-				out.Agents = append(out.Agents, d.nameOf(id))
-			} else if d.nameOf(id) != "" {
-				out.Agents = append(out.Agents, id) // revoked: another one may have the name
-			}
-		}
+		here, revoked := d.standing(r.Agents)
 		for _, id := range r.Channels {
 			out.Channels = append(out.Channels, d.channelName(id))
 		}
-		out.Agents, out.Channels = sorted(out.Agents), sorted(out.Channels)
-		if len(r.Repositories) > 0 && len(out.Repositories) == 0 || len(r.Agents) > 0 && len(out.Agents) == 0 {
-			d.leave("rule %s: what it is about does not stand here", r.Name)
+		out.Agents, out.Channels = d.names(here), sorted(out.Channels)
+		if why := d.unsayable(r, out); why != "" {
+			d.leave("rule %s: %s", r.Name, why)
 			continue
+		}
+		for _, name := range d.names(revoked) {
+			d.leave("host of rule %s: %s was revoked", r.Name, name)
 		}
 		d.notifications().Rules = append(d.notifications().Rules, out)
 	}
 	return nil
+}
+
+// unsayable says why a rule is left out whole. Without what it is about it would be
+// about everything, and a channel that nobody defines is refused with all of the file.
+func (d *describer) unsayable(r rest.Rule, out definitions.Rule) string {
+	if len(r.Repositories) > 0 && len(out.Repositories) == 0 || len(r.Agents) > 0 && len(out.Agents) == 0 {
+		return "what it is about does not stand here"
+	}
+	for _, name := range out.Channels {
+		if !slices.ContainsFunc(d.out.File.Channels(), func(c definitions.Channel) bool { return c.Name == name }) {
+			return "its channel " + name + " does not stand here"
+		}
+	}
+	return ""
 }
 
 // secret is a file for one, below a folder for what it is of. Names of hosts are names

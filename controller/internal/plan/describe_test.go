@@ -209,7 +209,7 @@ func TestDescribedFleetNeedsNothing(t *testing.T) {
 		// Each thing is written down, or its absence is.
 		left := 0
 		for _, line := range d.Left {
-			if !strings.HasPrefix(line, "maintainer") {
+			if !strings.HasPrefix(line, "maintainer of ") && !strings.HasPrefix(line, "host of rule ") {
 				left++
 			}
 		}
@@ -229,20 +229,27 @@ func TestDescribedFleetNeedsNothing(t *testing.T) {
 	})
 }
 
+// elsewhere are the hosts of a fleet that enrolled with another controller: with ids of
+// their own, and none that was revoked here.
+func (f Fleet) elsewhere() []rest.Agent {
+	var out []rest.Agent
+	for _, a := range f.indexed().hosts() {
+		out = append(out, rest.Agent{ID: "new " + a.ID, Name: a.Name, Labels: a.Labels})
+	}
+	return out
+}
+
 // TestDescribedFleetIsMadeAnew: what would be sent to a controller that has the hosts
 // and nothing else is what there was, with REST's defaults for what is not sent.
 func TestDescribedFleetIsMadeAnew(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		fleet := anyFleet(t)
-		for i := range fleet.Channels {
-			fleet.Channels[i].Settings.Readable = true // one that is left out is nowhere else
-		}
 		_, read, text := written(t, fleet)
-		p, err := Make(read, Fleet{Agents: fleet.Agents})
+		made := Fleet{Agents: fleet.elsewhere(), Users: fleet.Users}
+		p, err := Make(read, Fleet{Agents: made.Agents})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text)
 		}
-		made := Fleet{Agents: fleet.Agents, Users: fleet.Users}
 		for i, c := range p.Changes {
 			if c.Action != Create && c.Action != TakeOver && c.What != "maintainer" {
 				t.Fatalf("%+v", c)
@@ -311,7 +318,7 @@ func essence(f Fleet, file definitions.File) map[string]string {
 		// A repository whose passphrase is on its host can only be taken over.
 		mode := word(e["encryption"])
 		e["imported"] = e["imported"] == true || mode == "" || plain(e["source_directories"]) == nil || job.NeedsPassphrase(mode) && e["has_passphrase"] != true
-		out["repository "+called(r)] = essential(e, "id", "status")
+		out["repository "+called(r)] = essential(e, "id", "status", "agent_id")
 	}
 	for _, def := range file.Schedules {
 		for _, s := range f.Schedules {
@@ -323,6 +330,9 @@ func essence(f Fleet, file definitions.File) map[string]string {
 		}
 	}
 	for _, c := range f.Channels {
+		if !c.Settings.Readable {
+			continue // nobody can say what it is
+		}
 		out["channel "+c.Name] = essential(fielded(struct {
 			Type     string
 			Settings rest.ChannelSettings
@@ -372,6 +382,39 @@ func essential(f client.Fields, but ...string) string {
 		}
 	}
 	return text(e)
+}
+
+// TestRulesLeaveOutWhatElsewhereIsNot: a single name that another controller does not
+// have has it refuse all of the file.
+func TestRulesLeaveOutWhatElsewhereIsNot(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*Fleet)
+		agents []string // of the rule; nil: it is left out
+		left   []string
+	}{
+		"a revoked host":               {func(f *Fleet) { f.Rules[0].Agents = []string{"a3", "a1"} }, []string{"web1"}, []string{"host of rule trouble: gone was revoked"}},
+		"a host that's gone":           {func(f *Fleet) { f.Rules[0].Agents = []string{"a9", "a1"} }, []string{"web1"}, nil},
+		"revoked ones only":            {func(f *Fleet) { f.Rules[0].Agents = []string{"a3", "a9"} }, nil, []string{"rule trouble: what it is about does not stand here"}},
+		"repositories of revoked ones": {func(f *Fleet) { f.Rules[0].Repositories = []int64{3, 99} }, nil, []string{"rule trouble: what it is about does not stand here"}},
+		"a channel nobody can open": {func(f *Fleet) { f.Channels[1].Settings = rest.ChannelSettings{} }, nil,
+			[]string{"channel mail: its settings cannot be opened here: they were sealed with another notify.key", "rule trouble: its channel mail does not stand here"}},
+		"a maintainer": {func(f *Fleet) { f.Repositories[0]["maintainer"] = "gone" }, []string{"web1"}, []string{"maintainer of web on web1: gone was revoked"}},
+	} {
+		fleet := peopled(t)
+		fleet.Channels = fleet.Channels[:2]
+		tt.change(&fleet)
+		d, read, text := written(t, fleet)
+		left := append([]string{"repository web on gone: its host was revoked"}, tt.left...)
+		if rules := read.Rules(); !slices.Equal(d.Left, left) || len(rules) != min(1, len(tt.agents)) || len(rules) > 0 && !slices.Equal(rules[0].Agents, tt.agents) {
+			t.Errorf("%s: left out %q, want %q, of\n%s", name, d.Left, left, text)
+		}
+		if p, err := Make(read, fleet); err != nil || p.Some() {
+			t.Errorf("%s: here: %v\n%s", name, err, outline(p))
+		}
+		if _, err := Make(read, Fleet{Agents: fleet.elsewhere()}); err != nil {
+			t.Errorf("%s: elsewhere: %v", name, err)
+		}
+	}
 }
 
 // TestFileNames: each secret has a file of its own, whatever its name, and none of them

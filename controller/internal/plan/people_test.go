@@ -85,6 +85,10 @@ func TestNotificationsAndUsers(t *testing.T) {
 		"what is gone is no difference": {nil, func(f *Fleet) {
 			f.Rules[0].Repositories, f.Rules[0].Agents = []int64{1, 2, 3}, []string{"a1", "gone-id"}
 		}, same},
+		"nor is who was revoked": {nil, func(f *Fleet) { f.Rules[0].Agents = []string{"a3", "a1"} }, same},
+		"named by the id":        {edit("[web1]", "[a3, web1]"), nil, same},
+		"nor for all then": {edit("agents: [web1], ", ""), func(f *Fleet) { f.Rules[0].Agents = []string{"a3"} },
+			but("trouble unchanged", "trouble change; agents - gone")},
 		"but it is not for all then": {edit("agents: [web1], repositories: [web], ", ""), func(f *Fleet) { f.Rules[0].Repositories, f.Rules[0].Agents = []int64{3}, []string{"gone-id"} },
 			but("trouble unchanged", "trouble change; agents - gone-id; repositories - web on gone")},
 		"a role": {edit("operator", "viewer"), nil, but("bob unchanged", "bob change; role operator → viewer")},

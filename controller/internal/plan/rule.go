@@ -60,7 +60,8 @@ func rule(def definitions.Rule, f definitions.File, fleet Fleet, find finder) (C
 }
 
 // ruleDifferences compares a rule with a change that would make it anew. The order of
-// its lists means nothing, and what it names is told by names.
+// its lists means nothing, and what it names is told by names. A host that was revoked
+// or is gone is no difference, unless it is all that is there.
 func (f Fleet) ruleDifferences(have rest.Rule, c Change) []Difference {
 	want := client.Fields{}
 	for field, v := range c.Fields {
@@ -69,7 +70,7 @@ func (f Fleet) ruleDifferences(have rest.Rule, c Change) []Difference {
 		}
 		want[field] = v
 	}
-	want["agents"] = f.names(c.Fields["agents"].([]string))
+	want["agents"] = f.names(f.there(c.Fields["agents"].([]string)))
 	out := differences(client.Fields{
 		"name": have.Name, "enabled": have.Enabled, "events": sorted(have.Events), "kinds": sorted(have.Kinds), "labels": sorted(have.Labels), "agents": f.names(f.there(have.Agents)),
 	}, want)
@@ -96,18 +97,26 @@ func (f Fleet) ruleDifferences(have rest.Rule, c Change) []Difference {
 
 func sorted(all []string) []string { return slices.Sorted(slices.Values(all)) }
 
-// there are those hosts that are not gone, if any is not: nothing would be for all.
-func (f Fleet) there(ids []string) []string {
-	var out []string
+// standing are those hosts that can be given anything, and those that were revoked.
+// What is gone is neither.
+func (f Fleet) standing(ids []string) (here, revoked []string) {
 	for _, id := range ids {
-		if f.nameOf(id) != "" {
-			out = append(out, id)
+		switch {
+		case f.is(id):
+			here = append(here, id)
+		case f.nameOf(id) != "":
+			revoked = append(revoked, id)
 		}
 	}
-	if len(out) == 0 {
-		return ids
+	return here, revoked
+}
+
+// there are those hosts that stand, if any does: nothing would be for all.
+func (f Fleet) there(ids []string) []string {
+	if here, _ := f.standing(ids); len(here) > 0 {
+		return here
 	}
-	return out
+	return ids
 }
 
 // names are those of hosts, and the id of one that is gone.
