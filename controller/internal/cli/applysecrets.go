@@ -83,16 +83,20 @@ func (d *definedSecrets) compare(ctx context.Context, cl *client.Client, file de
 			}
 		}
 	}
+	ids := map[string]int64{}
+	for _, f := range fleet.Schedules {
+		name, _ := f["name"].(string)
+		id, _ := f["id"].(float64)
+		ids[name] = int64(id)
+	}
 	for _, def := range file.Schedules {
-		for _, f := range fleet.Schedules {
-			id, _ := f["id"].(float64)
-			if f["name"] != def.Name || def.PingURL == nil {
-				continue
-			}
-			err := one(plan.Subject{What: "schedule", Name: def.Name}, def.Secrets(), func(v map[string]string) ([]string, error) { return cl.CompareSchedule(ctx, int64(id), v) })
-			if err != nil {
-				return nil, err
-			}
+		id, there := ids[def.Name]
+		if !there || def.PingURL == nil {
+			continue
+		}
+		err := one(plan.Subject{What: "schedule", Name: def.Name}, def.Secrets(), func(v map[string]string) ([]string, error) { return cl.CompareSchedule(ctx, id, v) })
+		if err != nil {
+			return nil, err
 		}
 	}
 	return left, nil

@@ -27,7 +27,6 @@ type Described struct {
 // nothing. What is as REST has it where nothing is said is left out.
 func Describe(fleet Fleet) (Described, error) {
 	d := describer{Fleet: fleet.sorted().indexed(), files: map[string]bool{}, called: map[string][]int64{}, known: map[int64]rest.Repository{}}
-	d.named = definitions.Named(d.hosts())
 	for _, part := range []func() error{d.repositories, d.schedules, d.channels, d.rules} {
 		if err := part(); err != nil {
 			return Described{}, fmt.Errorf("describe the fleet: %w", err)
@@ -45,7 +44,6 @@ type describer struct {
 	files  map[string]bool           // names of files that are taken
 	called map[string][]int64        // what is described, by name
 	known  map[int64]rest.Repository // what is described
-	named  func(string) (definitions.Agent, error)
 }
 
 func (d *describer) leave(format string, args ...any) {

@@ -22,27 +22,13 @@ type Fleet struct {
 	// fields.
 	Other map[Subject][]string
 
-	agents map[string]rest.Agent      // by id
-	of     map[string][]client.Fields // repositories, by the id of their host
+	index
 }
 
 // Channel is one with what is told of its settings.
 type Channel struct {
 	rest.Channel
 	Settings rest.ChannelSettings
-}
-
-// indexed finds hosts and what they have without looking at all the others.
-func (f Fleet) indexed() Fleet {
-	f.agents, f.of = map[string]rest.Agent{}, map[string][]client.Fields{}
-	for _, a := range f.Agents {
-		f.agents[a.ID] = a
-	}
-	for _, r := range f.Repositories {
-		host := word(r["agent_id"])
-		f.of[host] = append(f.of[host], r)
-	}
-	return f
 }
 
 // sorted is the same by names: in which order it was asked for is no matter.

@@ -11,12 +11,11 @@ import (
 // maintainers says which repositories get another maintainer. It needs a registration
 // of its own, so it comes when all repositories are there.
 func (p *Plan) maintainers(_ definitions.File, fleet Fleet, _ finder) error {
-	named := definitions.Named(fleet.hosts())
 	for _, c := range p.Changes {
 		if c.What != "repository" || c.Repository.Maintainer == "" {
 			continue
 		}
-		host, err := named(c.Repository.Maintainer)
+		host, err := fleet.named(c.Repository.Maintainer)
 		if err == nil && host.ID == c.Host.ID {
 			err = errors.New("it uses the repository itself: leave maintainer out there")
 		}

@@ -216,3 +216,42 @@ func TestResolve(t *testing.T) {
 		t.Error(got, err)
 	}
 }
+
+// TestReferencesToTheFleet: what no entry of the file makes is what the fleet has under
+// the name, of hosts that can be given anything.
+func TestReferencesToTheFleet(t *testing.T) {
+	failed := usual(6, "web1", "a1", "late", "/late")
+	failed.Status = "failed"
+	var fleet Fleet
+	fleet.Agents = agents()
+	for _, r := range []rest.Repository{
+		usual(1, "web1", "a1", "data", "/1"), usual(2, "web2", "a2", "data", "/2"), usual(3, "gone", "a3", "data", "/3"),
+		usual(4, "web1", "a1", "of web1", "/4"), usual(5, "web2", "a2", "of web1", "/5"), failed,
+	} {
+		fleet.Repositories = append(fleet.Repositories, fields(t, r))
+	}
+	for refs, want := range map[string]string{
+		"[data]": "[1,2]", "[{name: data, agent: web2}]": "[2]", "[{name: data, agent: a2}]": "[2]", "[{name: data, agent: gone}]": "data on gone", "[{name: data, agent: a3}]": "data on a3",
+		`["of {agent}"]`: "[4]", `[{name: "of {agent}", agent: web1}]`: "[4]", `[{name: "of {agent}", agent: a1}]`: "[4]", `[{name: "of {agent}", agent: web2}]`: "of {agent} on web2", "[of web1]": "[4,5]",
+		`[{name: "{agent}data", agent: nobody}]`: "{agent}data on nobody", "[late]": "late", "[data, {name: data, agent: a1}, of web1]": "[1,2,4,5]",
+	} {
+		f, err := definitions.Parse([]byte(strings.ReplaceAll(nightly, "[web]", refs)))
+		if err != nil {
+			t.Fatal(refs, err)
+		}
+		p, err := Make(f, fleet)
+		if err != nil {
+			if err.Error() != "schedule nightly: neither the file nor the fleet has a repository "+want {
+				t.Errorf("%s: %v", refs, err)
+			}
+			continue
+		}
+		var ids []int64
+		for _, u := range p.Changes[0].Uses {
+			ids = append(ids, u.ID)
+		}
+		if text(ids) != want {
+			t.Errorf("%s: %s, want %s", refs, text(ids), want)
+		}
+	}
+}

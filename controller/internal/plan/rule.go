@@ -158,10 +158,9 @@ func channelsOf(def definitions.Rule, f definitions.File, fleet Fleet) ([]Use, e
 // agentsOf are the ids of the hosts that a rule names; one that was revoked has its
 // id only.
 func (f Fleet) agentsOf(def definitions.Rule) ([]string, error) {
-	named := definitions.Named(f.hosts())
 	var out []string
 	for _, ref := range def.Agents {
-		a, err := named(ref)
+		a, err := f.named(ref)
 		id := cmp.Or(a.ID, f.agents[ref].ID)
 		if id == "" {
 			return nil, err

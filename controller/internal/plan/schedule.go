@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	"borgfleet/controller/internal/client"
@@ -30,8 +29,8 @@ func (p *Plan) schedules(f definitions.File, fleet Fleet, find finder) error {
 func scheduled(s definitions.Schedule, uses []Use, fleet Fleet) Change {
 	c := Change{What: "schedule", Name: s.Name, Action: Create, Uses: uses, Secrets: s.Secrets()}
 	want := wantedSchedule(s)
-	at := slices.IndexFunc(fleet.Schedules, func(f client.Fields) bool { return f["name"] == s.Name })
-	if at < 0 {
+	have, there := fleet.schedules[s.Name]
+	if !there {
 		c.Fields = client.Fields{}
 		for field, v := range want {
 			if v != nil && plain(v) != nil {
@@ -43,7 +42,6 @@ func scheduled(s definitions.Schedule, uses []Use, fleet Fleet) Change {
 		}
 		return c
 	}
-	have := fleet.Schedules[at]
 	c.ID, c.Action, c.Fields = number(have["id"]), Unchanged, client.Fields{}
 	c.Differences = differences(have, want)
 	for _, d := range c.Differences {

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"strings"
 
 	"borgfleet/controller/internal/client"
 	"borgfleet/shared/definitions"
@@ -71,14 +70,11 @@ func (f finder) one(ref definitions.Reference) ([]Use, error) {
 	return found, nil
 }
 
-// uses finds registered repositories by name, with {agent} in it for their host.
+// uses finds registered repositories by name.
 func (f Fleet) uses(ref definitions.Reference) []Use {
 	var out []Use
-	for _, r := range f.Repositories {
-		a := definitions.Agent{ID: word(r["agent_id"]), Name: word(r["agent"])}
-		if f.counts(r) && ref.Takes(a) && word(r["name"]) == strings.ReplaceAll(ref.Name, "{agent}", a.Name) {
-			out = append(out, Use{ID: number(r["id"]), Agent: a.ID, Path: word(r["path"]), Name: called(r)})
-		}
+	for _, r := range f.meant(ref) {
+		out = append(out, Use{ID: number(r["id"]), Agent: word(r["agent_id"]), Path: word(r["path"]), Name: called(r)})
 	}
 	return out
 }
@@ -97,15 +93,11 @@ func called(r client.Fields) string { return word(r["name"]) + " on " + word(r["
 // was revoked) is no difference, unless it is all that is there: nothing would be for
 // everything.
 func (f Fleet) otherUses(have []any, uses []Use) (Difference, bool) {
-	known := map[int64]client.Fields{}
-	for _, r := range f.Repositories {
-		known[number(r["id"])] = r
-	}
 	var before, after []any
 	ids := map[int64]bool{}
 	for _, id := range have {
 		n := number(id)
-		if r, there := known[n]; there {
+		if r, there := f.repositories[n]; there {
 			before = append(before, called(r))
 			if f.counts(r) {
 				ids[n] = true
