@@ -17,17 +17,17 @@ import (
 // them.
 func secretFiles() map[string]string {
 	return map[string]string{
-		"passphrases/web1/data":         "correct horse battery staple 1",
-		"passphrases/web2/data":         "correct horse battery staple 2",
-		"schedules/nightly/ping_url":    "https://ping.example.org/0123456789/{agent}",
-		"channels/chat/url":             "discord://token@channel",
-		"channels/mail/password":        "a password of the mail",
-		"channels/ops_a___b___c/url":    "https://hooks.example.org/0123456789",
-		"channels/ops_a___b___c/secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-		"channels/phone/url":            "https://ntfy.example.org/topic",
-		"channels/phone/token":          "tk_0123456789",
-		"users/ann/password":            "a password of ann",
-		"users/null/password":           "a password of null",
+		"passphrases/web1/data":                          "correct horse battery staple 1",
+		"passphrases/web2/data":                          "correct horse battery staple 2",
+		"schedules/nightly/ping_url":                     "https://ping.example.org/0123456789/{agent}",
+		"channels/chat/url":                              "discord://token@channel",
+		"channels/mail/password":                         "a password of the mail",
+		"channels/ops_a___b___c-d2fcc651f4f9898e/url":    "https://hooks.example.org/0123456789",
+		"channels/ops_a___b___c-d2fcc651f4f9898e/secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+		"channels/phone/url":                             "https://ntfy.example.org/topic",
+		"channels/phone/token":                           "tk_0123456789",
+		"users/ann/password":                             "a password of ann",
+		"users/null/password":                            "a password of null",
 	}
 }
 
@@ -83,7 +83,7 @@ func (w *written) everything() {
 	})
 	post("/api/schedule", map[string]any{"name": "1e3", "cron_expression": "@weekly", "repository_ids": []int64{ids["web2"]}, "enabled": false})
 	const channels = "/api/notifications/channels"
-	ops := post(channels, map[string]any{"name": "ops a: 'b' #c", "type": "webhook", "url": secrets["channels/ops_a___b___c/url"], "secret": secrets["channels/ops_a___b___c/secret"]})
+	ops := post(channels, map[string]any{"name": "ops a: 'b' #c", "type": "webhook", "url": secrets["channels/ops_a___b___c-d2fcc651f4f9898e/url"], "secret": secrets["channels/ops_a___b___c-d2fcc651f4f9898e/secret"]})
 	mail := post(channels, map[string]any{"name": "mail", "type": "mail", "host": "mail.example.org", "tls": "tls", "port": 4650, "username": "yes", "password": secrets["channels/mail/password"], "from": "a@b.c", "to": []string{"d@e.f", "g@h.i"}})
 	post(channels, map[string]any{"name": "phone", "type": "ntfy", "url": secrets["channels/phone/url"], "token": secrets["channels/phone/token"]})
 	post(channels, map[string]any{"name": "chat", "type": "shoutrrr", "url": secrets["channels/chat/url"]})

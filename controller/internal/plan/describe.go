@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"borgfleet/controller/internal/api/rest"
@@ -26,14 +25,14 @@ type Described struct {
 // Describe is the reverse of Make: applied to the same fleet, the file changes
 // nothing. What is as REST has it where nothing is said is left out.
 func Describe(fleet Fleet) (Described, error) {
-	d := describer{Fleet: fleet.sorted().indexed(), files: map[string]bool{}, called: map[string][]int64{}, known: map[int64]rest.Repository{}}
+	d := describer{Fleet: fleet.sorted().indexed(), called: map[string][]int64{}, known: map[int64]rest.Repository{}}
 	for _, part := range []func() error{d.repositories, d.schedules, d.channels, d.rules} {
 		if err := part(); err != nil {
 			return Described{}, fmt.Errorf("describe the fleet: %w", err)
 		}
 	}
 	for _, u := range d.Users {
-		d.out.File.Users = append(d.out.File.Users, definitions.User{Name: u.Name, Role: u.Role, Password: d.secret("users", u.Name, "password")})
+		d.out.File.Users = append(d.out.File.Users, definitions.User{Name: u.Name, Role: u.Role, Password: secretFile("users", u.Name, "password")})
 	}
 	return d.out, nil
 }
@@ -41,7 +40,6 @@ func Describe(fleet Fleet) (Described, error) {
 type describer struct {
 	Fleet
 	out    Described
-	files  map[string]bool           // names of files that are taken
 	called map[string][]int64        // what is described, by name
 	known  map[int64]rest.Repository // what is described
 }
@@ -98,7 +96,7 @@ func (d *describer) repository(r rest.Repository) definitions.Repository {
 	out.MatchArchives = unless(r.MatchArchives, job.ArchivePattern(job.Repository{Name: r.Name, ArchiveNameFormat: r.ArchiveNameFormat}, r.Agent))
 	out.Existing = r.Imported || out.Encryption == "" || len(r.SourceDirectories) == 0 || job.NeedsPassphrase(out.Encryption) && !r.HasPassphrase
 	if r.HasPassphrase {
-		out.Passphrase = d.secret("passphrases", r.Agent, r.Name)
+		out.Passphrase = secretFile("passphrases", r.Agent, r.Name)
 	}
 	if _, err := d.named(orEmpty(r.Maintainer)); err == nil {
 		out.Maintainer = *r.Maintainer
@@ -141,7 +139,7 @@ func (d *describer) schedules() error {
 			Retries: int(s.Retries), RetryDelay: span(s.RetryDelay, schedule.DefaultRetryDelay),
 		}
 		if s.PingTarget != nil {
-			out.PingURL = d.secret("schedules", s.Name, "ping_url")
+			out.PingURL = secretFile("schedules", s.Name, "ping_url")
 		}
 		d.out.File.Schedules = append(d.out.File.Schedules, out)
 	}
@@ -188,7 +186,7 @@ func (d *describer) channels() error {
 		}
 		for field, into := range map[string]**definitions.Secret{"url": &out.URL, "secret": &out.Secret, "token": &out.Token, "password": &out.Password} {
 			if slices.Contains(set.Secrets, field) {
-				*into = d.secret("channels", c.Name, field)
+				*into = secretFile("channels", c.Name, field)
 			}
 		}
 		d.notifications().Channels = append(d.notifications().Channels, out)
@@ -237,32 +235,6 @@ func (d *describer) unsayable(r rest.Rule, out definitions.Rule) string {
 		}
 	}
 	return ""
-}
-
-// secret is a file for one, below a folder for what it is of. Names of hosts are names
-// of files; others become such.
-func (d *describer) secret(folder, of, what string) *definitions.Secret {
-	base := folder + "/" + fileName(of) + "/" + fileName(what)
-	path := base
-	for n := 2; d.files[path]; n++ {
-		path = fmt.Sprintf("%s-%d", base, n)
-	}
-	d.files[path] = true
-	return &definitions.Secret{File: path}
-}
-
-// fileName keeps what means nothing to a shell, a path or this file.
-func fileName(s string) string {
-	out := strings.Map(func(r rune) rune {
-		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", r) {
-			return r
-		}
-		return '_'
-	}, s)
-	if strings.HasPrefix(out, ".") {
-		out = "_" + out[1:]
-	}
-	return out
 }
 
 // unless is nothing for what is so anyway.

@@ -420,22 +420,53 @@ func TestRulesLeaveOutWhatElsewhereIsNot(t *testing.T) {
 // TestFileNames: each secret has a file of its own, whatever its name, and none of them
 // is elsewhere.
 func TestFileNames(t *testing.T) {
+	want := map[string]string{
+		"ops": "channels/ops/url", "a_b": "channels/a_b/url", "a b": "channels/a_b-c8687a08aa5d6ed2/url", "a:b": "channels/a_b-6783a31eabf68ccc/url", "a_b-c8687a08aa5d6ed2": "channels/a_b-c8687a08aa5d6ed2-b6200a9cee17044c/url",
+		".": "channels/_-cdb4ee2aea69cc6a/url", "..": "channels/_.-5ec1f7e700f37c3d/url", "_.": "channels/_./url", "a-c8687a08aa5d6ed": "channels/a-c8687a08aa5d6ed/url", "é": "channels/_-4a99557e4033c353/url",
+	}
+	if files := urlFiles(t, slices.Sorted(maps.Keys(want))); !maps.Equal(files, want) {
+		t.Errorf("%q", files)
+	}
+}
+
+// TestFileNamesStay: the file of a secret is the same whatever else is there. Were it
+// not, it would hold another one's, which apply then gives away.
+func TestFileNamesStay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all := distinct(t, 1, 6, "channels")
+		if rapid.Bool().Draw(t, "as if it were hashed") {
+			if as := fileName(all[0]); !slices.Contains(all, as) {
+				all = append(all, as)
+			}
+		}
+		files := urlFiles(t, all)
+		taken := map[string]string{}
+		for name, file := range files {
+			if other, twice := taken[file]; twice {
+				t.Fatalf("%q and %q both have %s", name, other, file)
+			}
+			if taken[file] = name; urlFiles(t, []string{name})[name] != file {
+				t.Fatalf("%q alone has another file than %s", name, file)
+			}
+		}
+	})
+}
+
+// urlFiles are those that channels of these names have.
+func urlFiles(t interface{ Fatalf(string, ...any) }, names []string) map[string]string {
 	fleet := Fleet{}
-	for i, name := range []string{"a b", "a_b", "a:b", "..", ".", "_."} {
+	for i, name := range names {
 		fleet.Channels = append(fleet.Channels, Channel{rest.Channel{ID: int64(i + 1), Name: name, Type: "ntfy"}, rest.ChannelSettings{Readable: true, Secrets: []string{"url"}}})
 	}
 	d, err := Describe(fleet)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	files := map[string]string{}
 	for _, c := range d.File.Channels() {
 		files[c.Name] = c.URL.File
 	}
-	want := map[string]string{"a b": "channels/a_b/url", "a:b": "channels/a_b/url-2", "a_b": "channels/a_b/url-3", ".": "channels/_/url", "..": "channels/_./url", "_.": "channels/_./url-2"}
-	if !maps.Equal(files, want) {
-		t.Errorf("%q", files)
-	}
+	return files
 }
 
 func (f Fleet) madeAs(u Use) int64 {
