@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"borgfleet/controller/internal/client"
-	"borgfleet/controller/internal/plan"
 	"borgfleet/shared/definitions"
 	"borgfleet/shared/term/cmdline"
 )
@@ -42,28 +40,11 @@ func (k *controller) runApply(c *cli.Context) error {
 		return cmdline.Usagef("%w", err)
 	}
 	return k.ask(c, func(ctx context.Context, cl *client.Client) error {
-		fleet, err := fleetFor(ctx, cl, file)
+		p, err := k.prepareApply(ctx, c, cl, file, folder)
 		if err != nil {
 			return err
 		}
-		secrets := &definedSecrets{k: k, folder: folder, read: map[definitions.Secret]string{}}
-		uncompared, err := secrets.compare(ctx, cl, file, &fleet)
-		if err != nil {
-			return err
-		}
-		p, err := plan.Make(file, fleet)
-		if err != nil {
-			return cmdline.Usagef("%w", err)
-		}
-		recovery, err := recoveryFor(ctx, cl, p)
-		if err != nil {
-			return err
-		}
-		unknown, err := newKeys(c, p, recovery)
-		if err != nil {
-			return err
-		}
-		if err := k.showPlan(p, unknown, uncompared, asJSON); err != nil {
+		if err := k.showPlan(p, asJSON); err != nil {
 			return err
 		}
 		switch {
@@ -72,21 +53,10 @@ func (k *controller) runApply(c *cli.Context) error {
 		case c.Bool("dry-run"):
 			return cmdline.Silently(cmdline.ExitDifferent)
 		}
-		if err := refuseUnasked(c, unknown); err != nil {
+		if err := k.agreeTo(c, p); err != nil {
 			return err
 		}
-		// Before anything is asked or done: a secret that is missing would leave half
-		// of it undone.
-		if err := secrets.all(p); err != nil {
-			return err
-		}
-		if err := cmdline.Confirm(c, k.in, k.err, planText(p)+keysText(unknown), "apply"); err != nil {
-			return err
-		}
-		if err := k.acceptKeys(c, unknown); err != nil {
-			return err
-		}
-		return k.carryOut(ctx, c, cl, p, recovery, secrets)
+		return k.carryOut(ctx, c, cl, p)
 	})
 }
 
@@ -109,13 +79,3 @@ func (k *controller) definitions(name string) (definitions.File, string, error) 
 
 // mostDefinitions is more than is taken, so that more is noticed.
 const mostDefinitions = 32 << 20
-
-// recoveryFor is the recovery key that passphrases are sealed to besides; empty:
-// there are none. It is asked for once, so that what is sealed to is what was shown.
-func recoveryFor(ctx context.Context, cl *client.Client, p plan.Plan) (string, error) {
-	if !slices.ContainsFunc(p.Changes, seals) {
-		return "", nil
-	}
-	key, err := cl.RecoveryKey(ctx)
-	return key.Recipient, err
-}

@@ -27,8 +27,8 @@ type applying struct {
 
 // carryOut does what is planned, one after the other. What fails keeps nothing
 // else from being done, but what names it.
-func (k *controller) carryOut(ctx context.Context, c *cli.Context, cl *client.Client, p plan.Plan, recovery string, secrets *definedSecrets) error {
-	a := applying{k, c, cl, recovery, secrets, map[plan.Use]int64{}}
+func (k *controller) carryOut(ctx context.Context, c *cli.Context, cl *client.Client, p applyPlan) error {
+	a := applying{k, c, cl, p.recovery, p.secrets, map[plan.Use]int64{}}
 	failed := 0
 	for i := range p.Changes {
 		change := &p.Changes[i]

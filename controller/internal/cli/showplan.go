@@ -22,11 +22,11 @@ func title(c plan.Change) string {
 }
 
 // showPlan tells what is to be done: all of it, but for what stays.
-func (k *controller) showPlan(p plan.Plan, unknown []named, left []uncompared, asJSON bool) error {
+func (k *controller) showPlan(p applyPlan, asJSON bool) error {
 	if asJSON {
 		return k.out.JSON(map[string]any{
-			"new_keys": unknownKeys(unknown), "changes": append([]plan.Change{}, p.Changes...), "no_host_yet": idle(p, "schedule"), "rules_no_host_yet": idle(p, "rule"),
-			"unmatched": unmatched(p), "not_compared": append([]uncompared{}, left...),
+			"new_keys": unknownKeys(p.unknown), "changes": append([]plan.Change{}, p.Changes...), "no_host_yet": idle(p.Plan, "schedule"), "rules_no_host_yet": idle(p.Plan, "rule"),
+			"unmatched": unmatched(p.Plan), "not_compared": append([]uncompared{}, p.uncompared...),
 		})
 	}
 	for _, c := range p.Changes {
@@ -44,7 +44,7 @@ func (k *controller) showPlan(p plan.Plan, unknown []named, left []uncompared, a
 			return err
 		}
 	}
-	if err := k.showNewKeys(unknown); err != nil {
+	if err := k.showNewKeys(p.unknown); err != nil {
 		return err
 	}
 	for _, r := range p.Unmatched {
@@ -57,7 +57,7 @@ func (k *controller) showPlan(p plan.Plan, unknown []named, left []uncompared, a
 			return err
 		}
 	}
-	for _, u := range left {
+	for _, u := range p.uncompared {
 		if err := k.err.Printf("%s %s: its %s stays as it is: there is nothing where the file says that it is\n", u.What, term.Clean(u.Name), u.Field); err != nil {
 			return err
 		}
