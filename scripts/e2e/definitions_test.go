@@ -175,6 +175,7 @@ func TestExportAndApply(t *testing.T) {
 	// The secrets are those of the files: the repository opens, ann logs in.
 	fatal(t, again.API.Do("GET", "/api/archives/list?repository=data&agent=web2&refresh=true", nil, nil))
 	again.refused()
+	again.byToken()
 }
 
 // refused: an operator is told by REST, and what to do besides; and nobody takes the
@@ -198,6 +199,22 @@ func (w *written) refused() {
 	fatal(w.t, os.WriteFile(alone, []byte("users:\n  - {name: admin, role: viewer}\n"), 0o600))
 	if out, err := w.Controller.CLI("apply", alone, "--yes"); err == nil || !strings.Contains(err.Error(), "nobody would be an administrator") {
 		w.t.Errorf("%v, %s", err, out)
+	}
+}
+
+// byToken: an administrator's API token changes no users, and what to do is said.
+func (w *written) byToken() {
+	w.t.Helper()
+	var made struct{ Token string }
+	fatal(w.t, w.API.Post("/api/tokens", map[string]string{"name": "program", "role": "admin"}, &made))
+	token, file := filepath.Join(w.dir, "program.token"), filepath.Join(w.dir, "people.yaml")
+	fatal(w.t, os.WriteFile(token, []byte(made.Token), 0o600))
+	fatal(w.t, os.WriteFile(file, []byte("users:\n  - {name: ann, role: viewer}\n"), 0o600))
+	out, err := w.Controller.CLI("apply", file, "--yes", "--server", w.Controller.URL, "--api-token-file", token)
+	for _, want := range []string{"user ann: failed: an API token cannot make or change users", "Next: apply the file when you have logged in as an administrator"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			w.t.Errorf("%v, %s, without %q", err, out, want)
+		}
 	}
 }
 

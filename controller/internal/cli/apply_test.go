@@ -242,15 +242,36 @@ func TestApplyKeepsToTheKeysThatItShowed(t *testing.T) {
 	}
 }
 
+// TestApplyUsersByToken: an API token makes no users. The rest of the file is applied,
+// and what to do about them is said.
+func TestApplyUsersByToken(t *testing.T) {
+	const refused = "an API token cannot make or change users"
+	a := newApplied(t, map[string][]answer{
+		"GET /api/users": ok(rest.UserList{Users: []rest.User{{Name: "ann", Role: "admin"}, {Name: "bob", Role: "viewer"}}}), "GET /api/auth/me": ok(rest.Me{Username: "ann"}),
+		"PATCH /api/users/bob":   {{403, rest.Problem{Status: 403, Code: "needs_login", Detail: refused}}},
+		"POST /api/repositories": ok(rest.Repository{ID: 4, Status: "ready"}), "POST /api/schedule": ok(rest.Schedule{ID: 1}),
+	})
+	t.Setenv("FLEET_PASS", phrase)
+	r := a.command(strings.ReplaceAll(twoHosts, `{file: "pass/{agent}"}`, "{env: FLEET_PASS}")+"users:\n  - {name: ann, role: admin}\n  - {name: bob, role: operator}\n", "apply", "-", "--yes", "--accept-new-keys")
+	for _, want := range []string{
+		"schedule nightly: made\n", "user bob: failed: " + refused + "\n    Next: apply the file when you have logged in as an administrator (borgfleet-controller login); a program that applies with a token gets a file without users\n",
+		"1 of these failed",
+	} {
+		if r.code != 1 || !strings.Contains(r.err, want) {
+			t.Errorf("%+v\nwithout %s", r, want)
+		}
+	}
+}
+
 // TestApplyGoesOn: a host that refuses keeps no other one back, but the schedule
 // that needs it.
 func TestApplyGoesOn(t *testing.T) {
 	a := newApplied(t, map[string][]answer{
-		"POST /api/repositories": {{422, rest.Problem{Status: 422, Detail: "borg: no\x1b"}}, {201, rest.Repository{ID: 5, Status: "ready"}}},
+		"POST /api/repositories": {{422, rest.Problem{Status: 422, Detail: "borg: no\x1b", Next: "ask borg"}}, {201, rest.Repository{ID: 5, Status: "ready"}}},
 	})
 	r := a.command("", "apply", a.file, "--yes", "--accept-new-keys")
 	for _, want := range []string{
-		"repository web1 on web1: failed: borg: no\\x1b\n", "repository web2 on web2: made\n", "schedule nightly: failed: web1 on web1 was not registered\n", "2 of these failed",
+		"repository web1 on web1: failed: borg: no\\x1b\n    Next: ask borg\n", "repository web2 on web2: made\n", "schedule nightly: failed: web1 on web1 was not registered\n", "2 of these failed",
 	} {
 		if r.code != 1 || !strings.Contains(r.err, want) {
 			t.Errorf("%+v\nwithout %s", r, want)

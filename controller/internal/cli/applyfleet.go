@@ -9,6 +9,7 @@ import (
 	"borgfleet/controller/internal/client"
 	"borgfleet/controller/internal/plan"
 	"borgfleet/shared/definitions"
+	"borgfleet/shared/term/cmdline"
 )
 
 // fleetFor asks for what a file is about, and for no more: what it does not name is
@@ -39,6 +40,14 @@ func fleetFor(ctx context.Context, cl *client.Client, file definitions.File) (pl
 func forAdmins(err error, what string) error {
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusForbidden {
 		return fmt.Errorf("%s: %w", what, err)
+	}
+	return err
+}
+
+// forLogin says what becomes of users in a file that is applied with an API token.
+func forLogin(err error) error {
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Code == "needs_login" {
+		return &cmdline.Advised{Err: err, Step: "apply the file when you have logged in as an administrator (borgfleet-controller login); a program that applies with a token gets a file without users"}
 	}
 	return err
 }

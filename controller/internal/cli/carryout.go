@@ -13,6 +13,7 @@ import (
 	"borgfleet/controller/internal/plan"
 	"borgfleet/shared/definitions"
 	"borgfleet/shared/term"
+	"borgfleet/shared/term/cmdline"
 )
 
 // applying carries a plan out.
@@ -41,7 +42,7 @@ func (k *controller) carryOut(ctx context.Context, c *cli.Context, cl *client.Cl
 		}
 		if err != nil {
 			failed++
-			said = "failed: " + err.Error()
+			said = failure(err)
 		}
 		if err := k.err.Printf("%s: %s\n", term.Clean(title(*change)), term.CleanRows(said)); err != nil {
 			return err
@@ -51,6 +52,16 @@ func (k *controller) carryOut(ctx context.Context, c *cli.Context, cl *client.Cl
 		return fmt.Errorf("%d of these failed; what is above says why, and the next apply tries them again", failed)
 	}
 	return nil
+}
+
+// failure is the refusal of one change, with what to do about it: the others go on, so
+// that nobody else says it.
+func failure(err error) string {
+	said := "failed: " + err.Error()
+	if next := cmdline.NextStep(err); next != "" {
+		said += "\nNext: " + next
+	}
+	return said
 }
 
 func (a applying) one(ctx context.Context, change *plan.Change) (string, error) {
@@ -103,7 +114,7 @@ func (a applying) define(ctx context.Context, change *plan.Change) (int64, error
 			name = ""
 		}
 		_, err := a.cl.DefineUser(ctx, name, change.Fields)
-		return 0, err
+		return 0, forLogin(err)
 	}
 	s, err := a.cl.DefineSchedule(ctx, change.ID, change.Fields)
 	return s.ID, err

@@ -36,16 +36,16 @@ func (p Program) Run(ctx context.Context, args []string, s Streams) int {
 	err := p.run(ctx, args, s)
 	if e, ok := errors.AsType[*Error](err); err != nil && !(ok && e.Err == nil) {
 		fmt.Fprintf(s.Err, "%s: %s\n", p.Name, term.CleanRows(err.Error()))
-		if next := nextStep(err); next != "" {
+		if next := NextStep(err); next != "" {
 			fmt.Fprintf(s.Err, "Next: %s\n", term.CleanRows(next))
 		}
 	}
 	return Code(err)
 }
 
-// nextStep is what the first error in the chain that knows says about what to do
+// NextStep is what the first error in the chain that knows says about what to do
 // now.
-func nextStep(err error) string {
+func NextStep(err error) string {
 	if advice, ok := errors.AsType[interface {
 		error
 		Next() string
