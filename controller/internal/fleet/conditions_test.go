@@ -21,10 +21,7 @@ func (r *rig) restarted() { r.s.born = r.clock() }
 // TestOfflineIsToldOnce: after a while, not because the controller was away itself, and
 // not again for a host that comes and goes.
 func TestOfflineIsToldOnce(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("web-1")
-	p.connect("s1")
-	ops := r.tells()
+	r, p, _, ops := newTold(t)
 	r.looks(time.Hour)
 	r.wantsTold("it is there", ops)
 	p.disconnect()
@@ -57,12 +54,8 @@ func TestOfflineIsToldOnce(t *testing.T) {
 
 // TestStartIsNoSilence: all hosts are away when the controller starts.
 func TestStartIsNoSilence(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("web-1")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
+	r, p, repo, ops := newTold(t)
 	r.schedule(nightly("a"), repo)
-	ops := r.tells()
 	p.disconnect()
 	r.pass(72 * time.Hour)
 	r.restarted()
@@ -74,12 +67,8 @@ func TestStartIsNoSilence(t *testing.T) {
 
 // TestStaleAndBack: told once, and over with a good backup.
 func TestStaleAndBack(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("web-1")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
+	r, p, repo, ops := newTold(t)
 	r.schedule(nightly("a"), repo)
-	ops := r.tells()
 	r.looks(72 * time.Hour)
 	r.wantsTold("stale", ops, "stale: /r on web-1 has no new backup")
 	r.looks(time.Hour)
@@ -90,10 +79,7 @@ func TestStaleAndBack(t *testing.T) {
 }
 
 func TestExpiringCertificate(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("web-1")
-	p.connect("s1")
-	ops := r.tells()
+	r, p, _, ops := newTold(t)
 	expires := func(in time.Duration) {
 		must(t, r.st.Update(t.Context(), func(tx *store.Tx) error {
 			a, _ := tx.Agent(p.id)
@@ -123,11 +109,7 @@ func TestExpiringCertificate(t *testing.T) {
 
 // TestVanishedIsTold, and told again when more are gone.
 func TestVanishedIsTold(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("a")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
-	ops := r.tells()
+	r, p, repo, ops := newTold(t)
 	see := func(what string, want []string, ns ...int) {
 		t.Helper()
 		r.pass(time.Minute)
@@ -137,20 +119,16 @@ func TestVanishedIsTold(t *testing.T) {
 		r.wantsTold(what, ops, want...)
 	}
 	see("all", nil, 1, 2, 3)
-	see("one", []string{"archives_vanished: 1 archive is gone from /r on a"}, 2, 3)
-	see("two", []string{"archives_vanished: 2 archives are gone from /r on a"}, 3)
+	see("one", []string{"archives_vanished: 1 archive is gone from /r on web-1"}, 2, 3)
+	see("two", []string{"archives_vanished: 2 archives are gone from /r on web-1"}, 3)
 	see("one is back", nil, 2, 3)
-	see("and gone again", []string{"archives_vanished: 2 archives are gone from /r on a"}, 3)
-	see("all are back", []string{"recovered: what was gone from /r on a is back, or was acknowledged"}, 1, 2, 3)
+	see("and gone again", []string{"archives_vanished: 2 archives are gone from /r on web-1"}, 3)
+	see("all are back", []string{"recovered: what was gone from /r on web-1 is back, or was acknowledged"}, 1, 2, 3)
 }
 
 // TestShrunkIsTold, until it is back or somebody takes it for normal.
 func TestShrunkIsTold(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("a")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
-	ops := r.tells()
+	r, p, repo, ops := newTold(t)
 	see := func(what string, size int64, want ...string) {
 		t.Helper()
 		r.pass(time.Minute)
@@ -161,26 +139,23 @@ func TestShrunkIsTold(t *testing.T) {
 		r.wantsTold(what, ops, want...)
 	}
 	see("the first", 1000)
-	got := "shrunk: the backup of /r on a is less than half of what it was"
+	got := "shrunk: the backup of /r on web-1 is less than half of what it was"
 	see("less", 400, got)
 	see("as small", 410)
-	see("it is back", 900, "recovered: the backup of /r on a has a normal size again")
+	see("it is back", 900, "recovered: the backup of /r on web-1 has a normal size again")
 	see("less again", 300, got)
 	must(t, errOf(r.s.AcceptSize(t.Context(), repo.ID, 0, "ann")))
 	r.looks(time.Second)
-	r.wantsTold("it was meant", ops, "recovered: the size of the backup of /r on a was accepted")
+	r.wantsTold("it was meant", ops, "recovered: the size of the backup of /r on web-1 was accepted")
 }
 
 // TestPausedIsNoNewBackup: that a schedule is paused ends what it expected, and is
 // told as that.
 func TestPausedIsNoNewBackup(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("web-1")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
+	r, p, repo, ops := newTold(t)
 	p.backs(repo, r.clock(), arch(1), true)
+	r.told(ops)
 	id := r.schedule(nightly("a"), repo).ID
-	ops := r.tells()
 	r.looks(72 * time.Hour)
 	r.wantsTold("stale", ops, "stale: /r on web-1 has no new backup")
 	must(t, r.st.Update(t.Context(), func(tx *store.Tx) error {
@@ -199,9 +174,7 @@ func TestPausedIsNoNewBackup(t *testing.T) {
 // what lasts and was not told.
 func TestEndOfWhatWasTold(t *testing.T) {
 	r := newRig(t)
-	p := r.agent("web-1")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
+	p, repo := r.backedUp()
 	r.schedule(nightly("a"), repo)
 	rule := func(events ...string) (channel int64) {
 		must(t, r.st.Update(t.Context(), func(tx *store.Tx) error {
@@ -232,9 +205,7 @@ func TestEndOfWhatWasTold(t *testing.T) {
 // TestUntoldFailure: a rule that comes later tells no end of it.
 func TestUntoldFailure(t *testing.T) {
 	r := newRig(t)
-	p := r.agent("web-1")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
+	p, repo := r.backedUp()
 	failed(p, repo, "no")
 	ops := r.tells()
 	r.pass(time.Second)
@@ -244,11 +215,7 @@ func TestUntoldFailure(t *testing.T) {
 
 // TestRevokedHostHasNoFailures that last: there will be no good end.
 func TestRevokedHostHasNoFailures(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("web-1")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
-	ops := r.tells()
+	r, p, repo, ops := newTold(t)
 	failed(p, repo, "no")
 	must(t, errOf(r.s.RevokeAgent(t.Context(), p.id, "ann")))
 	r.told(ops)
@@ -262,12 +229,8 @@ func TestRevokedHostHasNoFailures(t *testing.T) {
 // TestSuspendedControllerTellsNothing of what its hosts did meanwhile, before they
 // have had time to tell it.
 func TestSuspendedControllerTellsNothing(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("web-1")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
+	r, _, repo, ops := newTold(t)
 	r.schedule(nightly("a"), repo)
-	ops := r.tells()
 	tick := func(after time.Duration) {
 		t.Helper()
 		r.pass(after)
@@ -290,10 +253,7 @@ func TestSuspendedControllerTellsNothing(t *testing.T) {
 // TestEndWithoutARule: what was told and is over is not shown as lasting because the
 // rules have gone.
 func TestEndWithoutARule(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("web-1")
-	p.connect("s1")
-	ops := r.tells()
+	r, p, _, ops := newTold(t)
 	p.disconnect()
 	r.pass(time.Hour)
 	r.s.lookAtConditions(t.Context())

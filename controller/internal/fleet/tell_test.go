@@ -30,6 +30,23 @@ func (r *rig) tells() (channel int64) {
 	return channel
 }
 
+// newTold has a host with a repository, and a channel to which all events go.
+func newTold(t *testing.T) (r *rig, p *puppet, repo store.Repository, ops int64) {
+	t.Helper()
+	r = newRig(t)
+	p, repo = r.backedUp()
+	return r, p, repo, r.tells()
+}
+
+// backedUp is a host that is there, and its repository.
+func (r *rig) backedUp() (*puppet, store.Repository) {
+	r.t.Helper()
+	p := r.agent("web-1")
+	repo := r.repository(p, "/r")
+	p.connect("s1")
+	return p, repo
+}
+
 // told takes what waits for a channel, and says what it is.
 func (r *rig) told(channel int64) (out []notify.Event) {
 	r.t.Helper()
@@ -74,11 +91,7 @@ func failed(p *puppet, repo store.Repository, message string) {
 
 // TestJobsAreTold: how each one ended, with the verdict, once; and what is over.
 func TestJobsAreTold(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("web-1")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
-	ops := r.tells()
+	r, p, repo, ops := newTold(t)
 
 	failed(p, repo, "no space left")
 	got := r.wantsTold("a failure", ops, "failure: backup of /r on web-1 failed")
@@ -111,11 +124,7 @@ func TestJobsAreTold(t *testing.T) {
 // TestLostIsToldAndTakenBack: a guess of the controller's is told, and so is the word
 // that replaces it; a verdict that comes again is no news.
 func TestLostIsToldAndTakenBack(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("web-1")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
-	ops := r.tells()
+	r, p, _, ops := newTold(t)
 	j := r.start("/r", "web-1")
 	p.order(j.ID)
 	p.disconnect()
@@ -127,17 +136,12 @@ func TestLostIsToldAndTakenBack(t *testing.T) {
 		p.next("verdict")
 	}
 	r.wantsTold("found", ops, "success: backup of /r on web-1 went well", "recovered: backup of /r on web-1 goes well again")
-	_ = repo
 }
 
 // TestOldFailureIsOver: one that a host tells late, after a newer good backup, does
 // not last.
 func TestOldFailureIsOver(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("web-1")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
-	ops := r.tells()
+	r, p, repo, ops := newTold(t)
 	old := r.start("/r", "web-1")
 	r.pass(time.Minute)
 	p.backs(repo, r.clock(), arch(1), true)
@@ -152,9 +156,7 @@ func TestOldFailureIsOver(t *testing.T) {
 // TestNobodyAsks: without a rule nothing is written.
 func TestNobodyAsks(t *testing.T) {
 	r := newRig(t)
-	p := r.agent("web-1")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
+	p, repo := r.backedUp()
 	failed(p, repo, "no")
 	r.s.lookAtConditions(t.Context())
 	if all := r.st.Conditions(); len(all) != 0 {
@@ -165,11 +167,7 @@ func TestNobodyAsks(t *testing.T) {
 // TestToldAgainAfterRestore: a host brings what a restored controller does not know any
 // more. That is the same event, with the same id; and it says of when it is.
 func TestToldAgainAfterRestore(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("web-1")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
-	ops := r.tells()
+	r, p, repo, ops := newTold(t)
 	b := r.backup()
 	key, err := job.NewKey()
 	must(t, err)
@@ -196,14 +194,10 @@ func TestToldAgainAfterRestore(t *testing.T) {
 // TestRetryIsTold: a failure that the schedule deals with itself says so; the last one
 // does not.
 func TestRetryIsTold(t *testing.T) {
-	r := newRig(t)
-	p := r.agent("web-1")
-	repo := r.repository(p, "/r")
-	p.connect("s1")
+	r, p, repo, ops := newTold(t)
 	def := nightly("a")
 	def.Retries, def.RetryDelay = 1, 5*time.Minute
 	v := r.schedule(def, repo)
-	ops := r.tells()
 	for attempt, want := range []string{"no (Its schedule tries again at ", "no"} {
 		spec := job.Spec{
 			Kind: job.Backup, Repository: repo.Repository, CreatedAt: r.clock(), FireTime: r.clock(), StartDeadline: r.clock().Add(time.Hour),
