@@ -183,12 +183,12 @@ func (s *Service) titleOfEnd(c store.Condition, v HostView) string {
 	case notify.Offline:
 		return a.Name + " is back"
 	case notify.Expiring:
+		if c.Stood.IsZero() || a.CertificateExpiresAt.Equal(c.Stood) {
+			return "the certificate of " + a.Name + " is not near its end any more"
+		}
 		return "the certificate of " + a.Name + " is a new one"
 	case notify.Stale:
-		if v.Scheduled && v.Good.ID != 0 {
-			return name + " is backed up as often as it should be again"
-		}
-		return "no backup of " + name + " is overdue any more: no schedule expects one now"
+		return titleOfNotStale(c, v, name)
 	case notify.Shrunk:
 		if v.Good.ID != 0 && v.Good.CreatedAt.Equal(repo.SizesAcceptedFrom) {
 			return "the size of the backup of " + name + " was accepted"
@@ -198,6 +198,20 @@ func (s *Service) titleOfEnd(c store.Condition, v HostView) string {
 		return "what was gone from " + name + " is back, or was acknowledged"
 	}
 	return name + " is as it should be"
+}
+
+// titleOfNotStale: a schedule that expects less, or a clock that was set back, is no
+// new backup.
+func titleOfNotStale(c store.Condition, v HostView, name string) string {
+	switch {
+	case !v.Scheduled:
+		return "no backup of " + name + " is overdue any more: no schedule expects one now"
+	case v.Good.ID == 0:
+		return "no backup of " + name + " is overdue by its schedule as it is now; there is no good one yet"
+	case !v.Good.CreatedAt.After(c.Stood):
+		return fmt.Sprintf("no backup of %s is overdue by its schedule as it is now; the last good one is of %s", name, moment(v.Good.CreatedAt))
+	}
+	return name + " is backed up as often as it should be again"
 }
 
 func (s *Service) eventAbout(in registry, c store.Condition) notify.Event {

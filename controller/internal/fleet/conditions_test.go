@@ -6,6 +6,7 @@ import (
 
 	"borgfleet/controller/internal/notify"
 	"borgfleet/controller/internal/store"
+	"borgfleet/shared/schedule"
 )
 
 // looks lets time go by and has the clock look.
@@ -76,6 +77,66 @@ func TestStaleAndBack(t *testing.T) {
 	p.backs(repo, r.clock(), arch(1), true)
 	r.looks(time.Second)
 	r.wantsTold("over", ops, "success: backup of /r on web-1 went well", "recovered: /r on web-1 is backed up as often as it should be again")
+}
+
+// TestEditIsNoBackup: a schedule that expects less ends what was overdue, and is told as
+// that; a backup that comes after that is one.
+func TestEditIsNoBackup(t *testing.T) {
+	for what, c := range map[string]struct {
+		backed bool
+		over   string
+	}{
+		"none yet":   {false, "recovered: no backup of /r on web-1 is overdue by its schedule as it is now; there is no good one yet"},
+		"an old one": {true, "recovered: no backup of /r on web-1 is overdue by its schedule as it is now; the last good one is of "},
+	} {
+		t.Run(what, func(t *testing.T) {
+			r, p, repo, ops := newTold(t)
+			if c.backed {
+				made := r.clock()
+				p.backs(repo, made, arch(1), true)
+				c.over += moment(r.st.LastJobs(repo.ID).Good.CreatedAt)
+				r.told(ops)
+			}
+			v := r.schedule(nightly("a"), repo)
+			r.looks(72 * time.Hour)
+			r.wantsTold("stale", ops, "stale: /r on web-1 has no new backup")
+			must(t, errOf(r.s.ChangeSchedule(t.Context(), v.ID, func(def schedule.Schedule, repos []int64) (schedule.Schedule, []int64) {
+				def.Cron = "0 2 1 1 *"
+				return def, repos
+			})))
+			r.looks(time.Second)
+			r.wantsTold("edited", ops, c.over)
+		})
+	}
+}
+
+// TestLateBackupIsOne: it was made before anybody was told that there is none.
+func TestLateBackupIsOne(t *testing.T) {
+	r, p, repo, ops := newTold(t)
+	p.backs(repo, r.clock(), arch(1), true)
+	r.told(ops)
+	r.schedule(nightly("a"), repo)
+	r.pass(72 * time.Hour)
+	late := r.clock()
+	r.looks(time.Minute)
+	r.wantsTold("stale", ops, "stale: /r on web-1 has no new backup")
+	p.backs(repo, late, arch(2), true)
+	r.looks(time.Second)
+	r.wantsTold("over", ops, "success: backup of /r on web-1 went well", "recovered: /r on web-1 is backed up as often as it should be again")
+}
+
+// TestClockIsNoCertificate: one that is set back puts the end off, and that is all.
+func TestClockIsNoCertificate(t *testing.T) {
+	r, p, _, ops := newTold(t)
+	must(t, r.st.Update(t.Context(), func(tx *store.Tx) error {
+		a, _ := tx.Agent(p.id)
+		a.CertificateExpiresAt = r.clock().Add(expiringBefore - time.Second)
+		return tx.PutAgent(a)
+	}))
+	r.looks(0)
+	r.wantsTold("it ends", ops, "certificate_expiring: the certificate of web-1 expires")
+	r.looks(-time.Hour)
+	r.wantsTold("set back", ops, "recovered: the certificate of web-1 is not near its end any more")
 }
 
 func TestExpiringCertificate(t *testing.T) {

@@ -114,7 +114,7 @@ func (s *Service) lookAtAgent(l *lookout, a store.Agent) {
 	}
 	if end := a.CertificateExpiresAt; !end.IsZero() && end.Sub(now) < expiringBefore {
 		c := of
-		c.What = string(notify.Expiring)
+		c.What, c.Stood = string(notify.Expiring), end
 		l.see(c, func() (string, string) {
 			return "the certificate of " + a.Name + " expires",
 				fmt.Sprintf("It expires at %s, and the agent should have had a new one long ago. Look at the host: borgfleet-agent doctor says what is in the way.", moment(end))
@@ -134,7 +134,7 @@ func (s *Service) lookAtHost(l *lookout, v HostView) {
 	name := func() string { return v.Name + " on " + v.AgentName }
 	if v.Stale {
 		c := of
-		c.What = string(notify.Stale)
+		c.What, c.Stood = string(notify.Stale), v.Good.CreatedAt
 		if s.settling() {
 			l.stays[[2]string{c.What, c.Subject}] = true
 		} else {

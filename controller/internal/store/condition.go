@@ -15,8 +15,9 @@ type Condition struct {
 	Since      time.Time
 	Count      int64 // of things that are so, where it can become more of them
 	Message    string
-	Agent      string // id
-	Repository int64  // 0: none
+	Agent      string    // id
+	Repository int64     // 0: none
+	Stood      time.Time // of what it goes by: when the last good backup was made, or the certificate ends; zero: there was none, or none counts
 }
 
 type conditionID struct{ what, subject string }
@@ -27,7 +28,7 @@ func (c Condition) id() conditionID { return conditionID{c.What, c.Subject} }
 func (tx *Tx) PutCondition(c Condition) error {
 	p := &storev1.Condition{
 		What: c.What, Subject: text(c.Subject), Since: stamp(c.Since), Count: c.Count, Message: text(c.Message),
-		Agent: c.Agent, Repository: c.Repository,
+		Agent: c.Agent, Repository: c.Repository, Stood: stamp(c.Stood),
 	}
 	return putRecord(tx, conditionKey(c.What, c.Subject), p, conditionsOf, c.id(), c)
 }
@@ -56,6 +57,6 @@ func conditionsOf(st *state) table[conditionID, Condition] { return st.condition
 func conditionFromProto(p *storev1.Condition) Condition {
 	return Condition{
 		What: p.What, Subject: p.Subject, Since: instant(p.Since), Count: p.Count, Message: p.Message,
-		Agent: p.Agent, Repository: p.Repository,
+		Agent: p.Agent, Repository: p.Repository, Stood: instant(p.Stood),
 	}
 }

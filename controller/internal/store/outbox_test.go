@@ -157,7 +157,7 @@ func TestDeletedChannelLeavesNothing(t *testing.T) {
 
 func TestRulesAndConditionsStay(t *testing.T) {
 	s := open(t, t.TempDir())
-	c := Condition{What: "stale", Subject: "7", Since: t0, Count: 2, Message: "m", Agent: "a", Repository: 7}
+	c := Condition{What: "stale", Subject: "7", Since: t0, Count: 2, Message: "m", Agent: "a", Repository: 7, Stood: t0.Add(-1)}
 	update(t, s, func(tx *Tx) error {
 		if err := tx.PutCondition(c); err != nil {
 			return err

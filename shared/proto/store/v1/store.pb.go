@@ -2403,6 +2403,7 @@ type Condition struct {
 	Message       string                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
 	Agent         string                 `protobuf:"bytes,6,opt,name=agent,proto3" json:"agent,omitempty"`
 	Repository    int64                  `protobuf:"varint,7,opt,name=repository,proto3" json:"repository,omitempty"`
+	Stood         *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=stood,proto3" json:"stood,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2484,6 +2485,13 @@ func (x *Condition) GetRepository() int64 {
 		return x.Repository
 	}
 	return 0
+}
+
+func (x *Condition) GetStood() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Stood
+	}
+	return nil
 }
 
 var File_store_v1_store_proto protoreflect.FileDescriptor
@@ -2756,7 +2764,7 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12*\n" +
 	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05event\x18\x04 \x01(\fR\x05event\x12\x19\n" +
-	"\bleft_out\x18\x05 \x01(\x03R\aleftOut\"\xd1\x01\n" +
+	"\bleft_out\x18\x05 \x01(\x03R\aleftOut\"\x83\x02\n" +
 	"\tCondition\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x120\n" +
@@ -2766,7 +2774,8 @@ const file_store_v1_store_proto_rawDesc = "" +
 	"\x05agent\x18\x06 \x01(\tR\x05agent\x12\x1e\n" +
 	"\n" +
 	"repository\x18\a \x01(\x03R\n" +
-	"repositoryB)Z'borgfleet/shared/proto/store/v1;storev1b\x06proto3"
+	"repository\x120\n" +
+	"\x05stood\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05stoodB)Z'borgfleet/shared/proto/store/v1;storev1b\x06proto3"
 
 var (
 	file_store_v1_store_proto_rawDescOnce sync.Once
@@ -2879,12 +2888,13 @@ var file_store_v1_store_proto_depIdxs = []int32{
 	34, // 53: store.v1.Outbox.failed_at:type_name -> google.protobuf.Timestamp
 	34, // 54: store.v1.Notification.at:type_name -> google.protobuf.Timestamp
 	34, // 55: store.v1.Condition.since:type_name -> google.protobuf.Timestamp
-	34, // 56: store.v1.Schedule.AddedEntry.value:type_name -> google.protobuf.Timestamp
-	57, // [57:57] is the sub-list for method output_type
-	57, // [57:57] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	34, // 56: store.v1.Condition.stood:type_name -> google.protobuf.Timestamp
+	34, // 57: store.v1.Schedule.AddedEntry.value:type_name -> google.protobuf.Timestamp
+	58, // [58:58] is the sub-list for method output_type
+	58, // [58:58] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_store_v1_store_proto_init() }
