@@ -60,18 +60,12 @@ type Pinger struct {
 	room   chan struct{}
 	again  chan struct{} // a call has come to its end
 
+	jobs  map[job.Key]*pings // of look alone
+	looks uint64             // so many were there; of look alone
+
 	mu       sync.Mutex
-	jobs     map[job.Key]*pings // guarded by mu, and so is what it points to
 	problems map[problem]string // guarded by mu
 	version  uint64             // of problems; guarded by mu
-}
-
-// pings are those of one job.
-type pings struct {
-	done    jobdir.Pinged
-	calling bool
-	tries   int
-	next    time.Time
 }
 
 type problem struct{ schedule, repository int64 }
@@ -114,26 +108,30 @@ func pause(ctx context.Context, d time.Duration) {
 
 // look begins the calls that are due, and says when to look again.
 func (p *Pinger) look(ctx context.Context, calls *sync.WaitGroup) time.Duration {
+	p.looks++
 	targets := p.targets()
 	known := map[job.Key]bool{}
-	told := map[problem][]*jobdir.Dir{}
+	next := p.Backoff.Most
+	told := map[problem][]*pings{}
 	for _, dir := range p.Host.Dirs() {
 		known[dir.Key()] = true
 		spec := dir.Spec()
 		at := problem{spec.ScheduleID, spec.Repository.ID}
-		if _, called := targets[at]; called && spec.Kind == job.Backup {
-			told[at] = append(told[at], dir)
+		if _, called := targets[at]; !called || spec.Kind != job.Backup {
+			continue
+		}
+		st, err := p.of(dir)
+		if err != nil {
+			next = min(next, p.Backoff.First)
+		}
+		if st != nil {
+			told[at] = append(told[at], st)
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	next := p.Backoff.Most
-	for at, dirs := range told {
-		for _, dir := range dirs {
-			if wait := p.one(ctx, calls, dir, targets[at], dirs); wait > 0 {
-				next = min(next, wait)
-			}
-		}
+	for at, all := range told {
+		next = min(next, p.together(ctx, calls, targets[at], all))
 	}
 	for key := range p.jobs {
 		if !known[key] {
@@ -141,6 +139,27 @@ func (p *Pinger) look(ctx context.Context, calls *sync.WaitGroup) time.Duration 
 		}
 	}
 	return next
+}
+
+// of gives what is known of a job, as the disk has it now; nil: nothing is. An error
+// may come with it: then it is to be looked at again soon.
+func (p *Pinger) of(dir *jobdir.Dir) (*pings, error) {
+	st := p.jobs[dir.Key()]
+	if st == nil {
+		done, err := dir.Pinged()
+		if err != nil {
+			return nil, err
+		}
+		st = newPings(dir, done)
+		p.jobs[dir.Key()] = st
+	}
+	p.mu.Lock()
+	settled := st.done == jobdir.PingedEnd
+	p.mu.Unlock()
+	if settled {
+		return st, nil
+	}
+	return st, st.read(p.Now(), p.looks)
 }
 
 // target is where a schedule is told of for one repository.
@@ -190,79 +209,68 @@ func (p *Pinger) tellRefused(refused map[problem]string) {
 	}
 }
 
-// one calls for a job what is due, and says when to look at it again; 0: it is for
-// others to say. all are those of its schedule and repository: their calls come one
-// after another, as the service must hear them. p.mu is held.
-func (p *Pinger) one(ctx context.Context, calls *sync.WaitGroup, dir *jobdir.Dir, to target, all []*jobdir.Dir) time.Duration {
-	st := p.jobs[dir.Key()]
-	if st == nil {
-		done, err := dir.Pinged()
-		if err != nil {
-			return p.Backoff.First
+// together begins the call that is due for the jobs of one schedule and repository, and
+// says when to look at them again. Their calls come one after another, as the service
+// must hear them: the ends of older backups before those of newer ones, and before a
+// newer one's beginning. p.mu is held.
+func (p *Pinger) together(ctx context.Context, calls *sync.WaitGroup, to target, all []*pings) time.Duration {
+	for _, st := range overtaken(all) {
+		p.settle(st)
+	}
+	if slices.ContainsFunc(all, func(st *pings) bool { return st.calling }) {
+		return p.Backoff.Most // it wakes the look when it has come to its end
+	}
+	next := p.Backoff.Most
+	for _, st := range openEnds(all) {
+		wait, due := p.end(ctx, calls, st, to, all)
+		if next = min(next, wait); due {
+			return next
 		}
-		st = &pings{done: done}
-		p.jobs[dir.Key()] = st
 	}
-	if st.done == jobdir.PingedEnd || p.calling(all) {
-		return 0
-	}
-	verdict, err := dir.Verdict()
-	if err != nil {
-		return p.Backoff.First
-	}
-	if verdict == nil {
-		if started, err := dir.Started(); err == nil && started != nil && st.done == jobdir.PingedNone {
-			p.begin(ctx, calls, dir, st, call{address: suffixed(to.address, "start"), last: true, done: jobdir.PingedStart})
+	for _, st := range all {
+		if st.begun && st.end == nil && st.done == jobdir.PingedNone {
+			p.begin(ctx, calls, st, call{address: suffixed(to.address, "start"), last: true, done: jobdir.PingedStart})
+			break
 		}
-		return 0
 	}
-	return p.end(ctx, calls, dir, st, to, all, *verdict)
+	return next
 }
 
-// calling says whether a call for one of them is on its way.
-func (p *Pinger) calling(all []*jobdir.Dir) bool {
-	return slices.ContainsFunc(all, func(d *jobdir.Dir) bool {
-		st := p.jobs[d.Key()]
-		return st != nil && st.calling
-	})
-}
-
-// end calls for a job that has ended, if it is for this one to tell how things stand.
-func (p *Pinger) end(ctx context.Context, calls *sync.WaitGroup, dir *jobdir.Dir, st *pings, to target, all []*jobdir.Dir, v job.Verdict) time.Duration {
-	now, due, held := p.Now(), v.EndedAt, false
-	if !v.Status.Good() {
-		if retry := retryUntil(dir.Spec(), to.schedule, v); retry.After(due) {
-			due, held = retry, now.Before(retry)
-		}
+// end calls for a job that has ended, and says when to look at it again, and whether
+// what is newer has to wait for that.
+func (p *Pinger) end(ctx context.Context, calls *sync.WaitGroup, st *pings, to target, all []*pings) (wait time.Duration, due bool) {
+	now, from := p.Now(), st.endedAt
+	retry := retryUntil(st, to.schedule)
+	if retry.After(from) {
+		from = retry
 	}
 	switch {
-	case overtaken(dir, v, all):
-		p.settle(dir, st)
-		return 0
-	case held: // the service need not hear of an attempt that another one follows
-		return min(due.Sub(now), p.Backoff.Most)
-	case now.Sub(due) > p.Backoff.GiveUp:
+	case now.Before(retry): // the service need not hear of an attempt that another one follows
+		return min(retry.Sub(now), p.Backoff.Most), false
+	case now.Sub(from) > p.Backoff.GiveUp:
 		if st.tries > 0 {
-			p.Logger.Error("a schedule's ping URL could not be called for a backup, and is not any more", "job", dir.Key())
+			p.Logger.Error("a schedule's ping URL could not be called for a backup, and is not any more", "job", st.dir.Key())
 		}
-		p.settle(dir, st)
-		return 0
+		p.settle(st)
+		return p.Backoff.Most, false
+	case !retry.IsZero() && anyRuns(all): // after that one's beginning this would be heard as its end
+		return p.Backoff.Most, false
 	}
 	if wait := st.next.Sub(now); wait > 0 {
-		return min(wait, p.Backoff.Most)
+		return min(wait, p.Backoff.Most), true
 	}
 	address := to.address
-	if !v.Status.Good() {
+	if !st.end.Status.Good() {
 		address = suffixed(address, "fail")
 	}
-	p.begin(ctx, calls, dir, st, call{address: address, done: jobdir.PingedEnd})
-	return 0
+	p.begin(ctx, calls, st, call{address: address, done: jobdir.PingedEnd})
+	return p.Backoff.Most, true
 }
 
 // settle: there is nothing to call for it any more.
-func (p *Pinger) settle(dir *jobdir.Dir, st *pings) {
+func (p *Pinger) settle(st *pings) {
 	st.done = jobdir.PingedEnd
-	p.note(dir, st.done)
+	p.note(st.dir, st.done)
 }
 
 // suffixed puts a word behind the path, as the services that wait for calls have it.
@@ -282,7 +290,7 @@ type call struct {
 }
 
 // begin makes a call beside everything else. p.mu is held.
-func (p *Pinger) begin(ctx context.Context, calls *sync.WaitGroup, dir *jobdir.Dir, st *pings, c call) {
+func (p *Pinger) begin(ctx context.Context, calls *sync.WaitGroup, st *pings, c call) {
 	st.calling = true
 	calls.Go(func() {
 		select {
@@ -296,9 +304,9 @@ func (p *Pinger) begin(ctx context.Context, calls *sync.WaitGroup, dir *jobdir.D
 			return
 		}
 		if err == nil || c.last {
-			p.note(dir, c.done)
+			p.note(st.dir, c.done)
 		}
-		p.ended(dir, st, c, err)
+		p.ended(st, c, err)
 		select {
 		case p.again <- struct{}{}:
 		default:
@@ -306,12 +314,12 @@ func (p *Pinger) begin(ctx context.Context, calls *sync.WaitGroup, dir *jobdir.D
 	})
 }
 
-func (p *Pinger) ended(dir *jobdir.Dir, st *pings, c call, err error) {
+func (p *Pinger) ended(st *pings, c call, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	st.calling = false
 	if err != nil && st.tries == 0 {
-		p.Logger.Warn("a schedule's ping URL does not answer", "job", dir.Key(), "err", err)
+		p.Logger.Warn("a schedule's ping URL does not answer", "job", st.dir.Key(), "err", err)
 	}
 	if err == nil || c.last {
 		st.done, st.tries = c.done, 0

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func must(t testing.TB, err error) {
 
 // host is one with real job directories, and a service that waits for calls.
 type host struct {
-	t      *testing.T
+	t      testing.TB
 	jobs   string
 	server *httptest.Server
 	moved  chan struct{}
@@ -52,7 +53,7 @@ type host struct {
 	looks   int // guarded by mu
 }
 
-func newHost(t *testing.T, acts ...func(http.ResponseWriter) bool) *host {
+func newHost(t testing.TB, acts ...func(http.ResponseWriter) bool) *host {
 	h := &host{t: t, jobs: t.TempDir(), moved: make(chan struct{}, 1), acts: acts}
 	h.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.mu.Lock()
@@ -164,9 +165,8 @@ func (h *host) moves() {
 	}
 }
 
-// runs has a new Pinger call until stop.
-func (h *host) runs() (p *Pinger, stop func()) {
-	p = New(Options{
+func (h *host) pinger() *Pinger {
+	return New(Options{
 		Host: h, Agent: "web 1", Now: h.clock, Logger: slog.New(slog.DiscardHandler),
 		Allows: func(url string) error {
 			h.mu.Lock()
@@ -178,6 +178,11 @@ func (h *host) runs() (p *Pinger, stop func()) {
 		},
 		Backoff: Backoff{First: time.Microsecond, Most: 5 * time.Millisecond, GiveUp: 30 * time.Minute, Look: time.Millisecond},
 	})
+}
+
+// runs has a new Pinger call until stop.
+func (h *host) runs() (p *Pinger, stop func()) {
+	p = h.pinger()
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() { p.Run(ctx) })
@@ -186,7 +191,7 @@ func (h *host) runs() (p *Pinger, stop func()) {
 	return p, stop
 }
 
-func await(t *testing.T, what string, cond func() bool) {
+func await(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -475,4 +480,130 @@ func TestClockIsSetBack(t *testing.T) {
 	h.runs()
 	h.pinged(d, jobdir.PingedEnd)
 	h.wants("at once", "")
+}
+
+// TestClockWasAhead: what ended under a clock that was days ahead does not keep what ends
+// after the clock was set right from being told, now or after a restart.
+func TestClockWasAhead(t *testing.T) {
+	for what, restarts := range map[string]bool{"at once": false, "over a restart": true} {
+		t.Run(what, func(t *testing.T) {
+			h := newHost(t)
+			_, stop := h.runs()
+			again := func() {
+				if restarts {
+					stop()
+					_, stop = h.runs()
+				}
+			}
+			h.passes(48 * time.Hour)
+			ahead := h.job(nil)
+			h.ends(ahead, job.Completed)
+			h.pinged(ahead, jobdir.PingedEnd)
+			h.passes(-48 * time.Hour)
+			again()
+			bad := h.job(nil)
+			h.ends(bad, job.Failed)
+			h.pinged(bad, jobdir.PingedEnd)
+			again()
+			good := h.job(nil)
+			h.starts(good)
+			h.pinged(good, jobdir.PingedStart)
+			h.ends(good, job.Completed)
+			h.pinged(good, jobdir.PingedEnd)
+			h.wants("all", "", "/fail", "/start", "")
+		})
+	}
+}
+
+// TestAheadAndUntold: when nobody looked before, the end that lies ahead of the clock is
+// told before the others, and keeps none of them.
+func TestAheadAndUntold(t *testing.T) {
+	h := newHost(t)
+	h.passes(48 * time.Hour)
+	ahead := h.job(nil)
+	h.ends(ahead, job.Failed)
+	h.passes(-48 * time.Hour)
+	good := h.job(nil)
+	h.ends(good, job.Completed)
+	h.runs()
+	h.pinged(good, jobdir.PingedEnd)
+	h.pinged(ahead, jobdir.PingedEnd)
+	h.wants("both", "/fail", "")
+}
+
+// TestUntoldAndClockSetBack: an end that waits for the service is overtaken by what ends
+// after the clock was set back, as by any other.
+func TestUntoldAndClockSetBack(t *testing.T) {
+	h, up := newDown(t)
+	h.runs()
+	old := h.job(nil)
+	h.ends(old, job.Failed)
+	await(t, "some tries", func() bool { return len(h.called()) > 0 })
+	h.passes(-time.Hour)
+	newer := h.job(nil)
+	h.ends(newer, job.Completed)
+	h.pinged(old, jobdir.PingedEnd)
+	up()
+	h.pinged(newer, jobdir.PingedEnd)
+	if all := h.called(); all[len(all)-1] != "/key/web 1-etc" {
+		t.Errorf("the last one is %q", all[len(all)-1])
+	}
+}
+
+// newDown is a host whose service refuses all until up.
+func newDown(t *testing.T) (h *host, up func()) {
+	var works atomic.Bool
+	var acts []func(http.ResponseWriter) bool
+	for range 10_000 {
+		acts = append(acts, func(w http.ResponseWriter) bool {
+			if !works.Load() {
+				w.WriteHeader(500)
+			}
+			return true
+		})
+	}
+	return newHost(t, acts...), func() { works.Store(true) }
+}
+
+// TestBeginningWaitsForTheEndBefore: the service hears the end of an older backup first;
+// heard after that beginning it would be taken for the newer one's.
+func TestBeginningWaitsForTheEndBefore(t *testing.T) {
+	h, up := newDown(t)
+	h.runs()
+	old := h.job(nil)
+	h.ends(old, job.Completed)
+	await(t, "some tries", func() bool { return len(h.called()) > 20 }) // and pauses between them
+	newer := h.job(nil)
+	h.starts(newer)
+	for range 10 {
+		h.looksAgain()
+	}
+	up()
+	h.pinged(newer, jobdir.PingedStart)
+	h.pinged(old, jobdir.PingedEnd)
+	all := h.called()
+	if i := slices.Index(all, "/key/web 1-etc/start"); i != len(all)-1 {
+		t.Errorf("it is call %d of %d", i+1, len(all))
+	}
+}
+
+// TestHeldFailureIsNoEndOfAnother: nor is one called for that waited for its retry, while
+// another backup runs that the service has heard of.
+func TestHeldFailureIsNoEndOfAnother(t *testing.T) {
+	h := newHost(t)
+	h.retries = 1
+	h.runs()
+	bad := h.attempt(h.clock(), 0)
+	h.ends(bad, job.Failed)
+	h.looksAgain()
+	other := h.job(nil)
+	h.starts(other)
+	h.pinged(other, jobdir.PingedStart)
+	h.passes(5*time.Minute + schedule.OnTime)
+	h.looksAgain()
+	h.wants("it runs", "/start")
+	h.ends(other, job.Completed)
+	h.pinged(other, jobdir.PingedEnd)
+	h.pinged(bad, jobdir.PingedEnd)
+	h.wants("it has ended", "/start", "")
 }

@@ -1,11 +1,11 @@
 package pinger
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"borgfleet/agent/internal/jobdir"
-	"borgfleet/shared/job"
 	fleetv1 "borgfleet/shared/proto/fleet/v1"
 	"borgfleet/shared/schedule"
 	"borgfleet/shared/wire"
@@ -16,32 +16,75 @@ import (
 // each attempt of it did: an alarm that the schedule itself answers in five minutes
 // teaches people to look away. If the host or its agent goes meanwhile, no call comes,
 // and that is an alarm, too.
-func retryUntil(spec job.Spec, one *fleetv1.Schedule, v job.Verdict) time.Time {
+func retryUntil(st *pings, one *fleetv1.Schedule) time.Time {
 	s, err := wire.CheckedSchedule(one)
-	if err != nil || !s.Enabled || spec.FireTime.IsZero() { // what a person has started is not tried again
+	if err != nil || !s.Enabled || st.fire.IsZero() || st.end.Status.Good() { // what a person has started is not tried again
 		return time.Time{}
 	}
-	at, again := s.RetryAt(v, spec.Attempt)
+	v := *st.end
+	v.EndedAt = st.endedAt
+	at, again := s.RetryAt(v, st.attempt)
 	if !again {
 		return time.Time{}
 	}
 	return at.Add(schedule.OnTime)
 }
 
-// overtaken says whether another backup tells more of how things stand: one that has
-// ended later, or one that was made to try a failed one again. Told late, the older
-// end would stand for the newer one.
-func overtaken(dir *jobdir.Dir, v job.Verdict, all []*jobdir.Dir) bool {
-	mine := dir.Spec()
-	return slices.ContainsFunc(all, func(other *jobdir.Dir) bool {
-		if other.Key() == dir.Key() {
-			return false
+// openEnds are the jobs that have ended and whose calls have not come to their end, the
+// oldest end first.
+func openEnds(all []*pings) (ends []*pings) {
+	for _, st := range all {
+		if st.end != nil && st.done != jobdir.PingedEnd {
+			ends = append(ends, st)
 		}
-		spec := other.Spec()
-		if !v.Status.Good() && !mine.FireTime.IsZero() && spec.FireTime.Equal(mine.FireTime) && spec.Attempt > mine.Attempt {
-			return true
+	}
+	slices.SortStableFunc(ends, older)
+	return ends
+}
+
+// older goes by when the ends were found, for the clock may have been set between two
+// of them. Of those that were there before anybody looked it must tell: what then lies
+// ahead of the clock was there before it was set back.
+func older(a, b *pings) int {
+	if c := cmp.Compare(a.found, b.found); c != 0 {
+		return c
+	}
+	if a.ahead != b.ahead {
+		if a.ahead {
+			return -1
 		}
-		end, err := other.Verdict()
-		return err == nil && end != nil && end.EndedAt.After(v.EndedAt)
-	})
+		return 1
+	}
+	return a.end.EndedAt.Compare(b.end.EndedAt)
+}
+
+// overtaken are those of which another backup tells more of how things stand: one that
+// has ended later, or one that was made to try a failed one again. Told late, the older
+// end would stand for the newer one. Ends that were told before overtake none: what was
+// older then was overtaken then. Nor is it known what an end that was found ahead of the
+// clock is newer than.
+func overtaken(all []*pings) (out []*pings) {
+	ends := openEnds(all)
+	if len(ends) == 0 {
+		return nil
+	}
+	tried := map[int64]int{}
+	for _, st := range all {
+		at := st.fire.UnixNano()
+		tried[at] = max(tried[at], st.attempt)
+	}
+	newest := ends[len(ends)-1]
+	for _, st := range ends {
+		retried := !st.end.Status.Good() && !st.fire.IsZero() && tried[st.fire.UnixNano()] > st.attempt
+		later := newest.found > st.found || !st.ahead && older(newest, st) > 0
+		if !st.calling && (retried || later) {
+			out = append(out, st)
+		}
+	}
+	return out
+}
+
+// anyRuns says whether the service waits for the end of one of them.
+func anyRuns(all []*pings) bool {
+	return slices.ContainsFunc(all, func(st *pings) bool { return st.begun && st.end == nil && st.done == jobdir.PingedStart })
 }
