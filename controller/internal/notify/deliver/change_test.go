@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -193,31 +194,39 @@ func TestStrangerGetsNothing(t *testing.T) {
 	}
 }
 
-// TestChangeWhileTheLibrarySends: that cannot be broken off, so the new settings wait.
+// TestChangeWhileTheLibrarySends: that cannot be broken off, so the new settings wait,
+// however often they are changed.
 func TestChangeWhileTheLibrarySends(t *testing.T) {
-	release := make(chan struct{})
-	free := sync.OnceFunc(func() { close(release) })
-	o := newOffice(t)
-	r := newReceiver(t, func(http.ResponseWriter, *http.Request) { <-release })
-	t.Cleanup(free)
-	c := o.channel(Shoutrrr, Settings{URL: "generic+" + r.URL + "/hook"})
-	o.runs()
-	o.tells(1, 1)
-	await(t, "it is on its way", func() bool { return len(r.requests()) == 1 })
-	old := o.lineOf(c.ID)
-	must(t, errOf(o.post.ChangeChannel(t.Context(), c.ID, func(name string, s Settings) (string, Settings) { return name, s })))
-	await(t, "the old line has ended", func() bool { return o.lineOf(c.ID) != old && ended(old.done) })
-	o.tells(2, 2)
-	other := o.channel(Webhook, Settings{URL: newReceiver(t).URL})
-	o.tells(3, 3)
-	o.delivered(other.ID) // time enough for one that does not wait
-	if n := len(r.requests()); n != 1 {
-		t.Errorf("%d messages at once", n)
-	}
-	free()
-	o.delivered(c.ID)
-	if got := r.requests(); !strings.Contains(string(got[len(got)-1].body), "event 3") {
-		t.Errorf("the last one is %s", got[len(got)-1].body)
+	for _, changes := range []int{1, 2, 3} {
+		t.Run(fmt.Sprint(changes), func(t *testing.T) {
+			release := make(chan struct{})
+			free := sync.OnceFunc(func() { close(release) })
+			hold := func(http.ResponseWriter, *http.Request) { <-release }
+			o := newOffice(t)
+			r := newReceiver(t, hold, hold, hold, hold)
+			t.Cleanup(free)
+			c := o.channel(Shoutrrr, Settings{URL: "generic+" + r.URL + "/hook"})
+			o.runs()
+			o.tells(1, 1)
+			await(t, "it is on its way", func() bool { return len(r.requests()) == 1 })
+			for range changes {
+				old := o.lineOf(c.ID)
+				must(t, errOf(o.post.ChangeChannel(t.Context(), c.ID, func(name string, s Settings) (string, Settings) { return name, s })))
+				await(t, "the old line has ended", func() bool { return o.lineOf(c.ID) != old && ended(old.done) })
+			}
+			o.tells(2, 2)
+			other := o.channel(Webhook, Settings{URL: newReceiver(t).URL})
+			o.tells(3, 3)
+			o.delivered(other.ID) // time enough for one that does not wait
+			if n := len(r.requests()); n != 1 {
+				t.Errorf("%d messages at once", n)
+			}
+			free()
+			o.delivered(c.ID)
+			if got := r.requests(); !strings.Contains(string(got[len(got)-1].body), "event 3") {
+				t.Errorf("the last one is %s", got[len(got)-1].body)
+			}
+		})
 	}
 }
 

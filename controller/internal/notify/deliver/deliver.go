@@ -55,8 +55,9 @@ type Tally struct {
 
 type running struct {
 	*line
-	end  context.CancelFunc
-	done chan struct{}
+	end    context.CancelFunc
+	done   chan struct{}
+	before *running // the one before it, which may have a send on its way; nil: none has; of its goroutine until done
 }
 
 // New makes a Post. Run delivers.
@@ -127,16 +128,29 @@ func (p *Post) tend(ctx context.Context) {
 // deliver the same, and out of order.
 func (p *Post) begin(ctx context.Context, c store.Channel, before *running) *running {
 	ctx, end := context.WithCancel(ctx)
-	r := &running{line: p.line(c), end: end, done: make(chan struct{})}
+	r := &running{line: p.line(c), end: end, done: make(chan struct{}), before: before}
 	p.all.Go(func() {
 		defer close(r.done)
 		if before != nil {
 			<-before.done
-			before.rest(ctx)
+			r.waitForOlder(ctx)
 		}
 		r.run(ctx)
 	})
 	return r
+}
+
+// waitForOlder waits, for a while, until no line before this one has a send on its way.
+// If this one is to end meanwhile, the next one waits for all of them.
+func (r *running) waitForOlder(ctx context.Context) {
+	patient, cancel := context.WithTimeout(ctx, r.post.Timeout)
+	defer cancel()
+	for old := r.before; old != nil; old = old.before {
+		old.rest(patient)
+	}
+	if ctx.Err() == nil {
+		r.before = nil
+	}
 }
 
 func (p *Post) line(c store.Channel) *line {

@@ -77,11 +77,9 @@ func (l *line) most() int {
 	return l.carrier.most()
 }
 
-// rest waits, for a while, until a carrier that cannot be broken off is done.
+// rest waits until a carrier that cannot be broken off is done.
 func (l *line) rest(ctx context.Context) {
 	if c, ok := l.carrier.(interface{ rest(context.Context) }); ok {
-		ctx, cancel := context.WithTimeout(ctx, l.post.Timeout)
-		defer cancel()
 		c.rest(ctx)
 	}
 }
