@@ -24,6 +24,17 @@ func Events() []string {
 	return []string{"failure", "warning", "success", "recovered", "stale", "shrunk", "agent_offline", "certificate_expiring", "archives_vanished"}
 }
 
+// WrongTogether says what is wrong with the events that a rule names, each of which is
+// good by itself; empty: nothing. A rule hears the ends of what it names beside recovered.
+func WrongTogether(events []string) string {
+	beside := slices.DeleteFunc(slices.Clone(events), func(e string) bool { return e == "recovered" })
+	if len(beside) == len(events) || len(beside) == 0 || slices.ContainsFunc(beside, func(e string) bool { return e != "success" && e != "warning" }) {
+		return ""
+	}
+	return "recovered would never be told: beside it a rule names what is over then, and success and warning are never over. " +
+		"Name that, too, such as failure and stale, or give recovered a rule of its own, which hears every end"
+}
+
 func (r Rule) check(bad *problems, at place) {
 	if r.Name == "" {
 		bad.add(at, "the name is missing")
@@ -39,6 +50,9 @@ func (r Rule) check(bad *problems, at place) {
 		kinds = append(kinds, string(k))
 	}
 	checkEach(bad, at.of("events"), r.Events, oneOf(Events()))
+	if why := WrongTogether(r.Events); why != "" {
+		bad.add(at.of("events"), "%s", why)
+	}
 	checkEach(bad, at.of("kinds"), r.Kinds, oneOf(kinds))
 	checkEach(bad, at.of("agents"), r.Agents, notEmpty)
 	checkEach(bad, at.of("channels"), r.Channels, notEmpty)

@@ -8,6 +8,7 @@ import (
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/shared/checkup"
+	"borgfleet/shared/definitions"
 	"borgfleet/shared/term"
 )
 
@@ -66,8 +67,8 @@ func channel(c rest.Channel, rules []rest.Rule, now time.Time) checkup.Finding {
 	return checkup.Good("")
 }
 
-// rules are those that tell nothing any more: what they name has gone, and a rule that
-// names what is not there is no rule for everything.
+// rules are those that tell nothing any more, or less than they say: what they name has
+// gone, and a rule that names what is not there is no rule for everything.
 func (p *patient) rules(ctx context.Context, rules []rest.Rule) (all []checkup.Check) {
 	hosts, repositories := map[string]bool{}, map[int64]bool{}
 	if slices.ContainsFunc(rules, func(r rest.Rule) bool { return len(r.Agents) > 0 }) {
@@ -96,6 +97,9 @@ func (p *patient) rules(ctx context.Context, rules []rest.Rule) (all []checkup.C
 			all = append(all, found("rule", "Rule", r.Name, checkup.Warning(todo, "it tells nothing: the hosts that it names are gone")))
 		case len(r.Repositories) > 0 && !slices.ContainsFunc(r.Repositories, func(id int64) bool { return repositories[id] }):
 			all = append(all, found("rule", "Rule", r.Name, checkup.Warning(strings.Replace(todo, "--agent AGENT", "--repository REPOSITORY", 1), "it tells nothing: the repositories that it names are gone")))
+		case definitions.WrongTogether(r.Events) != "":
+			todo := "borgfleet-controller notifications rules change " + term.Shell(r.Name) + " --event EVENT ..., all of them"
+			all = append(all, found("rule", "Rule", r.Name, checkup.Warning(todo, "%s", definitions.WrongTogether(r.Events))))
 		}
 	}
 	return all

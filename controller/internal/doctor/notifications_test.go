@@ -25,6 +25,8 @@ func TestNotifications(t *testing.T) {
 			{ID: 3, Name: "hosts", Enabled: true, Channels: []int64{1}, Agents: []string{"a2", "gone"}},
 			{ID: 4, Name: "some", Enabled: true, Channels: []int64{1}, Agents: []string{"a2", "a1"}, Repositories: []int64{1, 9}},
 			{ID: 5, Name: "repos", Enabled: true, Channels: []int64{1}, Repositories: []int64{9}},
+			{ID: 6, Name: "good", Enabled: true, Channels: []int64{1}, Events: []string{"success", "recovered"}},
+			{ID: 7, Name: "never", Channels: []int64{1}, Events: []string{"success", "recovered"}},
 		},
 		schedules: []rest.Schedule{{Name: "nightly"}},
 	}
@@ -36,11 +38,12 @@ func TestNotifications(t *testing.T) {
 	rules := findings(t, o, "rule")
 	want(t, "hosts", rules["hosts"], checkup.Warn, "the hosts that it names are gone", "rules change hosts --agent")
 	want(t, "repos", rules["repos"], checkup.Warn, "the repositories that it names are gone", "--repository")
-	if len(channels) != 3 || len(rules) != 2 {
+	want(t, "good", rules["good"], checkup.Warn, "recovered would never be told", "rules change good --event")
+	if len(channels) != 3 || len(rules) != 3 {
 		t.Errorf("%+v, %+v", channels, rules)
 	}
 	sum := findings(t, o, "notifications")[""]
-	want(t, "sum", sum, checkup.OK, "4 channels, 5 rules; no schedule has a ping URL", "")
+	want(t, "sum", sum, checkup.OK, "4 channels, 7 rules; no schedule has a ping URL", "")
 
 	f.schedules = append(f.schedules, rest.Schedule{PingTarget: ptr("https://hc-ping.com/…")})
 	if sum = findings(t, o, "notifications")[""]; strings.Contains(sum.Message, "ping") {

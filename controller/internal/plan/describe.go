@@ -224,7 +224,8 @@ func (d *describer) rules() error {
 }
 
 // unsayable says why a rule is left out whole. Without what it is about it would be
-// about everything, and a channel that nobody defines is refused with all of the file.
+// about everything, and a channel that nobody defines is refused with all of the file,
+// as are events that no rule may name together any more.
 func (d *describer) unsayable(r rest.Rule, out definitions.Rule) string {
 	if len(r.Repositories) > 0 && len(out.Repositories) == 0 || len(r.Agents) > 0 && len(out.Agents) == 0 {
 		return "what it is about does not stand here"
@@ -234,7 +235,7 @@ func (d *describer) unsayable(r rest.Rule, out definitions.Rule) string {
 			return "its channel " + name + " does not stand here"
 		}
 	}
-	return ""
+	return definitions.WrongTogether(r.Events)
 }
 
 // unless is nothing for what is so anyway.

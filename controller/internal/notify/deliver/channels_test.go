@@ -156,6 +156,13 @@ func TestRulesAndChannelsGoTogether(t *testing.T) {
 	is("no such channel", err, "invalid_request")
 	_, err = o.post.CreateRule(t.Context(), store.Rule{Name: "y", Agents: []string{"nobody"}})
 	is("no such agent", err, "invalid_request")
+	_, err = o.post.CreateRule(t.Context(), store.Rule{Name: "y", Events: []string{"recovered", "warning", "success"}})
+	is("recovered beside what has no end", err, "invalid_request")
+	_, err = o.post.ChangeRule(t.Context(), o.post.Rules()[0].ID, func(r store.Rule) store.Rule {
+		r.Events = []string{"success", "recovered"}
+		return r
+	})
+	is("the same, changed", err, "invalid_request")
 	_, err = o.post.CreateRule(t.Context(), store.Rule{Name: c.Name})
 	is("the same name", err, "name_taken")
 	_, _, err = o.post.CreateChannel(t.Context(), NewChannel{Name: c.Name, Type: Webhook, Settings: Settings{URL: "https://x/"}})

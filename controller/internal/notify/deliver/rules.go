@@ -6,6 +6,7 @@ import (
 
 	"borgfleet/controller/internal/fault"
 	"borgfleet/controller/internal/store"
+	"borgfleet/shared/definitions"
 )
 
 // MostRules bounds what is looked at in each commit that tells something.
@@ -81,6 +82,9 @@ func ruleName(id int64) string { return fmt.Sprintf("rule/%d", id) }
 
 // checkRule: what a rule names must be there. Names of agents become their ids.
 func checkRule(tx *store.Tx, r store.Rule) (store.Rule, error) {
+	if why := definitions.WrongTogether(r.Events); why != "" {
+		return r, fault.InvalidField("body.events", "%s", why)
+	}
 	for i, id := range r.Channels {
 		if _, ok := tx.Channel(id); !ok {
 			return r, fault.InvalidField(fmt.Sprintf("body.channels[%d]", i), "there is no channel %d", id)
