@@ -20,10 +20,10 @@ func subject(events []notify.Event) string {
 
 // counted says how many there are of which kind, the most first.
 func counted(events []notify.Event) string {
-	by := map[notify.Kind]int{}
+	by := byKind(events)
 	var kinds []notify.Kind
 	for _, e := range events {
-		if by[e.Event]++; by[e.Event] == 1 {
+		if !slices.Contains(kinds, e.Event) {
 			kinds = append(kinds, e.Event)
 		}
 	}
@@ -35,14 +35,31 @@ func counted(events []notify.Event) string {
 	return strings.Join(words, ", ")
 }
 
+func byKind(events []notify.Event) map[notify.Kind]int {
+	by := map[notify.Kind]int{}
+	for _, e := range events {
+		by[e.Event]++
+	}
+	return by
+}
+
 // body has all of it, the oldest first, in so many bytes at most. Where that is too
-// little the reasons go first; and then it says how many it does not name.
+// little the reasons go first; and then it says how many it does not name, the rarest
+// kinds before the others: a few hosts of a thousand tell that there was a power cut,
+// and the one archive that is gone must not be among those that have no room.
 func body(events []notify.Event, most int) string {
 	text, whole := joined(events, most, "\n", full)
 	if !whole && len(events) > 1 {
-		text, _ = joined(events, most, "", short)
+		if text, whole = joined(events, most, "", short); !whole {
+			text, _ = joined(rarestFirst(events), most, "", short)
+		}
 	}
 	return text
+}
+
+func rarestFirst(events []notify.Event) []notify.Event {
+	by := byKind(events)
+	return slices.SortedStableFunc(slices.Values(events), func(a, b notify.Event) int { return cmp.Compare(by[a.Event], by[b.Event]) })
 }
 
 // full and short leave no word of others that could pass for an event of its own.

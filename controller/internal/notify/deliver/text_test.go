@@ -45,3 +45,34 @@ func TestRoom(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestRareIsNamed: what is cut is of the kinds that there are many of, wherever the
+// others stand.
+func TestRareIsNamed(t *testing.T) {
+	event := func(k notify.Kind, title string) notify.Event {
+		return notify.Event{Event: k, At: notify.Moment{Time: time.Unix(0, 0)}, Title: title, Message: "why"}
+	}
+	var events []notify.Event
+	for i := range 300 {
+		events = append(events, event(notify.Offline, fmt.Sprintf("host%d is offline", i)))
+		if i%50 == 0 {
+			events = append(events, event(notify.Failure, fmt.Sprintf("backup%d failed", i)))
+		}
+	}
+	events = append(events, event(notify.Vanished, "1 archive is gone"))
+	text := body(events, mostNtfy)
+	at := -1
+	for _, want := range []string{"1 archive is gone\n", "backup0 failed\n", "backup250 failed\n", "host0 is offline\n", "host1 is offline\n", " more, which have no room"} {
+		i := strings.Index(text, want)
+		if i <= at {
+			t.Errorf("%q is at %d, and what comes before it at %d: %s", want, i, at, text)
+		}
+		at = i
+	}
+	if len(text) > mostNtfy {
+		t.Errorf("%d bytes", len(text))
+	}
+	if text = body(events, mostMail); strings.Index(text, "1 archive") < strings.Index(text, "host299") {
+		t.Error("with room for all of it the oldest is not first")
+	}
+}
