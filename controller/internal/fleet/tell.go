@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"borgfleet/controller/internal/history"
 	"borgfleet/controller/internal/notify"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/job"
@@ -110,7 +111,7 @@ func (s *Service) keepFailure(tx *store.Tx, j job.Job, e notify.Event) error {
 	if !recovers(j.Spec.Kind) {
 		return nil
 	}
-	if j.Spec.Kind == job.Backup && s.store.LastJobs(j.Spec.Repository.ID).Good.CreatedAt.After(j.Spec.CreatedAt) {
+	if s.wentWellSince(j) {
 		return nil
 	}
 	c, lasts := tx.Condition(string(notify.Failure), failureSubject(j))
@@ -126,6 +127,19 @@ func (s *Service) keepFailure(tx *store.Tx, j job.Job, e notify.Event) error {
 	c.Count++
 	c.Message = clip(strings.TrimSpace(e.Title + ": " + e.Message))
 	return tx.PutCondition(c)
+}
+
+// wentWellSince says whether a job of the same kind that was made later went well. The
+// last backups are noted; of the others there are few, and what is looked through is
+// what was made since.
+func (s *Service) wentWellSince(j job.Job) bool {
+	if j.Spec.Kind == job.Backup {
+		return s.store.LastJobs(j.Spec.Repository.ID).Good.CreatedAt.After(j.Spec.CreatedAt)
+	}
+	return s.store.RepositoriesWith(history.Filter{
+		Repositories: []int64{j.Spec.Repository.ID}, Kinds: []job.Kind{j.Spec.Kind}, Since: j.Spec.CreatedAt.Add(1),
+		Statuses: []job.Status{job.Completed, job.CompletedWithWarnings},
+	})[j.Spec.Repository.ID]
 }
 
 func (s *Service) endFailure(tx *store.Tx, j job.Job, e notify.Event) error {

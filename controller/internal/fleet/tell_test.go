@@ -138,18 +138,36 @@ func TestLostIsToldAndTakenBack(t *testing.T) {
 	r.wantsTold("found", ops, "success: backup of /r on web-1 went well", "recovered: backup of /r on web-1 goes well again")
 }
 
-// TestOldFailureIsOver: one that a host tells late, after a newer good backup, does
-// not last.
+// TestOldFailureIsOver: one that a host tells late, after a newer good end of its kind,
+// does not last; after one of another kind it does.
 func TestOldFailureIsOver(t *testing.T) {
-	r, p, repo, ops := newTold(t)
-	old := r.start("/r", "web-1")
-	r.pass(time.Minute)
-	p.backs(repo, r.clock(), arch(1), true)
-	p.send(&fleetv1.JobReport{Key: old.Key[:], Register: ends(r.clock(), r.clock(), 0, func(v *job.Verdict) { v.Status = job.Failed })})
-	p.next("the old one")
-	r.wantsTold("both", ops, "success: backup of /r on web-1 went well", "failure: backup of /r on web-1 failed")
-	if all := r.st.Conditions(); len(all) != 0 {
-		t.Errorf("%+v", all)
+	for _, c := range []struct {
+		failed, good job.Kind
+		lasts        int
+	}{
+		{job.Backup, job.Backup, 0}, {job.Prune, job.Prune, 0}, {job.Compact, job.Compact, 0}, {job.Check, job.Check, 0},
+		{job.Check, job.Backup, 1}, {job.Backup, job.Check, 1},
+	} {
+		t.Run(fmt.Sprint(c.failed, " ", c.good), func(t *testing.T) {
+			r, p, repo, ops := newTold(t)
+			bring := func(kind job.Kind, made time.Time, status job.Status) {
+				key, err := job.NewKey()
+				must(t, err)
+				p.brings(key, job.Spec{
+					Kind: kind, Repository: repo.Repository, CreatedAt: made, StartDeadline: made.Add(time.Hour), TriggeredBy: job.ByAgent,
+				}, ends(made, r.clock(), 0, func(v *job.Verdict) { v.Status = status }))
+				r.waits(ops)
+			}
+			old := r.clock()
+			r.pass(time.Hour)
+			bring(c.good, r.clock(), job.Completed)
+			r.wantsTold("the newer one", ops, fmt.Sprintf("success: %s of /r on web-1 went well", c.good))
+			bring(c.failed, old, job.Failed)
+			r.wantsTold("the old one", ops, fmt.Sprintf("failure: %s of /r on web-1 failed", c.failed))
+			if all := r.st.Conditions(); len(all) != c.lasts {
+				t.Errorf("%+v", all)
+			}
+		})
 	}
 }
 
