@@ -19,6 +19,6 @@ func refuseAnothers(dir string, uid int) error {
 	if !ok || uid != 0 || owner.Uid == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s belongs to the account %d, which could not use what root writes there: start the controller as that account, with systemctl start borgfleet-controller if it is a service; or give it to root, if it is to be root's: chown -R root %s",
+	return fmt.Errorf("%s belongs to the account %d, which could not use what root writes there: start the controller as that account (a service: systemctl start borgfleet-controller); or give it to root, if it is to be root's: chown -R root %s",
 		term.Clean(dir), owner.Uid, term.Shell(dir))
 }
