@@ -34,6 +34,7 @@ type Tracker struct {
 	cuts        int
 	cache       *CacheDamage
 	upkeep      Upkeep
+	sources     goneSources
 }
 
 // Failure is an error message of borg's.
@@ -169,7 +170,9 @@ func (t *Tracker) observeLog(e Event) {
 			t.warnings = make(map[WarningClass]int)
 		}
 		class := classOf(e.MsgID, text)
-		t.warnings[class]++
+		if class != WarnVanished || !t.sources.observe(text) {
+			t.warnings[class]++
+		}
 		t.observeCut(e.Text)
 		if class == WarnUnmatched && len(t.unmatched) < keptUnmatched {
 			t.unmatched = append(t.unmatched, clip(patternOf(text), 200))
@@ -340,7 +343,7 @@ func (t *Tracker) Warnings(class WarningClass) int { return t.warnings[class] }
 
 // WarningCount is the number of all warnings.
 func (t *Tracker) WarningCount() int {
-	n := 0
+	n := len(t.sources.gone)
 	for _, c := range t.warnings {
 		n += c
 	}
@@ -364,6 +367,9 @@ func (t *Tracker) RestoreSummary() string { return t.warningSummary("restored wh
 
 func (t *Tracker) warningSummary(done string, unmatched func(int) string) string {
 	var parts []string
+	if gone := t.sources.words(); gone != "" {
+		parts = append(parts, gone)
+	}
 	unreadable, kinds := 0, []string(nil)
 	for _, class := range []WarningClass{WarnPermission, WarnVanished, WarnIO, WarnFile} {
 		if n := t.warnings[class]; n > 0 {

@@ -76,7 +76,7 @@ func TestWarnings(t *testing.T) {
 	repo.Sources = append(repo.Sources, h.path("not-there"))
 	d, v := h.run(h.spec(job.Backup, repo))
 	expect(t, h, v, job.CompletedWithWarnings, "", "")
-	if v.ErrorMessage == "" || v.ArchiveID == "" {
+	if v.ErrorMessage != "source "+h.path("not-there")+" is not there" || v.ArchiveID == "" {
 		t.Errorf("verdict %+v", v)
 	}
 	if log := logText(h.log(d)); !strings.Contains(log, "not-there") {

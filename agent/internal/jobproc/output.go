@@ -62,10 +62,12 @@ func (p *process) newRun(s jobdir.Started) (*run, error) {
 		errs.Close()
 		return nil, err
 	}
-	return &run{
+	r := &run{
 		p: p, started: s, errs: errs, outs: outs, known: known, off: known,
 		chunk: make([]byte, 128<<10), walked: make(chan int64, 1), counted: make(chan int64, 1),
-	}, nil
+	}
+	r.tracker.ExpectSources(p.spec.Repository.Sources)
+	return r, nil
 }
 
 func (r *run) close() {
