@@ -29,7 +29,7 @@ const (
 // readable says whether the lines that v has may be shown now.
 func (s *server) readable(v fleet.JobView) bool {
 	// What a dry run has to say is in its log alone.
-	return s.LogPolicy.shows(v.Status) || v.Spec.Prune != nil && v.Spec.Prune.DryRun
+	return s.LogPolicy.Shows(v.Status) || v.Spec.Prune != nil && v.Spec.Prune.DryRun
 }
 
 // hasLogs says so to somebody with a role.
@@ -104,7 +104,7 @@ func (s *server) streamLog(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	body := rest.LogPage{JobID: page.Job.ID, Status: string(page.Job.Status), Lines: []rest.LogLine{}}
-	if s.LogPolicy.shows(page.Job.Status) {
+	if s.LogPolicy.Shows(page.Job.Status) {
 		body.TotalLines, body.HasMore = page.Total, page.HasMore
 		for _, l := range page.Lines {
 			body.Lines = append(body.Lines, rest.LogLine{LineNumber: l.Number, Content: l.Text})

@@ -25,8 +25,8 @@ func ParseLogPolicy(s string) (LogPolicy, error) {
 	return "", fmt.Errorf("unknown log policy %q: it is failed, warnings or all", s)
 }
 
-// shows says whether the log of a job with this status can be read.
-func (p LogPolicy) shows(s job.Status) bool {
+// Shows says whether the log of a job with this status can be read.
+func (p LogPolicy) Shows(s job.Status) bool {
 	switch s {
 	case job.Completed:
 		return p == LogsOfAll

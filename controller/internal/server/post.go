@@ -24,7 +24,7 @@ func openPost(o Options, st *store.Store) (*deliver.Post, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key of the channels' settings: %w; without the file a new one is made, and the settings are given again", err)
 	}
-	return deliver.New(deliver.Options{Store: st, Key: deliver.Key(key), Logger: o.Logger, Now: clock.Now}), nil
+	return deliver.New(deliver.Options{Store: st, Key: deliver.Key(key), Logger: o.Logger, Now: clock.Now, LogShown: o.LogPolicy.Shows}), nil
 }
 
 // checkTime bounds a look at oneself.

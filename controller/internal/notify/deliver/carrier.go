@@ -37,16 +37,17 @@ type outside struct {
 	http    *http.Client
 	tls     *tls.Config
 	timeout time.Duration
+	logs    logShown
 }
 
 // newOutside: proxies of the environment are honoured, certificates verified, and no
 // redirect is followed, for it would lead somewhere that no administrator has named.
-func newOutside(conf *tls.Config, timeout time.Duration) outside {
+func newOutside(conf *tls.Config, timeout time.Duration, logs logShown) outside {
 	tr := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: conf.Clone(), ForceAttemptHTTP2: true,
 		MaxIdleConns: 10, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 32 << 10,
 	}
-	return outside{tls: conf, timeout: timeout, http: &http.Client{
+	return outside{tls: conf, timeout: timeout, logs: logs, http: &http.Client{
 		Transport: tr, Timeout: timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -58,11 +59,11 @@ func (o outside) carrier(typ string, s Settings, now func() time.Time) (carrier,
 	case Webhook:
 		return newWebhook(o.http, s, now)
 	case Ntfy:
-		return newNtfy(o.http, s), nil
+		return newNtfy(o.http, s, o.logs), nil
 	case Mail:
-		return &mailer{settings: s, tls: o.tls, timeout: o.timeout, now: now}, nil
+		return &mailer{settings: s, tls: o.tls, timeout: o.timeout, now: now, logs: o.logs}, nil
 	case Shoutrrr:
-		return newService(s)
+		return newService(s, o.logs)
 	}
 	return nil, fmt.Errorf("the type %s is not known to this version", typ)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"borgfleet/controller/internal/store"
+	"borgfleet/shared/job"
 )
 
 // Options is what a Post needs. Store, Logger and Now must be set.
@@ -23,6 +24,9 @@ type Options struct {
 	Timeout time.Duration // of one message; 0: 30 s
 	TLS     *tls.Config   // nil: the machine's authorities
 	Rand    io.Reader     // nil: crypto/rand
+	// LogShown says whether the log of a job that ended so can be read: people are
+	// sent to no other. nil: each can.
+	LogShown func(job.Status) bool
 }
 
 const (
@@ -78,7 +82,7 @@ func New(o Options) *Post {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	return &Post{
-		Options: o, outside: newOutside(o.TLS, o.Timeout), changed: make(chan struct{}, 1),
+		Options: o, outside: newOutside(o.TLS, o.Timeout, o.LogShown), changed: make(chan struct{}, 1),
 		lines: map[int64]*running{}, tallies: map[int64]*Tally{},
 	}
 }

@@ -20,6 +20,7 @@ type mailer struct {
 	tls      *tls.Config
 	timeout  time.Duration
 	now      func() time.Time
+	logs     logShown
 }
 
 // mostMail is less than any server refuses.
@@ -91,7 +92,7 @@ func (m *mailer) message(events []notify.Event) (*gomail.Msg, error) {
 	msg.SetDateWithValue(m.now())
 	msg.SetMessageIDWithValue(fmt.Sprintf("%s.%d@%s", events[0].ID, len(events), domainOf(m.settings.From)))
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
-	msg.SetBodyString(gomail.TypeTextPlain, body(events, mostMail))
+	msg.SetBodyString(gomail.TypeTextPlain, body(events, mostMail, m.logs))
 	return msg, nil
 }
 

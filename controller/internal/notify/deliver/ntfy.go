@@ -15,11 +15,12 @@ type ntfy struct {
 	client        *http.Client
 	server, topic string
 	token         string
+	logs          logShown
 }
 
-func newNtfy(client *http.Client, s Settings) *ntfy {
+func newNtfy(client *http.Client, s Settings, logs logShown) *ntfy {
 	server, topic := splitTopic(s.URL)
-	return &ntfy{client: client, server: server, topic: topic, token: s.Token}
+	return &ntfy{client: client, server: server, topic: topic, token: s.Token, logs: logs}
 }
 
 // splitTopic: a topic is the last part of its address.
@@ -49,7 +50,7 @@ func (n *ntfy) carry(ctx context.Context, events []notify.Event) (string, error)
 		priority = ntfyHigh
 	}
 	data, err := json.Marshal(map[string]any{
-		"topic": n.topic, "title": subject(events), "message": body(events, mostNtfy), "priority": priority, "tags": []string{string(events[0].Event)},
+		"topic": n.topic, "title": subject(events), "message": body(events, mostNtfy, n.logs), "priority": priority, "tags": []string{string(events[0].Event)},
 	})
 	if err != nil {
 		return "", fmt.Errorf("encode message: %w", err)

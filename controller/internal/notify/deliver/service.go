@@ -21,6 +21,7 @@ import (
 // services. Its URL says which, and has what it needs.
 type service struct {
 	sender types.Sender
+	logs   logShown
 
 	mu    sync.Mutex
 	since time.Time     // a send has begun then and not come back; zero: none; guarded by mu
@@ -36,7 +37,7 @@ const (
 	mostLost = 8
 )
 
-func newService(s Settings) (*service, error) {
+func newService(s Settings, logs logShown) (*service, error) {
 	router, err := shoutrrr.NewSender(log.New(io.Discard, "", 0))
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func newService(s Settings) (*service, error) {
 	if err != nil {
 		return nil, errors.New(s.masked(err.Error()))
 	}
-	return &service{sender: sender}, nil
+	return &service{sender: sender, logs: logs}, nil
 }
 
 func checkService(text string) error {
@@ -59,7 +60,7 @@ func checkService(text string) error {
 	case "smtp":
 		return fault.InvalidField("body.url", "use the type %s for mail", Mail)
 	}
-	if _, err := newService(Settings{URL: text}); err != nil {
+	if _, err := newService(Settings{URL: text}, nil); err != nil {
 		return fault.InvalidField("body.url", "%s", err)
 	}
 	return nil
@@ -148,5 +149,5 @@ func (s *service) send(events []notify.Event) (err error) {
 			err = fmt.Errorf("the service's code failed: %v", p)
 		}
 	}()
-	return s.sender.Send(subject(events)+"\n\n"+body(events, mostService), &types.Params{})
+	return s.sender.Send(subject(events)+"\n\n"+body(events, mostService, s.logs), &types.Params{})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"borgfleet/controller/internal/notify"
+	"borgfleet/shared/job"
 	"borgfleet/shared/term"
 )
 
@@ -47,8 +48,8 @@ func byKind(events []notify.Event) map[notify.Kind]int {
 // little the reasons go first; and then it says how many it does not name, the rarest
 // kinds before the others: a few hosts of a thousand tell that there was a power cut,
 // and the one archive that is gone must not be among those that have no room.
-func body(events []notify.Event, most int) string {
-	text, whole := joined(events, most, "\n", full)
+func body(events []notify.Event, most int, shown logShown) string {
+	text, whole := joined(events, most, "\n", shown.full)
 	if !whole && len(events) > 1 {
 		if text, whole = joined(events, most, "", short); !whole {
 			text, _ = joined(rarestFirst(events), most, "", short)
@@ -62,13 +63,16 @@ func rarestFirst(events []notify.Event) []notify.Event {
 	return slices.SortedStableFunc(slices.Values(events), func(a, b notify.Event) int { return cmp.Compare(by[a.Event], by[b.Event]) })
 }
 
+// logShown says whether the log of a job that ended so can be read.
+type logShown func(status job.Status) bool
+
 // full and short leave no word of others that could pass for an event of its own.
-func full(e notify.Event) string {
+func (shown logShown) full(e notify.Event) string {
 	text := short(e)
 	if e.Message != "" {
 		text += term.CleanRows(e.Message) + "\n"
 	}
-	if e.Job != nil {
+	if e.Job != nil && (shown == nil || shown(job.Status(e.Job.Status))) {
 		text += fmt.Sprintf("Its log: borgfleet-controller jobs logs %d\n", e.Job.ID)
 	}
 	return text

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"borgfleet/controller/internal/notify"
+	"borgfleet/shared/job"
 )
 
 // TestRoom: what does not fit is counted, and nothing is cut in its middle but a single
@@ -32,7 +33,7 @@ func TestRoom(t *testing.T) {
 		"first too long":   {append([]notify.Event{{Title: strings.Repeat(long, 50)}}, many(2, "")...), 4000, 0, 0},
 		"all of a big one": {many(1001, long), mostMail, 1001, 1001},
 	} {
-		text := body(c.events, c.most)
+		text := body(c.events, c.most, nil)
 		named, why := strings.Count(text, " is offline\n"), strings.Count(text, "\n"+long+"\n")
 		if len(text) > c.most || named != c.named || why != c.why || strings.Contains(text, "\uFFFD") {
 			t.Errorf("%s: %d bytes, %d named, %d with a reason: %.300s", name, len(text), named, why, text)
@@ -41,7 +42,7 @@ func TestRoom(t *testing.T) {
 			t.Errorf("%s: %q is not in it: %s", name, rest, text)
 		}
 	}
-	if text := body(append([]notify.Event{{Title: strings.Repeat(long, 50)}}, many(2, "")...), 4000); !strings.Contains(text, "and 2 more") {
+	if text := body(append([]notify.Event{{Title: strings.Repeat(long, 50)}}, many(2, "")...), 4000, nil); !strings.Contains(text, "and 2 more") {
 		t.Error(text)
 	}
 }
@@ -60,7 +61,7 @@ func TestRareIsNamed(t *testing.T) {
 		}
 	}
 	events = append(events, event(notify.Vanished, "1 archive is gone"))
-	text := body(events, mostNtfy)
+	text := body(events, mostNtfy, nil)
 	at := -1
 	for _, want := range []string{"1 archive is gone\n", "backup0 failed\n", "backup250 failed\n", "host0 is offline\n", "host1 is offline\n", " more, which have no room"} {
 		i := strings.Index(text, want)
@@ -72,7 +73,38 @@ func TestRareIsNamed(t *testing.T) {
 	if len(text) > mostNtfy {
 		t.Errorf("%d bytes", len(text))
 	}
-	if text = body(events, mostMail); strings.Index(text, "1 archive") < strings.Index(text, "host299") {
+	if text = body(events, mostMail, nil); strings.Index(text, "1 archive") < strings.Index(text, "host299") {
 		t.Error("with room for all of it the oldest is not first")
+	}
+}
+
+// TestLogThatIsNotShown: nobody is sent to a log that the controller keeps to itself.
+func TestLogThatIsNotShown(t *testing.T) {
+	shown := func(s job.Status) bool { return s != job.Completed }
+	for status, want := range map[job.Status]bool{job.Completed: false, job.CompletedWithWarnings: true, job.Failed: true} {
+		events := []notify.Event{{Event: notify.Success, Title: "backup of web", Job: &notify.Job{ID: 39, Status: string(status)}}}
+		if text := body(events, 4000, shown); strings.Contains(text, "jobs logs 39") != want {
+			t.Errorf("%s: %s", status, text)
+		}
+	}
+	// By each of the ways to people.
+	o := newOffice(t, func(o *Options) { o.LogShown = shown })
+	for typ, s := range map[string]Settings{
+		Ntfy: {URL: "https://ntfy.example.org/t"}, Shoutrrr: {URL: "generic://example.org"}, Mail: {Host: "mail.example.org"},
+	} {
+		c, err := o.post.outside.carrier(typ, s, time.Now)
+		must(t, err)
+		var logs logShown
+		switch c := c.(type) {
+		case *ntfy:
+			logs = c.logs
+		case *service:
+			logs = c.logs
+		case *mailer:
+			logs = c.logs
+		}
+		if logs == nil || logs(job.Completed) {
+			t.Errorf("%s does not know which logs are shown", typ)
+		}
 	}
 }
