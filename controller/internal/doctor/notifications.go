@@ -8,7 +8,6 @@ import (
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/shared/checkup"
-	"borgfleet/shared/definitions"
 	"borgfleet/shared/term"
 )
 
@@ -65,42 +64,4 @@ func channel(c rest.Channel, rules []rest.Rule, now time.Time) checkup.Finding {
 		return checkup.Warning("borgfleet-controller notifications rules create NAME --event failure --event stale --event recovered --to "+name, "no enabled rule leads to it, so it tells nothing")
 	}
 	return checkup.Good("")
-}
-
-// rules are those that tell nothing any more, or less than they say: what they name has
-// gone, and a rule that names what is not there is no rule for everything.
-func (p *patient) rules(ctx context.Context, rules []rest.Rule) (all []checkup.Check) {
-	hosts, repositories := map[string]bool{}, map[int64]bool{}
-	if slices.ContainsFunc(rules, func(r rest.Rule) bool { return len(r.Agents) > 0 }) {
-		agents, err := bounded(ctx, p.o.Controller.Agents)
-		if err != nil {
-			return p.unknown("rules", "Rules", err)
-		}
-		for _, a := range agents {
-			hosts[a.ID] = !a.Revoked
-		}
-	}
-	if slices.ContainsFunc(rules, func(r rest.Rule) bool { return len(r.Repositories) > 0 }) {
-		repos, err := bounded(ctx, p.o.Controller.Repositories)
-		if err != nil {
-			return p.unknown("rules", "Rules", err)
-		}
-		for _, r := range repos {
-			repositories[r.ID] = true
-		}
-	}
-	for _, r := range rules {
-		todo := "borgfleet-controller notifications rules change " + term.Shell(r.Name) + " --agent AGENT, or rules delete " + term.Shell(r.Name)
-		switch {
-		case !r.Enabled:
-		case len(r.Agents) > 0 && !slices.ContainsFunc(r.Agents, func(id string) bool { return hosts[id] }):
-			all = append(all, found("rule", "Rule", r.Name, checkup.Warning(todo, "it tells nothing: the hosts that it names are gone")))
-		case len(r.Repositories) > 0 && !slices.ContainsFunc(r.Repositories, func(id int64) bool { return repositories[id] }):
-			all = append(all, found("rule", "Rule", r.Name, checkup.Warning(strings.Replace(todo, "--agent AGENT", "--repository REPOSITORY", 1), "it tells nothing: the repositories that it names are gone")))
-		case definitions.WrongTogether(r.Events) != "":
-			todo := "borgfleet-controller notifications rules change " + term.Shell(r.Name) + " --event EVENT ..., all of them"
-			all = append(all, found("rule", "Rule", r.Name, checkup.Warning(todo, "%s", definitions.WrongTogether(r.Events))))
-		}
-	}
-	return all
 }
