@@ -36,12 +36,13 @@ type Sources struct {
 	Store Store
 	Fleet Fleet
 	Post  Post
+	Ping  Ping
 	Doors map[string]Door // by the name of the listener
 }
 
 // Read has the sources asked from now on.
 func (m *Metrics) Read(s Sources) error {
-	return m.register(storeReading(s.Store), fleetReading(s.Fleet), backupReading(s.Fleet), postReading(s.Post), doorReading(s.Doors))
+	return m.register(storeReading(s.Store), fleetReading(s.Fleet), backupReading(s.Fleet), postReading(s.Post), pingReading(s.Ping), doorReading(s.Doors))
 }
 
 func (m *Metrics) register(all ...prometheus.Collector) error {

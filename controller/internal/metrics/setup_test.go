@@ -18,6 +18,7 @@ import (
 	"borgfleet/controller/internal/history"
 	"borgfleet/controller/internal/metrics"
 	"borgfleet/controller/internal/notify/deliver"
+	"borgfleet/controller/internal/notify/ping"
 	"borgfleet/controller/internal/store"
 	"borgfleet/shared/crowd"
 	"borgfleet/shared/job"
@@ -53,6 +54,8 @@ func (s *sources) IndexBytes() int64         { return 4096 }
 func (s *sources) Space() (free, reserve uint64, err error) { return 1 << 30, 1 << 28, s.diskGone }
 
 func (s *sources) Counts() crowd.Counts { return crowd.Counts{All: 7, Strangers: 3, Refused: 9} }
+
+func (s *sources) State() ping.State { return ping.State{LastSuccess: at(4), FailingSince: at(5)} }
 
 func (s *sources) Channels() []deliver.Channel {
 	return []deliver.Channel{
@@ -90,7 +93,7 @@ func setup(t testing.TB, s *sources) *metrics.Metrics {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Read(metrics.Sources{Store: s, Fleet: s, Post: s, Doors: map[string]metrics.Door{"rest": s}}); err != nil {
+	if err := m.Read(metrics.Sources{Store: s, Fleet: s, Post: s, Ping: s, Doors: map[string]metrics.Door{"rest": s}}); err != nil {
 		t.Fatal(err)
 	}
 	return m

@@ -33,7 +33,7 @@ const checkTime = 10 * time.Second
 // pinger says to the world each minute that the controller can do its work: it can
 // write its store, and both doors answer.
 func pinger(o Options, st *store.Store, d *doors) *ping.Pinger {
-	return ping.New(ping.Options{URL: o.PingURL, Logger: o.Logger, Check: func(ctx context.Context) error {
+	return ping.New(ping.Options{URL: o.PingURL, Logger: o.Logger, Now: clock.Now, Check: func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, checkTime)
 		defer cancel()
 		if err := st.Update(ctx, func(tx *store.Tx) error { return tx.NotePing(clock.Now()) }); err != nil {

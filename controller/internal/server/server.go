@@ -120,7 +120,8 @@ func Serve(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := figures.Read(metrics.Sources{Store: st, Fleet: fl, Post: post, Doors: doors.crowds}); err != nil {
+	deadMan := pinger(o, st, doors)
+	if err := figures.Read(metrics.Sources{Store: st, Fleet: fl, Post: post, Ping: deadMan, Doors: doors.crowds}); err != nil {
 		return err
 	}
 	if err := fl.AlignShutOut(ctx); err != nil {
@@ -147,7 +148,7 @@ func Serve(ctx context.Context, o Options) (err error) {
 	}
 	o.Logger.Info("kept are", "policy", o.Keep)
 	trail.Own(ctx, "startController", started(st, o.Keep))
-	return run(ctx, o, parts{fl, people, keeper, trail, post, pinger(o, st, doors), memory{}}, st, doors, Addresses{
+	return run(ctx, o, parts{fl, people, keeper, trail, post, deadMan, memory{}}, st, doors, Addresses{
 		API: where.API, AgentListen: where.AgentListen, Agents: where.Agents, AdminSocket: doors.socket,
 		Made: made,
 	})

@@ -6,6 +6,7 @@ package ping
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"borgfleet/shared/pinging"
@@ -14,18 +15,35 @@ import (
 // Every is how often it calls.
 const Every = time.Minute
 
-// Options is what a Pinger needs. Check and Logger must be set.
+// Options is what a Pinger needs. Check, Logger and Now must be set.
 type Options struct {
 	URL    string                      // empty: nothing is called
 	Check  func(context.Context) error // whether the controller can do its work
 	Logger *slog.Logger
 	Every  time.Duration // 0: Every
+	Now    func() time.Time
 }
 
 // Pinger calls.
 type Pinger struct {
 	Options
 	caller *pinging.Caller
+
+	mu    sync.Mutex
+	state State // guarded by mu
+}
+
+// State is how the calls go.
+type State struct {
+	LastSuccess  time.Time // zero: none went well since the controller's start
+	FailingSince time.Time // zero: the last one went well, or there is none yet
+}
+
+// State may be asked for at any time.
+func (p *Pinger) State() State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state
 }
 
 // New makes a Pinger.
@@ -63,10 +81,24 @@ func (p *Pinger) once(ctx context.Context, well bool) bool {
 	}
 	switch {
 	case ctx.Err() != nil:
+		return well
 	case err != nil && well:
 		p.Logger.Error(what, "err", err)
 	case err == nil && !well:
 		p.Logger.Info("the ping URL was called again")
 	}
+	p.note(err == nil)
 	return err == nil
+}
+
+func (p *Pinger) note(well bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.Now()
+	switch {
+	case well:
+		p.state = State{LastSuccess: now}
+	case p.state.FailingSince.IsZero():
+		p.state.FailingSince = now
+	}
 }
