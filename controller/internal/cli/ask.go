@@ -111,8 +111,8 @@ func explainSocket(dataDir, socket string, err error) error {
 }
 
 func explainServer(server string, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, context.Canceled) { // also of a call that had not been answered yet
+		return err
 	}
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return cmdline.Unavailable(fmt.Errorf("%w: is the controller running, and is %s the address of its REST API (serve --api-listen)?", err, redacted(server)))

@@ -182,7 +182,8 @@ func TestExitStatus(t *testing.T) {
 		{&fs.PathError{Op: "open", Path: "/x", Err: syscall.ENOENT}, 1, "prog: open /x: no such file or directory\nNext: see whether the path is right, and its disk is mounted\n"},
 		{fmt.Errorf("write it: %w", syscall.ENOSPC), 1, "prog: write it: no space left on device\nNext: make room on that disk, then do it again\n"},
 		{fmt.Errorf("%w: use sudo", syscall.EACCES), 1, "prog: permission denied: use sudo\n"},
-		{context.Canceled, 130, "prog: context canceled\n"},
+		{context.Canceled, 130, "prog: interrupted\n"},
+		{fmt.Errorf("ask the controller at http://unix: %w", context.Canceled), 130, "prog: interrupted\n"},
 	} {
 		var got heard
 		if code, _, said := call(t, &got, c.err, "logs"); code != c.code || said != c.said {

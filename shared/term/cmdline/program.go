@@ -35,12 +35,21 @@ type Streams struct {
 func (p Program) Run(ctx context.Context, args []string, s Streams) int {
 	err := p.run(ctx, args, s)
 	if e, ok := errors.AsType[*Error](err); err != nil && !(ok && e.Err == nil) {
-		fmt.Fprintf(s.Err, "%s: %s\n", p.Name, term.CleanRows(err.Error()))
+		fmt.Fprintf(s.Err, "%s: %s\n", p.Name, term.CleanRows(said(err)))
 		if next := NextStep(err); next != "" {
 			fmt.Fprintf(s.Err, "Next: %s\n", term.CleanRows(next))
 		}
 	}
 	return Code(err)
+}
+
+// said is err in words for people. Where somebody pressed Ctrl-C it does not matter
+// what was being done.
+func said(err error) string {
+	if Code(err) == ExitInterrupted {
+		return "interrupted"
+	}
+	return err.Error()
 }
 
 // NextStep is what the first error in the chain that knows says about what to do

@@ -128,7 +128,7 @@ func (l *line) carry(ctx context.Context, events []notify.Event) (string, error)
 		return l.settings.masked(answer), nil
 	}
 	r, asked := errors.AsType[*refused](err)
-	out := &refused{what: l.settings.masked(err.Error())}
+	out := &refused{what: l.settings.masked(l.plain(err))}
 	if asked {
 		out.after = r.after
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,6 +62,9 @@ func checkService(text string) error {
 		return fault.InvalidField("body.url", "use the type %s for mail", Mail)
 	}
 	if _, err := newService(Settings{URL: text}, nil); err != nil {
+		if strings.Contains(err.Error(), "unknown service") {
+			return fault.InvalidField("body.url", "shoutrrr knows no service %q; the word before :// says which, as in slack://hook:TOKENS@webhook", u.Scheme)
+		}
 		return fault.InvalidField("body.url", "%s", err)
 	}
 	return nil
