@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -99,6 +100,8 @@ func explainSocket(dataDir, socket string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, fs.ErrNotExist) && !holdsData(dataDir):
+		return cmdline.Unavailable(noData(dataDir))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return cmdline.Unavailable(fmt.Errorf("the controller is not running (nobody answers at %s): start it with borgfleet-controller serve --data-dir %s; if it runs with another data directory, name that with --data-dir, and if it runs on another host, use --server URL",
 			socket, dataDir))
@@ -110,6 +113,23 @@ func explainSocket(dataDir, socket string, err error) error {
 	return classify(err)
 }
 
+// holdsData says whether a controller has ever been started with a directory; of one
+// that may not be looked into it may have been.
+func holdsData(dataDir string) bool {
+	_, err := os.Lstat(filepath.Join(dataDir, "store"))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// noData does not send to serve at first: started with a directory that is misspelt
+// it would make a new fleet there.
+func noData(dataDir string) error {
+	what := "there is no controller's data in " + dataDir
+	if _, err := os.Lstat(dataDir); errors.Is(err, fs.ErrNotExist) {
+		what = "there is no directory " + dataDir
+	}
+	return fmt.Errorf("%s: name the controller's own with --data-dir, or use --server URL if it runs on another host; a new fleet begins with borgfleet-controller serve --data-dir DIR", what)
+}
+
 func explainServer(server string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) { // also of a call that had not been answered yet
 		return err
@@ -117,10 +137,29 @@ func explainServer(server string, err error) error {
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return cmdline.Unavailable(fmt.Errorf("%w: is the controller running, and is %s the address of its REST API (serve --api-listen)?", err, redacted(server)))
 	}
+	if path := pathOf(server); path != "" && elsewhere(err) {
+		return cmdline.Usagef("%w: leave out the path %s of --server %s", err, path, redacted(server))
+	}
 	if why := notREST(err); why != "" {
 		return cmdline.Unavailable(fmt.Errorf("%w: %s", err, why))
 	}
 	return classify(err)
+}
+
+// elsewhere says that an address leads to a controller or to another program, but
+// behind it there is no REST API.
+func elsewhere(err error) bool {
+	_, stranger := errors.AsType[*client.NoController](err)
+	e, answered := errors.AsType[*client.Error](err)
+	return stranger || answered && (e.Code == "unknown_path" || e.Code == "" && e.Status < http.StatusInternalServerError)
+}
+
+func pathOf(server string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(u.Path, "/")
 }
 
 // notREST says what is wrong with an address at which something answers, but not
@@ -128,13 +167,17 @@ func explainServer(server string, err error) error {
 func notREST(err error) string {
 	var untrusted x509.UnknownAuthorityError
 	var named x509.HostnameError
+	var plain tls.RecordHeaderError
+	_, stranger := errors.AsType[*client.NoController](err)
 	e, answered := errors.AsType[*client.Error](err)
 	switch {
 	case errors.As(err, &untrusted):
 		return "if its certificate is of an authority of your own, name that with SSL_CERT_FILE=FILE; the address for agents (serve --agent-listen) is another one"
 	case errors.As(err, &named):
 		return "use the name that the certificate of the REST API has; the address for agents (serve --agent-listen) is another one"
-	case strings.Contains(err.Error(), "HTTP response to HTTPS client"):
+	case stranger:
+		return "is it the address of its REST API (serve --api-listen)?"
+	case strings.Contains(err.Error(), "HTTP response to HTTPS client"), errors.As(err, &plain):
 		return "write http:// instead of https://"
 	case answered && e.Code == "" && e.Status == http.StatusBadRequest:
 		return "write https:// instead of http://; and it must be the address of the REST API (serve --api-listen)"

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"crypto/rand"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +17,13 @@ import (
 
 func TestNotRunning(t *testing.T) {
 	dir := t.TempDir()
+	for gone, want := range map[string]string{dir: "there is no controller's data in " + dir, dir + "/nope": "there is no directory " + dir + "/nope"} {
+		r := command(t.Context(), "", []string{"agents", "list", "--data-dir", gone}, nil)
+		if r.code != 3 || !strings.Contains(r.err, want) || !strings.Contains(r.err, "name the controller's own with --data-dir") || strings.Contains(r.err, "serve --data-dir "+dir) {
+			t.Errorf("%+v", r)
+		}
+	}
+	must(t, os.Mkdir(filepath.Join(dir, "store"), 0o700))
 	r := command(t.Context(), "", []string{"agents", "list", "--data-dir", dir}, nil)
 	if r.code != 3 || !strings.Contains(r.err, "the controller is not running") || !strings.Contains(r.err, "borgfleet-controller serve --data-dir "+dir) {
 		t.Errorf("%+v", r)
@@ -47,8 +57,11 @@ func TestServer(t *testing.T) {
 	if r := run("--server", f.url, "--api-token-file", tokenFile(t, "<html>\n<p>")); r.code != 2 || strings.Contains(r.err, "html") {
 		t.Errorf("%+v", r)
 	}
-	if r := run("--server", "backup.example.org"); r.code != 2 {
-		t.Errorf("%+v", r)
+	for _, bare := range []string{"backup.example.org", "backup.example.org:5000/x", "127.0.0.1:5000"} {
+		host, _, _ := strings.Cut(bare, "/")
+		if r := run("--server", bare, "--api-token-file", tokenFile(t, "good")); r.code != 2 || !strings.Contains(r.err, "write http://"+host+",") {
+			t.Errorf("%s: %+v", bare, r)
+		}
 	}
 	t.Setenv("BORGFLEET_API_TOKEN", "good")
 	run("--server", f.url).want(t, 0, "", none)
@@ -91,4 +104,26 @@ func TestAgents(t *testing.T) {
 web1      online   now                 1        2  1.4.0  1.0.0    -                  a=1 b=2  a1  its borg /x cannot be used: too old
 mail\x1b  offline  1d 02h ago          0        0  -      -        -                  -        a2  its borg borg cannot be used: not found; it was last heard of 1d 02h ago
 `, "")
+}
+
+// TestOtherPrograms: an address that is nearly right says what is wrong with it.
+func TestOtherPrograms(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") }))
+	defer other.Close()
+	listing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `["a"]`) }))
+	defer listing.Close()
+	f := newFake(t, map[string][]answer{"GET /foo/api/agents": {{404, rest.Problem{Status: 404, Detail: "no such path", Code: "unknown_path"}}}})
+	for server, c := range map[string]struct {
+		code int
+		want string
+	}{
+		other.URL:          {3, "what answers at " + other.URL + " is no borgfleet controller"},
+		listing.URL:        {3, "is no borgfleet controller"},
+		other.URL + "/foo": {2, "leave out the path /foo"},
+		f.url + "/foo/":    {2, "leave out the path /foo"},
+	} {
+		if r := command(t.Context(), "", []string{"agents", "list", "--server", server, "--api-token-file", tokenFile(t, "good")}, nil); r.code != c.code || !strings.Contains(r.err, c.want) || strings.Contains(r.err, "invalid character") {
+			t.Errorf("%s: %+v", server, r)
+		}
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -33,14 +32,10 @@ type Client struct {
 // New makes a client of the controller at base, such as http://127.0.0.1:5000.
 // An empty token is for Login, and for what needs none.
 func New(base, token string) (*Client, error) {
-	u, err := url.Parse(base)
+	u, err := address(base)
 	if err != nil {
-		return nil, fmt.Errorf("read server URL: %w", err)
+		return nil, err
 	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, fmt.Errorf("%q is not the URL of a controller, such as http://127.0.0.1:5000", base)
-	}
-	u.Path = strings.TrimSuffix(u.Path, "/")
 	return newClient(u, token, &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: timeout}), nil
 }
 
@@ -98,6 +93,9 @@ func ask[T any](ctx context.Context, c *Client, in call) (T, error) {
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(io.LimitReader(resp.Body, mostAnswer)).Decode(&out); err != nil {
+		if foreign(err) {
+			return none, &NoController{c.base.Redacted()}
+		}
 		return none, fmt.Errorf("read answer of %s: %w", c.base.Redacted(), err)
 	}
 	return out, nil
