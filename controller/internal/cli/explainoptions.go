@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/client"
 	"borgfleet/shared/term/cmdline"
 )
@@ -24,11 +22,11 @@ func explainOptions(c *cli.Context, err error) error {
 	}
 	var said []string
 	for _, field := range e.Errors {
-		option, ok := optionOf(c, field)
+		typed, ok := typedFor(c, field)
 		if !ok {
 			return withHelp(c, err)
 		}
-		said = append(said, fmt.Sprintf("--%s: %s%s", option, field.Message, listHint(option)))
+		said = append(said, fmt.Sprintf("%s: %s%s", typed, inOptions(c, field.Message), listHint(typed)))
 	}
 	usage := cmdline.Usagef("%s", strings.Join(said, "\n"))
 	if advice, ok := errors.AsType[*cmdline.Advised](err); ok {
@@ -52,22 +50,14 @@ func withHelp(c *cli.Context, err error) error {
 	return &cmdline.Advised{Err: err, Step: c.Command.HelpName + " --help says what it takes"}
 }
 
-// optionOf is the option that gave a parameter. There is none if it was no option
-// that gave it, but an argument or the command itself.
-func optionOf(c *cli.Context, field rest.ProblemField) (string, bool) {
-	in, parameter, _ := strings.Cut(field.Location, ".")
-	option := strings.ReplaceAll(parameter, "_", "-")
-	return option, (in == "query" || in == "body") && slices.Contains(c.FlagNames(), option)
-}
-
 // listHint says what shows the names that there are.
-func listHint(option string) string {
-	switch option {
-	case "agent":
+func listHint(typed string) string {
+	switch typed {
+	case "--agent":
 		return "; borgfleet-controller agents list shows what there is"
-	case "repository":
+	case "--repository":
 		return "; borgfleet-controller repositories list shows what there is"
-	case "user":
+	case "--user":
 		return "; borgfleet-controller users list shows what there is"
 	}
 	return ""

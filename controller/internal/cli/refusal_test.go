@@ -49,9 +49,9 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			"borgfleet-controller: --name: it is too long\n",
 		},
 		"the contract is not what was typed": {
-			map[string][]answer{"POST /api/agents/join-tokens": invalid("body.labels")},
+			map[string][]answer{"POST /api/agents/join-tokens": invalid("body.newer")},
 			"join-token create --name x", 1,
-			"borgfleet-controller: body.labels: it is too long\nNext: borgfleet-controller join-token create --help says what it takes\n",
+			"borgfleet-controller: body.newer: it is too long\nNext: borgfleet-controller join-token create --help says what it takes\n",
 		},
 		"another word that nearly fits": { // web, and not what was refused
 			map[string][]answer{
