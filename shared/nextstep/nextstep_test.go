@@ -86,6 +86,7 @@ func TestOf(t *testing.T) {
 		want  string
 	}{
 		{"passphrase_wrong", About{Repository: "web home"}, "give the right one: borgfleet-controller repositories update 'web home' --passphrase-file FILE; if the host has it, correct the file that its agent.yaml names"},
+		{"passphrase_missing", About{Repository: "3"}, "give it: borgfleet-controller repositories update 3 --passphrase-file FILE; or on the host: borgfleet-agent adopt, with the repository's location and --passphrase-file FILE"},
 		{"lost", About{Agent: "web1", Repository: "REPOSITORY"}, "see whether the host is back (borgfleet-controller agents show web1), then order the job again"},
 		{"hook_failed", About{}, "the log has what the hook said: borgfleet-controller jobs logs JOB. Mend it on the host, then order the job again"},
 		{"nothing_restored", About{Job: "17", Agent: "JOB"}, "the log says why of each file: borgfleet-controller jobs logs 17"},

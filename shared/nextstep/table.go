@@ -89,6 +89,8 @@ func ofBorg(code string) (text string, ok bool) {
 		text = "on the server, in authorized_keys, let the account in there: borg serve --restrict-to-repository PATH"
 	case "passphrase_wrong":
 		text = "give the right one: borgfleet-controller repositories update REPOSITORY --passphrase-file FILE; if the host has it, correct the file that its agent.yaml names"
+	case "passphrase_missing":
+		text = "give it: borgfleet-controller repositories update REPOSITORY --passphrase-file FILE; or on the host: borgfleet-agent adopt, with the repository's location and --passphrase-file FILE"
 	case "key_problem":
 		text = "bring borg's key file back to the host; if the host is gone: borgfleet-controller repositories recover REPOSITORY"
 	case "repo_relocated":
@@ -109,7 +111,7 @@ func ofBorg(code string) (text string, ok bool) {
 		text = "see who ended it: if memory ran out, journalctl -k on the host says so. Then order the job again"
 	case "borg_crashed", "borg_failed":
 		text = logs + ". To see it again, on the host: borgfleet-agent borg REPOSITORY -- list"
-	case "repo_exists", "host_key_unknown", "passphrase_missing", "repo_untrusted":
+	case "repo_exists", "host_key_unknown", "repo_untrusted":
 		text = message
 	default:
 		return "", false

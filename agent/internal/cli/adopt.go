@@ -142,6 +142,8 @@ func hinted(location string, err error) error {
 	switch borg.CodeOf(err) {
 	case borg.CodePassphraseAbsent:
 		return fmt.Errorf("%w: name it with --passphrase-file or --passphrase-command", err)
+	case borg.CodePassphraseWrong: // no registration is there yet that could be given another one
+		return &cmdline.Advised{Err: err, Step: "correct the passphrase (--passphrase-file, --passphrase-command, or what agent.yaml names for it already), then adopt it again"}
 	case borg.CodeRepoUntrusted:
 		return fmt.Errorf("%w; here that is --encryption none", err)
 	case borg.CodeKeyProblem:

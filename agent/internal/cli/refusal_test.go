@@ -8,11 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"borgfleet/agent/internal/borg"
 	"borgfleet/agent/internal/local"
 	"borgfleet/agent/internal/state"
 	"borgfleet/certs"
 	"borgfleet/shared/job"
 	"borgfleet/shared/term"
+	"borgfleet/shared/term/cmdline"
 )
 
 // TestEnrollLeavesAForeignDirectoryAlone: with /etc for --state-dir the host would
@@ -46,5 +48,14 @@ func TestEndSaysWhatToDo(t *testing.T) {
 		if out.String() != want {
 			t.Errorf("%s: %q, want %q", code, out.String(), want)
 		}
+	}
+}
+
+// TestAdoptWithAWrongPassphrase: there is no registration yet whose passphrase could be
+// changed.
+func TestAdoptWithAWrongPassphrase(t *testing.T) {
+	err := hinted("/srv/r.borg", &borg.Error{Code: borg.CodePassphraseWrong, Message: "it is wrong"})
+	if next := cmdline.NextStep(err); !strings.Contains(next, "--passphrase-file") || strings.Contains(next, "repositories update") {
+		t.Errorf("%q", next)
 	}
 }
