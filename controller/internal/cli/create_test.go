@@ -243,3 +243,21 @@ func TestWhoReplacesTheRecoveryKeyKnowsIt(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestKeyForm: a pin that can be none is refused, also where nothing is sealed.
+func TestKeyForm(t *testing.T) {
+	f := newFake(t, map[string][]answer{"POST /api/repositories/import": ok(rest.Repository{ID: 4, Status: "ready"})})
+	id, err := seal.NewIdentity()
+	must(t, err)
+	for given, code := range map[string]int{
+		"foo": 2, "1234-5678": 2, "AGE-SECRET-KEY-1ABC": 2, id.Fingerprint() + "0": 2,
+		id.Fingerprint(): 0, strings.ToUpper(id.Fingerprint()): 0, id.Recipient(): 0,
+	} {
+		for _, option := range []string{"agent-key", "recovery-key"} {
+			r := f.command("", "repositories", "import", "web", "/r", "--agent", "web1", "--"+option, given)
+			if r.code != code || code == 2 && (!strings.Contains(r.err, "--"+option+": this is") || strings.Contains(r.err, "1ABC")) {
+				t.Errorf("%s %s: %+v", option, given, r)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,8 +73,16 @@ func (k *controller) listJobs(c *cli.Context) error {
 		if asJSON {
 			return k.out.JSON(list)
 		}
+		if len(list.Jobs) == 0 && !narrowed(c) {
+			return k.err.Printf("There is no backup yet. To make one: borgfleet-controller jobs start REPOSITORY --follow. Jobs of all kinds: jobs list --kind all\n")
+		}
 		return k.tellJobs(list)
 	})
+}
+
+// narrowed says whether only some of the jobs were asked for.
+func narrowed(c *cli.Context) bool {
+	return c.IsSet("cursor") || slices.ContainsFunc(filterFlags(), func(f cli.Flag) bool { return c.IsSet(f.Names()[0]) })
 }
 
 func (k *controller) jobFilter(c *cli.Context) (client.JobFilter, error) {

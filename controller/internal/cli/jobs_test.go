@@ -204,3 +204,14 @@ func TestGoodEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestNoBackupYet: a new fleet has none, and a filter that fits nothing is another thing.
+func TestNoBackupYet(t *testing.T) {
+	f := newFake(t, map[string][]answer{"GET /api/backup/jobs": ok(rest.JobList{Jobs: []rest.Job{}})})
+	if r := f.command("", "jobs", "list", "--limit", "5"); r.code != 0 || !strings.HasPrefix(r.err, "There is no backup yet. ") {
+		t.Errorf("%+v", r)
+	}
+	for _, filter := range []string{"--agent=web1", "--kind=prune", "--since=7d", "--manual"} {
+		f.command("", "jobs", "list", filter).want(t, 0, "", "There is no such job.\n")
+	}
+}

@@ -123,6 +123,7 @@ func TestMistakes(t *testing.T) {
 		"logs --name x --name y":            "--name is given twice, and only one can be meant: leave one of them out; see prog logs --help",
 		"logs --limit=1 17 --limit 1":       "--limit is given twice",
 		"logs -f=false 17 --follow":         "--follow is given twice",
+		"logs --follow=maybe":               `invalid boolean value "maybe" for --follow: it must be true or false; see prog logs --help`,
 		"logs --limit x":                    `invalid value "x" for --limit: it must be a whole number; see prog logs --help`,
 		"logs --limit 99999999999999999999": `for --limit: it is too large; see`,
 	} {

@@ -108,9 +108,14 @@ func (p Program) run(ctx context.Context, args []string, s Streams) error {
 // plainValue puts the library's words about a value into ours; it names options as
 // package flag does.
 func plainValue(text string) string {
+	form := ": it must be a whole number"
+	if strings.HasPrefix(text, "invalid boolean value") {
+		form = ": it must be true or false"
+	}
 	return strings.NewReplacer(
 		" for flag -", " for --",
-		": parse error", ": it must be a whole number",
+		" for -", " for --",
+		": parse error", form,
 		": value out of range", ": it is too large",
 	).Replace(text)
 }
