@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 
@@ -41,9 +42,23 @@ const mostFile = 16 << 20
 
 // Load reads a file.
 func Load(name string) (File, error) {
-	data, err := os.ReadFile(name)
+	in, err := os.Open(name)
 	if err != nil {
 		return File{}, fmt.Errorf("read definitions: %w", err)
+	}
+	defer in.Close()
+	return Read(in, name)
+}
+
+// Read reads what in has; name is what people call it. A device or a pipe can have
+// more than there is memory, so no more is read than is taken.
+func Read(in io.Reader, name string) (File, error) {
+	data, err := io.ReadAll(io.LimitReader(in, mostFile+1))
+	if err != nil {
+		return File{}, fmt.Errorf("read definitions from %s: %w", name, err)
+	}
+	if len(data) > mostFile {
+		return File{}, fmt.Errorf("%s: it has more than %d MiB, which is more than is taken; is it the right file?", name, mostFile>>20)
 	}
 	f, err := Parse(data)
 	if err != nil {
@@ -54,9 +69,6 @@ func Load(name string) (File, error) {
 
 // Parse reads the content of a file, and says what is wrong with it and where.
 func Parse(data []byte) (File, error) {
-	if len(data) > mostFile {
-		return File{}, fmt.Errorf("it has %d bytes; at most %d are taken", len(data), mostFile)
-	}
 	var f File
 	if err := strictyaml.Decode(data, &f); err != nil {
 		return File{}, err

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
@@ -66,16 +64,6 @@ func (k *controller) definitions(name string) (definitions.File, string, error) 
 		f, err := definitions.Load(name)
 		return f, filepath.Dir(name), err
 	}
-	data, err := io.ReadAll(io.LimitReader(k.in, mostDefinitions))
-	if err != nil {
-		return definitions.File{}, "", fmt.Errorf("read standard input: %w", err)
-	}
-	f, err := definitions.Parse(data)
-	if err != nil {
-		err = fmt.Errorf("standard input: %w", err)
-	}
+	f, err := definitions.Read(k.in, "standard input")
 	return f, ".", err
 }
-
-// mostDefinitions is more than is taken, so that more is noticed.
-const mostDefinitions = 32 << 20
