@@ -23,7 +23,7 @@ func (e *endless) Read(p []byte) (int, error) {
 func TestTooLong(t *testing.T) {
 	_, err := Read(&endless{}, "standard input")
 	if err == nil || !strings.HasPrefix(err.Error(), "standard input: it has more than 16 MiB") {
-		t.Error(err)
+		t.Fatal(err)
 	}
 	if _, err := Load("/dev/zero"); err == nil || !strings.HasPrefix(err.Error(), "/dev/zero: it has more than 16 MiB") {
 		t.Error(err)

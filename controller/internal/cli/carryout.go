@@ -3,8 +3,10 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -24,34 +26,43 @@ type applying struct {
 	recovery string // key that passphrases are sealed to besides
 	secrets  *definedSecrets
 	made     map[plan.Use]int64 // what has been made, without id and name of a repository
+	maybe    map[plan.Use]bool  // what may have been made, likewise
 }
 
 // carryOut does what is planned, one after the other. What fails keeps nothing
 // else from being done, but what names it.
 func (k *controller) carryOut(ctx context.Context, c *cli.Context, cl *client.Client, p applyPlan) error {
-	a := applying{k, c, cl, p.recovery, p.secrets, map[plan.Use]int64{}}
-	failed := 0
+	a := applying{k, c, cl, p.recovery, p.secrets, map[plan.Use]int64{}, map[plan.Use]bool{}}
+	t := tally{all: len(p.Changes) - p.Count(plan.Unchanged)}
 	for i := range p.Changes {
 		change := &p.Changes[i]
 		if change.Action == plan.Unchanged {
 			continue
 		}
 		said, err := a.one(ctx, change)
-		if err != nil && ctx.Err() != nil {
+		switch {
+		case err == nil:
+			t.done++
+		case ctx.Err() != nil:
 			return err
-		}
-		if err != nil {
-			failed++
+		case unsent(err):
+			return t.gone(err)
+		case unanswered(err):
+			t.unknown++
+			a.unsure(change)
+			said = "not known whether it was done (" + err.Error() + "); apply again shows it"
+		default:
+			t.failed++
 			said = failure(err)
 		}
 		if err := k.err.Printf("%s: %s\n", term.Clean(title(*change)), term.CleanRows(said)); err != nil {
 			return err
 		}
+		if g, ok := errors.AsType[goneSince](err); ok {
+			return t.gone(g.now)
+		}
 	}
-	if failed > 0 {
-		return fmt.Errorf("%d of these failed; what is above says why, and the next apply tries them again", failed)
-	}
-	return nil
+	return t.err()
 }
 
 // failure is the refusal of one change, with what to do about it: the others go on, so
@@ -71,6 +82,9 @@ func (a applying) one(ctx context.Context, change *plan.Change) (string, error) 
 	case "maintainer":
 		return a.maintainer(ctx, change)
 	}
+	if err := a.sure(change); err != nil {
+		return "", err
+	}
 	if err := change.Resolve(func(u plan.Use) int64 { return a.made[keyOf(u)] }); err != nil {
 		return "", err
 	}
@@ -82,11 +96,14 @@ func (a applying) one(ctx context.Context, change *plan.Change) (string, error) 
 		change.Fields[field] = v
 	}
 	id, err := a.define(ctx, change)
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusConflict && change.Action == plan.Create && e.Next() == "" {
+		err = &cmdline.Advised{Err: err, Step: "somebody may have made it meanwhile: apply again"}
+	}
 	if err != nil {
 		return "", err
 	}
 	if change.What == "channel" {
-		a.made[keyOf(plan.Use{Name: change.Name})] = id
+		a.made[keyOf(subject(change))] = id
 	}
 	return done(change.Action), nil
 }
@@ -97,6 +114,14 @@ func keyOf(u plan.Use) plan.Use {
 		return plan.Use{Name: u.Name}
 	}
 	return plan.Use{Agent: u.Agent, Path: u.Path}
+}
+
+// subject is what a change of a repository or a channel is about, as what names it does.
+func subject(c *plan.Change) plan.Use {
+	if c.Repository == nil {
+		return plan.Use{Name: c.Name}
+	}
+	return plan.Use{Agent: c.Host.ID, Path: c.Repository.Path, Name: c.Name + " on " + c.Agent}
 }
 
 // define makes or changes what is no repository, and gives its id.
@@ -136,10 +161,13 @@ func (a applying) repository(ctx context.Context, change *plan.Change) (string, 
 		}
 	}
 	r, err := a.cl.DefineRepository(ctx, change.Fields, change.Action == plan.TakeOver)
+	if unanswered(err) || isThere(err) {
+		return a.lookAgain(ctx, change, err)
+	}
 	if err != nil {
 		return "", err
 	}
-	a.made[keyOf(plan.Use{Agent: change.Host.ID, Path: path})] = r.ID
+	a.made[keyOf(subject(change))] = r.ID
 	if r.Status == "pending" {
 		return "registered; the host has not answered yet", nil
 	}
@@ -148,7 +176,10 @@ func (a applying) repository(ctx context.Context, change *plan.Change) (string, 
 
 // maintainer is of a repository that may have been made just now.
 func (a applying) maintainer(ctx context.Context, change *plan.Change) (string, error) {
-	id := cmp.Or(change.ID, a.made[plan.Use{Agent: change.Host.ID, Path: change.Repository.Path}])
+	id := cmp.Or(change.ID, a.made[keyOf(subject(change))])
+	if err := a.sure(change); id == 0 && err != nil {
+		return "", err
+	}
 	if id == 0 {
 		return "", fmt.Errorf("%s on %s was not registered", change.Name, change.Agent)
 	}

@@ -44,7 +44,8 @@ type fake struct {
 	t      *testing.T
 	socket string // data directory of its admin socket
 	url    string
-	open   bool // no token is needed
+	open   bool   // no token is needed
+	stop   func() // the admin socket is there no more
 
 	mu      sync.Mutex          // guards what follows
 	asked   []string            // method, path and query, body
@@ -56,6 +57,9 @@ type answer struct {
 	status int
 	body   any
 }
+
+// broken is no answer at all: the connection is cut, after what the body does.
+const broken = 0
 
 // told are events, with or without an id. open leaves the stream open; else it
 // is cut.
@@ -113,7 +117,7 @@ func newFake(t *testing.T, answers map[string][]answer) *fake {
 	go unix.Serve(l)
 	tcp := httptest.NewServer(f)
 	t.Cleanup(func() { unix.Close(); tcp.Close() })
-	f.socket, f.url = dir, tcp.URL
+	f.socket, f.url, f.stop = dir, tcp.URL, func() { unix.Close() }
 	return f
 }
 
@@ -132,6 +136,12 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = answer{401, rest.Problem{Status: 401, Detail: "the token is not known", Code: "unauthenticated"}}
 	}
 	f.mu.Unlock()
+	if a.status == broken {
+		if last, ok := a.body.(func()); ok {
+			last()
+		}
+		panic(http.ErrAbortHandler)
+	}
 	if stream, ok := a.body.(told); ok {
 		stream.write(w, r)
 		return

@@ -96,7 +96,7 @@ func ask[T any](ctx context.Context, c *Client, in call) (T, error) {
 		if foreign(err) {
 			return none, &NoController{c.base.Redacted()}
 		}
-		return none, fmt.Errorf("read answer of %s: %w", c.base.Redacted(), err)
+		return none, noAnswer{fmt.Errorf("read answer of %s: %w", c.base.Redacted(), err)}
 	}
 	return out, nil
 }
@@ -124,7 +124,7 @@ func (c *Client) send(ctx context.Context, in call) (*http.Response, error) {
 		if errors.As(err, &wrapped) {
 			err = wrapped.Err // its URL can hold a query that is nobody's business
 		}
-		return nil, fmt.Errorf("ask the controller at %s: %w", c.base.Redacted(), err)
+		return nil, noAnswer{fmt.Errorf("ask the controller at %s: %w", c.base.Redacted(), err)}
 	}
 	if resp.StatusCode >= 300 {
 		defer resp.Body.Close()
