@@ -149,6 +149,25 @@ func TestApplyForNoHost(t *testing.T) {
 `, "")
 }
 
+// TestApplyShowsWhatNothingBacksUp: a host without its label is in no schedule any more,
+// and the last one stays in it.
+func TestApplyShowsWhatNothingBacksUp(t *testing.T) {
+	a := newApplied(t, map[string][]answer{
+		"GET /api/repositories": ok(rest.RepositoryList{Repositories: []rest.Repository{onWeb(4, "web1"), onWeb(5, "web2")}}),
+		"GET /api/schedule":     ok(rest.ScheduleList{Schedules: []rest.Schedule{{ID: 3, Name: "nightly", CronExpression: "30 2 * * *", RepositoryIDs: []int64{4, 5}, Enabled: true, CatchUp: 86400, Overlap: "skip", RetryDelay: 300}}}),
+	})
+	only := func(hosts string) string { return strings.ReplaceAll(twoHosts, "{label: role=web}", hosts) }
+	if r := a.command(only("{agents: [web1]}"), "apply", "-", "--dry-run"); r.code != 5 || !strings.Contains(r.out, "- web2 on web2\n    web2 on web2 is backed up by no schedule then\n") {
+		t.Errorf("%+v", r)
+	}
+	if r := a.command(only("{agents: [web1]}"), "apply", "-", "--dry-run", "-o", "json"); !strings.Contains(strings.Join(strings.Fields(r.out), " "), `"unscheduled": [ "web2 on web2" ]`) {
+		t.Errorf("%+v", r)
+	}
+	if r := a.command(only("{label: role=none}"), "apply", "-", "--dry-run"); r.code != 0 || !strings.Contains(r.out, "schedule nightly: no host has what it is for now; it stays as it is\n") {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestApplyAsks(t *testing.T) {
 	a := newApplied(t, nil)
 	if r := a.command("apply\n", "apply", a.file); r.code != 2 || !strings.Contains(r.err, "This makes 3. Nothing is deleted. Passphrases are sealed to 3 keys that are not known here yet, shown above: one that is not yours lets others read them. Nothing was done: nobody can be asked here.") {

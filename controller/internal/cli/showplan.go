@@ -43,6 +43,11 @@ func (k *controller) showPlan(p applyPlan, asJSON bool) error {
 		if err := f.Print(k.out); err != nil {
 			return err
 		}
+		for _, name := range c.Unscheduled {
+			if err := k.out.Printf("    %s is backed up by no schedule then\n", term.Clean(name)); err != nil {
+				return err
+			}
+		}
 	}
 	if err := k.showNewKeys(p.unknown); err != nil {
 		return err
@@ -53,7 +58,11 @@ func (k *controller) showPlan(p applyPlan, asJSON bool) error {
 		}
 	}
 	for _, s := range p.Idle {
-		if err := k.out.Printf("%s %s: no host has what it is for yet; it is made when one has\n", s.What, term.Clean(s.Name)); err != nil {
+		then := "no host has what it is for yet; it is made when one has"
+		if s.There {
+			then = "no host has what it is for now; it stays as it is"
+		}
+		if err := k.out.Printf("%s %s: %s\n", s.What, term.Clean(s.Name), then); err != nil {
 			return err
 		}
 	}
@@ -68,7 +77,7 @@ func (k *controller) showPlan(p applyPlan, asJSON bool) error {
 	return k.out.Printf("%d unchanged\n", p.Count(plan.Unchanged))
 }
 
-// idle are the schedules or rules that no host is for yet.
+// idle are the schedules or rules that are for no host now.
 func idle(p plan.Plan, what string) []string {
 	names := []string{}
 	for _, s := range p.Idle {

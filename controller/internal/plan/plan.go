@@ -25,12 +25,15 @@ type Subject struct{ What, Name string }
 // Change is what is to be done about a repository on its host, or about an entry of
 // anything else.
 type Change struct {
-	What        string        `json:"what"` // repository, maintainer, channel, schedule, rule or user
-	Name        string        `json:"name"`
-	Agent       string        `json:"agent,omitempty"` // of a repository
-	Action      Action        `json:"action"`
-	ID          int64         `json:"id,omitempty"` // of what is there
-	Differences []Difference  `json:"differences,omitempty"`
+	What        string       `json:"what"` // repository, maintainer, channel, schedule, rule or user
+	Name        string       `json:"name"`
+	Agent       string       `json:"agent,omitempty"` // of a repository
+	Action      Action       `json:"action"`
+	ID          int64        `json:"id,omitempty"` // of what is there
+	Differences []Difference `json:"differences,omitempty"`
+	// Unscheduled are the repositories that a schedule loses and that no other one that
+	// runs has, by the names that people know.
+	Unscheduled []string      `json:"unscheduled,omitempty"`
 	Fields      client.Fields `json:"-"` // what is sent
 
 	// Secrets say where fields are that are sent, too. A repository's passphrase, which
@@ -41,6 +44,12 @@ type Change struct {
 	Host       rest.Agent              `json:"-"`
 	Uses       []Use                   `json:"-"` // repositories of a schedule or rule; nil: they stay
 	Channels   []Use                   `json:"-"` // of a rule; nil: they stay
+}
+
+// Idle is one that is for no host; There: it was made when it was for one.
+type Idle struct {
+	Subject
+	There bool
 }
 
 // Subject is what it is about.
@@ -67,8 +76,9 @@ func (c *Change) secrets(all map[string]definitions.Secret, given map[string]boo
 // comes before what names it.
 type Plan struct {
 	Changes []Change
-	// Idle are schedules and rules that no host is for yet. They are not made.
-	Idle []Subject
+	// Idle are schedules and rules that are for no host now. They are not made, and
+	// those that are there stay as they are.
+	Idle []Idle
 	// Unmatched are entries of repositories whose label no host has.
 	Unmatched []definitions.Repository
 }

@@ -61,6 +61,12 @@ func usualSchedule(ids ...int64) rest.Schedule {
 	return rest.Schedule{ID: 9, Name: "nightly", CronExpression: "30 2 * * *", RepositoryIDs: ids, Enabled: true, CatchUp: 86400, Overlap: "skip", RetryDelay: 300}
 }
 
+func weekly(enabled bool, ids ...int64) rest.Schedule {
+	s := usualSchedule(ids...)
+	s.ID, s.Name, s.Enabled = 10, "weekly", enabled
+	return s
+}
+
 // outline is a plan in short.
 func outline(p Plan) string {
 	var out []string
@@ -69,13 +75,20 @@ func outline(p Plan) string {
 		for _, d := range c.Differences {
 			line += "; " + d.Field + " " + strings.ReplaceAll(d.String(), "\n", " ")
 		}
+		for _, name := range c.Unscheduled {
+			line += "; no schedule for " + name
+		}
 		out = append(out, strings.Join(strings.Fields(line), " "))
 	}
 	for _, r := range p.Unmatched {
 		out = append(out, "unmatched "+r.Name+" "+r.For.Label)
 	}
 	for _, s := range p.Idle {
-		out = append(out, "idle "+s.What+" "+s.Name)
+		line := "idle " + s.What + " " + s.Name
+		if s.There {
+			line += ", there"
+		}
+		out = append(out, line)
 	}
 	return strings.Join(out, "\n")
 }
@@ -117,8 +130,15 @@ func TestMake(t *testing.T) {
 		"a schedule that was paused": {web + nightly, there(nil), func() []rest.Schedule { s := usualSchedule(1, 2); s.Enabled = false; return []rest.Schedule{s} }(),
 			"repository web web1 unchanged\nrepository web web2 unchanged\nschedule nightly unchanged"},
 		"fewer repositories": {web + nightly, append(there(nil), usual(3, "web2", "a2", "more", "/srv/more")), []rest.Schedule{usualSchedule(1, 2, 3, 4)},
-			"repository web web1 unchanged\nrepository web web2 unchanged\nschedule nightly change; repositories - more on web2 - id 4"},
-		"no host": {strings.ReplaceAll(web, "role=web", "role=db") + nightly, there(nil), nil, "unmatched web role=db\nidle schedule nightly"},
+			"repository web web1 unchanged\nrepository web web2 unchanged\nschedule nightly change; repositories - more on web2 - id 4; no schedule for more on web2"},
+		"fewer, and another schedule has it": {web + nightly, append(there(nil), usual(3, "web2", "a2", "more", "/srv/more")), []rest.Schedule{usualSchedule(1, 2, 3), weekly(true, 3)},
+			"repository web web1 unchanged\nrepository web web2 unchanged\nschedule nightly change; repositories - more on web2"},
+		"fewer, and another schedule that was paused has it": {web + nightly, append(there(nil), usual(3, "web2", "a2", "more", "/srv/more")), []rest.Schedule{usualSchedule(1, 2, 3), weekly(false, 3)},
+			"repository web web1 unchanged\nrepository web web2 unchanged\nschedule nightly change; repositories - more on web2; no schedule for more on web2"},
+		"from one schedule to another": {web + nightly + "  - {name: weekly, cron_expression: 0 1 * * 0, repositories: [more]}\n", append(there(nil), usual(3, "web2", "a2", "more", "/srv/more")), []rest.Schedule{usualSchedule(1, 2, 3)},
+			"repository web web1 unchanged\nrepository web web2 unchanged\nschedule nightly change; repositories - more on web2\nschedule weekly create"},
+		"no host any more": {strings.ReplaceAll(web, "role=web", "role=db") + nightly, there(nil), []rest.Schedule{usualSchedule(1, 2)}, "unmatched web role=db\nidle schedule nightly, there"},
+		"no host":          {strings.ReplaceAll(web, "role=web", "role=db") + nightly, there(nil), nil, "unmatched web role=db\nidle schedule nightly"},
 		"no host for one of two": {web + strings.NewReplacer("repositories:\n", "", "role=web", "role=db", "name: web", "name: db", "/srv/", "/db/").Replace(web), there(nil), nil,
 			"repository web web1 unchanged\nrepository web web2 unchanged\nunmatched db role=db"},
 		"by names of the fleet": {strings.ReplaceAll(nightly, "[web]", `["of {agent}"]`), []rest.Repository{usual(5, "web1", "a1", "of web1", "/x"), usual(6, "web2", "a2", "of web1", "/x")}, nil,

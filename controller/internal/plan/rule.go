@@ -18,7 +18,7 @@ func (p *Plan) rules(f definitions.File, fleet Fleet, find finder) error {
 			return fmt.Errorf("rule %s: %w", def.Name, err)
 		case len(c.Uses) == 0 && len(def.Repositories) > 0:
 			// Made without them it would be for all.
-			p.Idle = append(p.Idle, c.Subject())
+			p.Idle = append(p.Idle, Idle{c.Subject(), c.ID != 0})
 		default:
 			p.Changes = append(p.Changes, c)
 		}

@@ -17,11 +17,13 @@ func (p *Plan) schedules(f definitions.File, fleet Fleet, find finder) error {
 			return fmt.Errorf("schedule %s: %w", s.Name, err)
 		}
 		if len(uses) == 0 {
-			p.Idle = append(p.Idle, Subject{"schedule", s.Name})
+			_, there := fleet.schedules[s.Name]
+			p.Idle = append(p.Idle, Idle{Subject{"schedule", s.Name}, there})
 			continue
 		}
 		p.Changes = append(p.Changes, scheduled(s, uses, fleet))
 	}
+	p.unscheduled(fleet)
 	return nil
 }
 
