@@ -142,11 +142,28 @@ func TestApplyForNoHost(t *testing.T) {
   ],
   "not_compared": [],
   "rules_no_host_yet": [],
+  "rules_unmatched": [],
   "unmatched": [
     "{agent}"
   ]
 }
 `, "")
+}
+
+// TestApplyRuleForNoHost: of a rule, too, a label may be written wrong.
+func TestApplyRuleForNoHost(t *testing.T) {
+	a := newApplied(t, map[string][]answer{
+		"GET /api/notifications/channels":            ok(rest.ChannelList{Channels: []rest.Channel{{ID: 1, Name: "ops", Type: "ntfy"}}}),
+		"GET /api/notifications/rules":               ok(rest.RuleList{}),
+		"GET /api/notifications/channels/1/settings": ok(rest.ChannelSettings{}),
+	})
+	const rule = "notifications:\n  rules:\n    - {name: typo, events: [failure], channels: [ops], labels: [role=wbe, role=web]}\n"
+	if r := a.command(rule, "apply", "-", "--dry-run"); r.code != 5 || !strings.Contains(r.out, "rule typo: no host has the label role=wbe; it is about each that gets it\n") || strings.Contains(r.out, "role=web;") {
+		t.Errorf("%+v", r)
+	}
+	if r := a.command(rule, "apply", "-", "--dry-run", "-o", "json"); !strings.Contains(strings.Join(strings.Fields(r.out), " "), `"rules_unmatched": [ "typo" ]`) {
+		t.Errorf("%+v", r)
+	}
 }
 
 // TestApplyShowsWhatNothingBacksUp: a host without its label is in no schedule any more,

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"borgfleet/controller/internal/plan"
@@ -26,7 +27,7 @@ func (k *controller) showPlan(p applyPlan, asJSON bool) error {
 	if asJSON {
 		return k.out.JSON(map[string]any{
 			"new_keys": unknownKeys(p.unknown), "changes": append([]plan.Change{}, p.Changes...), "no_host_yet": idle(p.Plan, "schedule"), "rules_no_host_yet": idle(p.Plan, "rule"),
-			"unmatched": unmatched(p.Plan), "not_compared": append([]uncompared{}, p.uncompared...),
+			"unmatched": unmatched(p.Plan), "rules_unmatched": unlabelled(p.Plan), "not_compared": append([]uncompared{}, p.uncompared...),
 		})
 	}
 	for _, c := range p.Changes {
@@ -54,6 +55,11 @@ func (k *controller) showPlan(p applyPlan, asJSON bool) error {
 	}
 	for _, r := range p.Unmatched {
 		if err := k.out.Printf("repository %s: no host has the label %s; it is made for each that gets it, by the next apply\n", term.Clean(r.Name), term.Clean(r.For.Label)); err != nil {
+			return err
+		}
+	}
+	for _, l := range p.Unlabelled {
+		if err := k.out.Printf("rule %s: no host has the label %s; it is about each that gets it\n", term.Clean(l.Rule), term.Clean(l.Label)); err != nil {
 			return err
 		}
 	}
@@ -93,6 +99,17 @@ func unmatched(p plan.Plan) []string {
 	names := []string{}
 	for _, r := range p.Unmatched {
 		names = append(names, r.Name)
+	}
+	return names
+}
+
+// unlabelled are names of rules with a label that no host has.
+func unlabelled(p plan.Plan) []string {
+	names := []string{}
+	for _, l := range p.Unlabelled {
+		if !slices.Contains(names, l.Rule) {
+			names = append(names, l.Rule)
+		}
 	}
 	return names
 }

@@ -81,7 +81,12 @@ type Plan struct {
 	Idle []Idle
 	// Unmatched are entries of repositories whose label no host has.
 	Unmatched []definitions.Repository
+	// Unlabelled are labels of rules that no host has.
+	Unlabelled []RuleLabel
 }
+
+// RuleLabel is a label that a rule names.
+type RuleLabel struct{ Rule, Label string }
 
 // Some says whether anything is to be done.
 func (p Plan) Some() bool {

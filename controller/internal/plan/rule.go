@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"borgfleet/controller/internal/api/rest"
 	"borgfleet/controller/internal/client"
@@ -12,6 +13,11 @@ import (
 
 func (p *Plan) rules(f definitions.File, fleet Fleet, find finder) error {
 	for _, def := range f.Rules() {
+		for _, label := range def.Labels {
+			if !fleet.has(label) {
+				p.Unlabelled = append(p.Unlabelled, RuleLabel{def.Name, label})
+			}
+		}
 		c, err := rule(def, f, fleet, find)
 		switch {
 		case err != nil:
@@ -24,6 +30,15 @@ func (p *Plan) rules(f definitions.File, fleet Fleet, find finder) error {
 		}
 	}
 	return nil
+}
+
+// has says whether some host that can be given anything has the label.
+func (f Fleet) has(label string) bool {
+	key, value, _ := strings.Cut(label, "=")
+	return slices.ContainsFunc(f.hosts(), func(a definitions.Agent) bool {
+		has, there := a.Labels[key]
+		return there && has == value
+	})
 }
 
 // rule says what is to be done about a rule.
