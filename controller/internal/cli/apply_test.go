@@ -81,7 +81,7 @@ func TestApplyMakesAll(t *testing.T) {
 	r := a.command("", "apply", a.file, "--yes", "--accept-new-keys")
 	if want := "repository web1 on web1: new, at ssh://bk@h/web1\nrepository web2 on web2: new, at ssh://bk@h/web2\nschedule nightly: new, 30 2 * * * (each host's time zone), for web1 on web1, web2 on web2\n" +
 		"the key of web1 is not known here yet: compare " + a.keys["web1"].Fingerprint() + " (enroll showed it on that host)\n" +
-		"the fleet's recovery key is not known here yet: compare " + a.recovery.Fingerprint() + " (its private half is with you: age-keygen -y gives the public one)\n" +
+		"the fleet's recovery key is not known here yet: compare " + a.recovery.Fingerprint() + " (its private half is with you: age-keygen -y gives its public half, which borgfleet-controller fleet recovery-key show has with the fingerprint)\n" +
 		"the key of web2 is not known here yet: compare " + a.keys["web2"].Fingerprint() + " (enroll showed it on that host)\n0 unchanged\n"; r.code != 0 || r.out != want {
 		t.Errorf("%+v", r)
 	}
@@ -187,7 +187,7 @@ func TestApplyShowsWhatNothingBacksUp(t *testing.T) {
 
 func TestApplyAsks(t *testing.T) {
 	a := newApplied(t, nil)
-	if r := a.command("apply\n", "apply", a.file); r.code != 2 || !strings.Contains(r.err, "This makes 3. Nothing is deleted. Passphrases are sealed to 3 keys that are not known here yet, shown above: one that is not yours lets others read them. Nothing was done: nobody can be asked here.") {
+	if r := a.command("apply\n", "apply", a.file); r.code != 2 || !strings.Contains(r.err, "This makes 3. Nothing is deleted. Nothing was done: nobody can be asked here, and a passphrase would be sealed to what is not known here yet, the key of web1 (") || !strings.Contains(r.err, "Compare each, and add --yes --accept-new-keys, or apply on a terminal\n") {
 		t.Errorf("%+v", r)
 	}
 	if posted := a.posted(); len(posted) > 0 {
@@ -243,6 +243,10 @@ func TestApplyRefusesKeysThatNobodyCompared(t *testing.T) {
 	}
 	web1, web2, recovery := a.keys["web1"].Fingerprint(), a.keys["web2"].Fingerprint(), a.recovery.Fingerprint()
 	refuses("the first time", apply(own, "--yes"), "the key of web1 ("+web1, "recovery key ("+recovery)
+	refuses("one host's", apply(own, "--yes"), "add --agent-key "+web1+" --recovery-key "+recovery+", or apply without --yes on a terminal")
+	if r := apply(own); r.code != 2 || !strings.Contains(r.err, "add --yes --agent-key "+web1+" --recovery-key "+recovery+", or apply on a terminal") {
+		t.Errorf("nobody to ask: %+v", r)
+	}
 	refuses("half of it given", apply(own, "--yes", "--agent-key", web1), "recovery key ("+recovery)
 	if posted := a.posted(); len(posted) > 0 {
 		t.Error(posted)

@@ -54,7 +54,7 @@ func recoveryFor(ctx context.Context, cl *client.Client, p plan.Plan) (string, e
 
 // agreeTo has a person say yes, or --yes, to what was shown, its keys too.
 func (k *controller) agreeTo(c *cli.Context, p applyPlan) error {
-	if err := refuseUnasked(c, p.unknown); err != nil {
+	if err := k.refuseUnasked(c, p); err != nil {
 		return err
 	}
 	// Before anything is asked or done: a secret that is missing would leave half of

@@ -31,7 +31,7 @@ func TestCreateSealsThePassphrase(t *testing.T) {
 				"--passphrase-file", "-", "--source", "/etc", "--source", "/srv,x", "--exclude", "*.tmp", "--lock-wait", "5m", "--one-file-system"}, args...)...)
 			r.want(t, 0, "Repository  web (id 4)\nPath        bk@Host:web\nAgent       web1\nStatus      ready\n\nTo back up now: borgfleet-controller jobs start 4 --follow\n",
 				"First use of the key of web1, "+id.Fingerprint()+": compare it (enroll showed it on that host). It is remembered in "+os.Getenv("XDG_CONFIG_HOME")+"/borgfleet/known-keys.json, and another one will be refused.\n"+
-					"First use of the fleet's recovery key, "+recovery.Fingerprint()+": compare it (its private half is with you: age-keygen -y gives the public one). It is remembered in "+os.Getenv("XDG_CONFIG_HOME")+"/borgfleet/known-keys.json, and another one will be refused.\n"+
+					"First use of the fleet's recovery key, "+recovery.Fingerprint()+": compare it (its private half is with you: age-keygen -y gives its public half, which borgfleet-controller fleet recovery-key show has with the fingerprint). It is remembered in "+os.Getenv("XDG_CONFIG_HOME")+"/borgfleet/known-keys.json, and another one will be refused.\n"+
 					"The passphrase is sealed to web1, key "+id.Fingerprint()+" (enroll showed it on that host), and to the fleet's recovery key, "+recovery.Fingerprint()+".\n")
 			asked := f.heard()
 			sent, ok := strings.CutPrefix(asked[len(asked)-1], "POST /api/repositories ")

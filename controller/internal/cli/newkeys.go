@@ -80,16 +80,41 @@ func (k *controller) showNewKeys(unknown []named) error {
 	return nil
 }
 
-// refuseUnasked: who says yes beforehand has not seen the keys.
-func refuseUnasked(c *cli.Context, unknown []named) error {
-	if len(unknown) == 0 || !c.Bool("yes") || c.Bool("accept-new-keys") {
+// refuseUnasked: who says yes beforehand has not seen the keys, and where nobody can be
+// asked only that goes on. All that is needed is said at once.
+func (k *controller) refuseUnasked(c *cli.Context, p applyPlan) error {
+	yes := c.Bool("yes")
+	if len(p.unknown) == 0 || c.Bool("accept-new-keys") || !yes && cmdline.CanAsk(k.in) {
 		return nil
 	}
 	var whose []string
-	for _, n := range unknown {
+	for _, n := range p.unknown {
 		whose = append(whose, fmt.Sprintf("%s (%s)", n.whose, seal.Fingerprint(n.Key.Key)))
 	}
-	return cmdline.Usagef("nothing was done: a passphrase would be sealed to what is not known here yet, %s. Compare each, and apply without --yes, or say --accept-new-keys", strings.Join(whose, ", "))
+	keys, with := strings.Join(whose, ", "), pinning(p)
+	if yes {
+		return cmdline.Usagef("nothing was done: a passphrase would be sealed to what is not known here yet, %s. Compare each, and add %s, or apply without --yes on a terminal", keys, with)
+	}
+	return cmdline.Usagef("%s Nothing was done: nobody can be asked here, and a passphrase would be sealed to what is not known here yet, %s. Compare each, and add --yes %s, or apply on a terminal", planText(p.Plan), keys, with)
+}
+
+// pinning are the options that take the unknown keys. --agent-key is one host's, and
+// refuses those of all others.
+func pinning(p applyPlan) string {
+	hosts := map[string]bool{}
+	for _, change := range p.Changes {
+		if seals(change) {
+			hosts[change.Host.ID] = true
+		}
+	}
+	if len(hosts) != 1 {
+		return "--accept-new-keys"
+	}
+	var options []string
+	for _, n := range p.unknown {
+		options = append(options, "--"+n.option+" "+seal.Fingerprint(n.Key.Key))
+	}
+	return strings.Join(options, " ")
 }
 
 // acceptKeys remembers what was agreed to before anything is asked of the

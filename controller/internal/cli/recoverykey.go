@@ -52,7 +52,9 @@ func (k *controller) showRecoveryKey(c *cli.Context) error {
 func (k *controller) tellRecoveryKey(key rest.RecoveryKey) error {
 	var f term.Fields
 	f.Add("Recovery key", key.Recipient)
-	f.Add("Fingerprint", key.Fingerprint)
+	// Made here: it is what the key is compared by, and a controller that was taken over
+	// could name another one.
+	f.Add("Fingerprint", seal.Fingerprint(key.Recipient))
 	by := "the controller made it"
 	if key.By != nil {
 		by = "put there by " + *key.By

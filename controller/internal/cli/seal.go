@@ -56,7 +56,7 @@ func hostKey(c *cli.Context, agent rest.Agent) named {
 func fleetKey(c *cli.Context, recovery string) named {
 	return named{
 		Key:    knownkeys.Key{Controller: controllerOf(c), Key: recovery},
-		option: "recovery-key", whose: "the fleet's recovery key", compare: "its private half is with you: age-keygen -y gives the public one",
+		option: "recovery-key", whose: "the fleet's recovery key", compare: "its private half is with you: age-keygen -y gives its public half, which borgfleet-controller fleet recovery-key show has with the fingerprint",
 		changed: "if you have replaced it",
 	}
 }

@@ -28,7 +28,7 @@ func Confirm(c *cli.Context, in io.Reader, errs shown.Screen, about, word string
 	if c.Bool("yes") {
 		return nil
 	}
-	if f, ok := in.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+	if !CanAsk(in) {
 		return Usagef("%s Nothing was done: nobody can be asked here. Add --yes if that is meant", about)
 	}
 	if err := errs.Printf("%s\nTo go on, type %s: ", shown.CleanRows(about), shown.Clean(word)); err != nil {
@@ -42,6 +42,12 @@ func Confirm(c *cli.Context, in io.Reader, errs shown.Screen, about, word string
 		return errors.New("nothing was done")
 	}
 	return nil
+}
+
+// CanAsk says whether there is somebody at in who can answer.
+func CanAsk(in io.Reader) bool {
+	f, ok := in.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // readAnswer reads a line, or ends with ctx: a person who presses Ctrl-C wants
