@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"borgfleet/shared/job"
 )
 
@@ -14,6 +16,17 @@ const agentWord = "{agent}"
 type For struct {
 	Label  string   `yaml:"label,omitempty"` // key=value
 	Agents []string `yaml:"agents,omitempty,flow"`
+}
+
+// UnmarshalYAML says how it is written to whom the label alone seemed enough.
+func (f *For) UnmarshalYAML(n *yaml.Node) error {
+	switch {
+	case n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "="):
+		return wrong(n, "write for: {label: %s}", n.Value)
+	case n.Kind != yaml.MappingNode:
+		return wrong(n, "write for: {label: KEY=VALUE}, or for: {agents: [NAME, …]}")
+	}
+	return section(n, "for has", map[string]any{"label": &f.Label, "agents": &f.Agents})
 }
 
 // Agent is a host of the fleet.

@@ -33,8 +33,11 @@ func (r *References) UnmarshalYAML(n *yaml.Node) error {
 
 // UnmarshalYAML takes a name, or a section.
 func (r *Reference) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.MappingNode && len(n.Content) == 2 && "{"+n.Content[0].Value+"}" == agentWord && n.Content[1].Tag == "!!null" {
+		return wrong(n, "%s must be in quotes: %q", agentWord, agentWord)
+	}
 	if n.Kind == yaml.MappingNode {
-		return texts(n, "a repository is named by", map[string]*string{"name": &r.Name, "agent": &r.Agent})
+		return section(n, "a repository is named by", map[string]any{"name": &r.Name, "agent": &r.Agent})
 	}
 	if n.Decode(&r.Name) != nil {
 		return wrong(n, "here must be the name of a repository, or {name: NAME, agent: HOST}")

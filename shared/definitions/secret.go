@@ -21,20 +21,27 @@ func (s *Secret) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind != yaml.MappingNode {
 		return wrong(n, "a secret is never in this file: say where it is, with {file: PATH} or {env: NAME}")
 	}
-	return texts(n, "a secret has", map[string]*string{"file": &s.File, "env": &s.Env})
+	return section(n, "a secret has", map[string]any{"file": &s.File, "env": &s.Env})
 }
 
-// texts reads a section that has these keys and no others. It repeats nothing of what
-// stands there.
-func texts(n *yaml.Node, whoHas string, into map[string]*string) error {
+// section reads one that has these keys and no others, texts or lists of them. It
+// repeats nothing of what stands there.
+func section(n *yaml.Node, whoHas string, into map[string]any) error {
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		to := into[n.Content[i].Value]
+		to, value := into[n.Content[i].Value], n.Content[i+1]
 		if to == nil {
 			return wrong(n.Content[i], "%s the keys %s, and no others", whoHas, strings.Join(slices.Sorted(maps.Keys(into)), " and "))
 		}
-		if n.Content[i+1].Decode(to) != nil {
-			return wrong(n.Content[i+1], "here must be a text")
+		if value.Decode(to) == nil {
+			continue
 		}
+		switch _, list := to.(*[]string); {
+		case value.Kind == yaml.MappingNode:
+			return wrong(value, "here must be a text; one with %s in it must be in quotes: %q", agentWord, agentWord)
+		case list:
+			return wrong(value, "here must be a list of texts")
+		}
+		return wrong(value, "here must be a text")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -10,19 +11,24 @@ import (
 )
 
 // Plain puts the YAML reader's errors into words that name no Go type.
-func Plain(err error) error {
+func Plain(err error) error { return explain(nil, err) }
+
+// explain is Plain for what stands in data, which says more.
+func explain(data []byte, err error) error {
+	text := strings.Split(string(data), "\n")
 	var types *yaml.TypeError
 	if !errors.As(err, &types) {
-		return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+		said := strings.TrimPrefix(err.Error(), "yaml: ")
+		return errors.New(cmp.Or(hint(text, said), said))
 	}
 	var lines []string
 	for _, e := range types.Errors {
-		lines = append(lines, plainLine(e))
+		lines = append(lines, plainLine(text, e))
 	}
 	return errors.New(strings.Join(lines, "; "))
 }
 
-func plainLine(e string) string {
+func plainLine(text []string, e string) string {
 	// Not package variables: they are compiled for a person's mistake only.
 	unknown := regexp.MustCompile(`(?s)^(line \d+): field (.*) not found in type \S+$`)
 	if m := unknown.FindStringSubmatch(e); m != nil {
@@ -33,9 +39,21 @@ func plainLine(e string) string {
 		if m[2] != "" {
 			return fmt.Sprintf("%s: %q is not %s", m[1], m[2], plainType(m[3]))
 		}
+		if m[3] == "string" {
+			return here(text, m[1])
+		}
 		return fmt.Sprintf("%s: here must be %s", m[1], plainType(m[3]))
 	}
 	return e
+}
+
+// here says that a line needs a text, and what a word in braces is taken for.
+func here(text []string, line string) string {
+	at, _ := lineOf(line + ": ")
+	if _, m := find(text, at, 1, `[:\[,-] *(\{[a-z]+\})`); m != nil {
+		return fmt.Sprintf("%s: %s must be in quotes: %q", line, m[1], m[1])
+	}
+	return line + ": here must be a text"
 }
 
 func plainType(t string) string {
