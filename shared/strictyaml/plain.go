@@ -11,10 +11,10 @@ import (
 )
 
 // Plain puts the YAML reader's errors into words that name no Go type.
-func Plain(err error) error { return explain(nil, err) }
+func Plain(err error) error { return explain(nil, nil, err) }
 
-// explain is Plain for what stands in data, which says more.
-func explain(data []byte, err error) error {
+// explain is Plain for data that was to be read into a value, which say more.
+func explain(data []byte, into any, err error) error {
 	text := strings.Split(string(data), "\n")
 	var types *yaml.TypeError
 	if !errors.As(err, &types) {
@@ -22,17 +22,18 @@ func explain(data []byte, err error) error {
 		return errors.New(cmp.Or(hint(text, said), said))
 	}
 	var lines []string
+	known := keysOf(into)
 	for _, e := range types.Errors {
-		lines = append(lines, plainLine(text, e))
+		lines = append(lines, plainLine(text, known, e))
 	}
-	return errors.New(strings.Join(lines, "; "))
+	return errors.New(strings.Join(lines, "\n"))
 }
 
-func plainLine(text []string, e string) string {
+func plainLine(text []string, known keys, e string) string {
 	// Not package variables: they are compiled for a person's mistake only.
-	unknown := regexp.MustCompile(`(?s)^(line \d+): field (.*) not found in type \S+$`)
+	unknown := regexp.MustCompile(`(?s)^(line \d+): field (.*) not found in type (\S+)$`)
 	if m := unknown.FindStringSubmatch(e); m != nil {
-		return fmt.Sprintf("%s: there is no key %q", m[1], m[2])
+		return fmt.Sprintf("%s: there is no key %q", m[1], m[2]) + known.instead(m[2], m[3])
 	}
 	wrong := regexp.MustCompile(`(?s)^(line \d+): cannot unmarshal !!\w+ (?:.(.*). )?into (\S+)$`)
 	if m := wrong.FindStringSubmatch(e); m != nil {

@@ -15,7 +15,7 @@ func Decode(data []byte, into any) error {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	d.KnownFields(true)
 	if err := d.Decode(into); err != nil && !errors.Is(err, io.EOF) { // EOF: an empty file
-		return explain(data, err)
+		return explain(data, into, err)
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return errors.New("there is more than one document (---) in it, and only the first would count")
