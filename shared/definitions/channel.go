@@ -54,9 +54,7 @@ func (c Channel) Secrets() map[string]Secret {
 }
 
 func (c Channel) check(bad *problems, at place) {
-	if c.Name == "" {
-		bad.add(at, "the name is missing")
-	}
+	checkName(bad, at, c.Name)
 	if !slices.Contains(ChannelTypes(), c.Type) {
 		bad.add(at.of("type"), "it must be one of %s", strings.Join(ChannelTypes(), ", "))
 		return

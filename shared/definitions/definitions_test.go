@@ -116,6 +116,7 @@ func TestHosts(t *testing.T) {
 		{`{name: a, path: /a, for: {agents: [db1, web2]}`, "a /a db1, a /a web2", ""},
 		{`{name: a, path: "ssh://h/a", for: {agents: [db1]}`, "a ssh://h/a db1", ""},
 		{`{name: a, path: "ssh://h/a", shared: true, for: {agents: [db1, web1]}`, "a ssh://h/a db1, a ssh://h/a web1", ""},
+		{`{name: "{agent}-` + strings.Repeat("x", 61) + `", path: /a, agent: db1`, "", `: it has 65 bytes; at most 64 are taken`},
 		{`{name: a, path: /a, agent: db2`, "", `repository a: no host of the fleet has the name or id "db2"`},
 		{`{name: a, path: /a, for: {agents: [db1, db2]}`, "", `no host of the fleet has the name or id "db2"`},
 		{`{name: a, path: /a`, "", "repository a: this fleet has 3 hosts: say with agent or for"},

@@ -131,6 +131,9 @@ func (f File) On(fleet []Agent) ([]On, error) {
 		}
 		for _, a := range hosts {
 			def := r.on(a)
+			if err := job.CheckName(def.Name); err != nil {
+				return nil, fmt.Errorf("repository %s: its name on %s, %q: %w", r.Name, a.Name, def.Name, err)
+			}
 			for _, what := range []string{def.Path, def.Name} {
 				key := [2]string{a.ID, what}
 				if other, twice := made[key]; twice {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"borgfleet/shared/job"
 )
 
 // place is a way through the file: keys and numbers of entries.
@@ -96,4 +98,16 @@ func (p problems) err(root *yaml.Node) error {
 		lines = append(lines, fmt.Sprintf("line %d: %s: %s", q.at.line(root), q.at, q.why))
 	}
 	return errors.New(strings.Join(lines, "\n"))
+}
+
+// checkName checks the name of an entry as REST does.
+func checkName(bad *problems, at place, name string) {
+	switch err := job.CheckName(name); {
+	case name == "":
+		bad.add(at, "the name is missing")
+	case strings.ContainsAny(name, "{}"):
+		bad.add(at.of("name"), "the name of a repository may have %s in braces, and nothing else; no other name has braces", agentWord)
+	case err != nil:
+		bad.add(at.of("name"), "%v", err)
+	}
 }

@@ -70,9 +70,8 @@ type Hooks struct {
 }
 
 func (r Repository) check(bad *problems, at place) {
-	if r.Name == "" {
-		bad.add(at, "the name is missing")
-	}
+	// The longest of its names is known when its host is.
+	checkName(bad, at, strings.ReplaceAll(r.Name, agentWord, "x"))
 	r.checkPath(bad, at)
 	r.checkHosts(bad, at)
 	r.checkSecret(bad, at)
@@ -113,9 +112,6 @@ func (r Repository) checkPath(bad *problems, at place) {
 		bad.add(at.of("path"), "it must be an absolute path, or a URL such as ssh://user@host:22/path")
 	case strings.ContainsAny(strings.ReplaceAll(r.Path, agentWord, ""), "{}"):
 		bad.add(at.of("path"), "it may have %s in braces, and nothing else", agentWord)
-	}
-	if strings.ContainsAny(strings.ReplaceAll(r.Name, agentWord, ""), "{}") {
-		bad.add(at.of("name"), "it may have %s in braces, and nothing else", agentWord)
 	}
 }
 

@@ -36,9 +36,7 @@ func WrongTogether(events []string) string {
 }
 
 func (r Rule) check(bad *problems, at place) {
-	if r.Name == "" {
-		bad.add(at, "the name is missing")
-	}
+	checkName(bad, at, r.Name)
 	if len(r.Events) == 0 {
 		bad.add(at, "events is missing: name those that are told, such as failure and recovered")
 	}

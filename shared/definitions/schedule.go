@@ -81,9 +81,7 @@ func (s Schedule) rules() schedule.Schedule {
 }
 
 func (s Schedule) check(bad *problems, at place) {
-	if s.Name == "" {
-		bad.add(at, "the name is missing")
-	}
+	checkName(bad, at, s.Name)
 	if len(s.Repositories) == 0 {
 		bad.add(at, "repositories is missing: name those that it backs up")
 	}

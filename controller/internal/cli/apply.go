@@ -49,7 +49,7 @@ func (k *controller) runApply(c *cli.Context) error {
 		case !p.Some():
 			return nil
 		case c.Bool("dry-run"):
-			return cmdline.Silently(cmdline.ExitDifferent)
+			return p.rehearse()
 		}
 		if err := k.agreeTo(c, p); err != nil {
 			return err

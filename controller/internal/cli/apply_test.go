@@ -108,7 +108,6 @@ func TestApplyMakesAll(t *testing.T) {
 
 func TestApplyOnlyShows(t *testing.T) {
 	a := newApplied(t, nil)
-	must(t, os.RemoveAll(filepath.Join(filepath.Dir(a.file), "pass"))) // to show it, no secret is needed
 	if r := a.command("", "apply", a.file, "--dry-run"); r.code != 5 || !strings.Contains(r.out, "repository web2 on web2: new") {
 		t.Errorf("%+v", r)
 	}
@@ -119,8 +118,17 @@ func TestApplyOnlyShows(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &shown); err != nil || r.code != 5 || len(shown.Changes) != 3 || shown.Changes[1].Action != "create" || shown.Changes[1].Agent != "web2" {
 		t.Errorf("%v, %+v", err, r)
 	}
-	if r := a.command("", "apply", a.file, "--yes", "--accept-new-keys"); r.code != 2 || !strings.Contains(r.err, "repository web1 on web1: read passphrase: open ") {
-		t.Errorf("%+v", r)
+	must(t, os.RemoveAll(filepath.Join(filepath.Dir(a.file), "pass")))
+	for _, tt := range []struct {
+		code int
+		more []string
+	}{{2, []string{"--yes", "--accept-new-keys"}}, {1, []string{"--dry-run"}}} {
+		r := a.command("", append([]string{"apply", a.file}, tt.more...)...)
+		for _, host := range []string{"web1", "web2"} {
+			if r.code != tt.code || !strings.Contains(r.err, "repository "+host+" on "+host+": read passphrase: open ") {
+				t.Errorf("%+v", r)
+			}
+		}
 	}
 	if posted := a.posted(); len(posted) > 0 {
 		t.Error(posted)
@@ -330,6 +338,25 @@ func TestApplyBadFiles(t *testing.T) {
 	}
 	if r := a.command(strings.ReplaceAll(twoHosts, "{label: role=web}", "{agents: [nobody]}"), "apply", "-"); r.code != 2 || !strings.Contains(r.err, `no host of the fleet has the name or id "nobody"`) {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestApplyRehearsesSecrets: what apply refuses is no plan that passes.
+func TestApplyRehearsesSecrets(t *testing.T) {
+	a := newApplied(t, nil)
+	for what, tt := range map[string]struct{ secret, want string }{
+		"empty": {"\n", "the passphrase is empty"}, "two lines": {"a\nb\n", "a passphrase is one line"}, "binary": {"a\x00b", "a passphrase is one line"}, "too long": {strings.Repeat("a", 65<<10), "it has more than 65536 bytes"},
+	} {
+		must(t, os.WriteFile(filepath.Join(filepath.Dir(a.file), "pass", "web2"), []byte(tt.secret), 0o600))
+		if r := a.command("", "apply", a.file, "--dry-run"); r.code != 1 || !strings.Contains(r.err, "repository web2 on web2: ") || !strings.Contains(r.err, tt.want) || !strings.Contains(r.out, "repository web2 on web2: new") {
+			t.Errorf("%s: %+v", what, r)
+		}
+	}
+	if r := a.command(strings.ReplaceAll(twoHosts, `{file: "pass/{agent}"}`, "{env: NOT_SET_ANYWHERE}"), "apply", "-", "--dry-run"); r.code != 1 || !strings.Contains(r.err, "NOT_SET_ANYWHERE, which is not set") {
+		t.Errorf("%+v", r)
+	}
+	if posted := a.posted(); len(posted) > 0 {
+		t.Error(posted)
 	}
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -50,6 +51,15 @@ func recoveryFor(ctx context.Context, cl *client.Client, p plan.Plan) (string, e
 	}
 	key, err := cl.RecoveryKey(ctx)
 	return key.Recipient, err
+}
+
+// rehearse says what apply would refuse, and else that it would change something. The
+// secrets are read for that, and go nowhere.
+func (p applyPlan) rehearse() error {
+	if err := p.secrets.all(p.Plan); err != nil {
+		return &cmdline.Error{Code: cmdline.ExitFailed, Err: fmt.Errorf("apply would refuse this:\n%w", err)}
+	}
+	return cmdline.Silently(cmdline.ExitDifferent)
 }
 
 // agreeTo has a person say yes, or --yes, to what was shown, its keys too.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 
 	"borgfleet/controller/internal/client"
 	"borgfleet/controller/internal/plan"
@@ -103,8 +104,9 @@ func (d *definedSecrets) compare(ctx context.Context, cl *client.Client, file de
 }
 
 // all reads what a plan is going to send, before anything is done: one that is missing
-// would leave half of it undone.
+// would leave half of it undone. All that is wrong is said at once.
 func (d *definedSecrets) all(p plan.Plan) error {
+	var bad []string
 	for _, c := range p.Changes {
 		secrets := c.Secrets
 		if seals(c) {
@@ -115,10 +117,13 @@ func (d *definedSecrets) all(p plan.Plan) error {
 		}
 		for _, field := range sortedFields(secrets) {
 			if _, err := d.get(secrets[field], field); err != nil {
-				// Not wrapped: that a file is missing says nothing of the controller.
-				return cmdline.Usagef("%s: %v", title(c), err)
+				bad = append(bad, title(c)+": "+err.Error())
 			}
 		}
 	}
-	return nil
+	if len(bad) == 0 {
+		return nil
+	}
+	// Not wrapped: that a file is missing says nothing of the controller.
+	return cmdline.Usagef("%s", strings.Join(bad, "\n"))
 }
