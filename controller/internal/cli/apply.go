@@ -39,6 +39,9 @@ func (k *controller) runApply(c *cli.Context) error {
 	}
 	return k.ask(c, func(ctx context.Context, cl *client.Client) error {
 		p, err := k.prepareApply(ctx, c, cl, file, folder)
+		if err != nil && ctx.Err() != nil {
+			return interrupted("nothing was done", "")
+		}
 		if err != nil {
 			return err
 		}
@@ -52,6 +55,9 @@ func (k *controller) runApply(c *cli.Context) error {
 			return p.rehearse()
 		}
 		if err := k.agreeTo(c, p); err != nil {
+			if ctx.Err() != nil {
+				return interrupted("nothing was done", "")
+			}
 			return err
 		}
 		return k.carryOut(ctx, c, cl, p)

@@ -39,12 +39,15 @@ func (k *controller) carryOut(ctx context.Context, c *cli.Context, cl *client.Cl
 		if change.Action == plan.Unchanged {
 			continue
 		}
+		if ctx.Err() != nil {
+			return t.interrupted(ctx.Err(), title(*change))
+		}
 		said, err := a.one(ctx, change)
 		switch {
 		case err == nil:
 			t.done++
 		case ctx.Err() != nil:
-			return err
+			return t.interrupted(err, title(*change))
 		case unsent(err):
 			return t.gone(err)
 		case unanswered(err):

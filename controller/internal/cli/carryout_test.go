@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -70,5 +71,36 @@ func TestApplyTwiceAtOnce(t *testing.T) {
 		if r.code != 0 || !strings.Contains(r.err, "repository web1 on web1: "+tt.want) || !strings.Contains(strings.Join(a.posted(), "\n"), `"repository_ids":[4,5]`) {
 			t.Errorf("%+v", r)
 		}
+	}
+}
+
+// TestApplyInterrupted: it says how far it came.
+func TestApplyInterrupted(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	a := newApplied(t, map[string][]answer{"POST /api/repositories": {{201, rest.Repository{ID: 4, Status: "ready"}}, {broken, nil}}})
+	a.answers["POST /api/repositories"][1].body = func() { stop() }
+	r := command(ctx, "", []string{"apply", a.file, "--yes", "--accept-new-keys", "--data-dir", a.socket}, nil)
+	if r.code != 130 || !strings.Contains(r.err, "interrupted; 1 of 3 are done, of 1 it is not known, 1 were not begun; repository web2 on web2 may have been done\nNext: apply again for the rest\n") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestApplyInterruptedBeforeAll(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	a := newApplied(t, map[string][]answer{"GET /api/schedule": {{broken, func() { stop() }}}})
+	r := command(ctx, "", []string{"apply", a.file, "--yes", "--accept-new-keys", "--data-dir", a.socket}, nil)
+	r.want(t, 130, "", "borgfleet-controller: interrupted; nothing was done\n")
+}
+
+func TestApplyInterruptedAtTheQuestion(t *testing.T) {
+	a := newApplied(t, nil)
+	screen, code := a.onTerminal(120, 40, "", "type apply", "apply", a.file)
+	if code != 130 || !strings.Contains(screen, "interrupted; nothing was done") || strings.Contains(screen, "context canceled") {
+		t.Errorf("%d\n%s", code, screen)
+	}
+	if posted := a.posted(); len(posted) > 0 {
+		t.Error(posted)
 	}
 }

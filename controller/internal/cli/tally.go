@@ -38,6 +38,26 @@ func (t tally) gone(why error) error {
 	}
 }
 
+// interrupted ends it in the middle of a change.
+func (t tally) interrupted(err error, what string) error {
+	if errors.Is(err, client.ErrNoAnswer) {
+		t.unknown++
+		what += " may have been done"
+	} else {
+		what += " was not done"
+	}
+	return interrupted(fmt.Sprintf("%s; %s", t, what), "apply again for the rest")
+}
+
+// interrupted says what somebody has stopped, and what to do about it.
+func interrupted(what, step string) error {
+	err := error(&cmdline.Error{Code: cmdline.ExitInterrupted, Err: fmt.Errorf("interrupted; %s", what)})
+	if step == "" {
+		return err
+	}
+	return &cmdline.Advised{Err: err, Step: step}
+}
+
 // String says how far it came.
 func (t tally) String() string {
 	text := fmt.Sprintf("%d of %d are done", t.done, t.all)
