@@ -77,9 +77,18 @@ func Parse(data []byte) (File, error) {
 	if err := yaml.Unmarshal(data, &root); err != nil {
 		return File{}, strictyaml.Plain(err)
 	}
+	if empty(root) {
+		return File{}, errors.New("there is nothing in it: has what was to write it failed? A file that defines nothing, and means it, is {}")
+	}
 	var bad problems
 	f.check(&bad)
 	return f, bad.err(&root)
+}
+
+// empty says whether there is nothing but comments: what a command leaves that failed.
+// {} is no such thing: it is what an export of an empty fleet is.
+func empty(root yaml.Node) bool {
+	return root.Kind == 0 || len(root.Content) == 1 && root.Content[0].Tag == "!!null"
 }
 
 func (f File) check(bad *problems) {

@@ -29,3 +29,19 @@ func TestTooLong(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestNothing: an empty file is no file that defines nothing.
+func TestNothing(t *testing.T) {
+	for text, passes := range map[string]bool{"": false, "\n": false, "# x\n": false, "null\n": false, "{}\n": true, "repositories: []\n": true} {
+		if _, err := Parse([]byte(text)); (err == nil) != passes {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	text, err := File{}.YAML()
+	if err == nil {
+		_, err = Parse(text)
+	}
+	if err != nil {
+		t.Error("an export of nothing:", err)
+	}
+}
