@@ -15,7 +15,7 @@ func (k *controller) apply() *cli.Command {
 	return &cli.Command{
 		Name: "apply", ArgsUsage: "FILE", Usage: "make repositories, schedules, notifications and users what a file says",
 		Description: "FILE holds definitions; docs/definitions.md says what can stand in it, and - is standard input. It shows what is new and what is to be changed, and asks. Nothing is ever deleted: what the file does not name stays as it is. A file that was applied changes nothing when it is applied again. Hosts that get a label later are taken by the next apply. borgfleet-controller export writes such a file of a fleet that is there.\n\n" +
-			"With --dry-run it ends there; the exit status is 5 if something would be done.\n\n" +
+			"With --dry-run it ends there; the exit status is 5 if something would be done, and 1 if it would be refused.\n\n" +
 			"  borgfleet-controller apply fleet.yaml --dry-run",
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be done, and do nothing"},
