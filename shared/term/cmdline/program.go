@@ -44,9 +44,9 @@ func (p Program) Run(ctx context.Context, args []string, s Streams) int {
 }
 
 // said is err in words for people. Where somebody pressed Ctrl-C it does not matter
-// what was being done.
+// what was being done, but where a command has its own word for how far it came.
 func said(err error) string {
-	if Code(err) == ExitInterrupted {
+	if Code(err) == ExitInterrupted && errors.Is(err, context.Canceled) {
 		return "interrupted"
 	}
 	return err.Error()
