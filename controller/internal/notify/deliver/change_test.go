@@ -76,6 +76,7 @@ func TestStorm(t *testing.T) {
 	o := newOffice(t, func(o *Options) { o.TLS, o.Gather = m.trust, time.Hour })
 	c := o.channel(Mail, m.settings(StartTLS))
 	o.runs()
+	gathers(t, o, c.ID)
 	for i := range 12 { // as a look at the fleet tells them
 		o.tells(64*i+1, 64*(i+1))
 	}
@@ -87,6 +88,22 @@ func TestStorm(t *testing.T) {
 	}
 	if n := strings.Count(mails[1], "failure: event"); n != 12*64 {
 		t.Errorf("%d events", n)
+	}
+}
+
+// gathers returns when a channel waits for what comes together: what waits already
+// when it begins is told at once.
+func gathers(t *testing.T, o *office, channel int64) {
+	t.Helper()
+	var line *running
+	await(t, "the line runs", func() bool {
+		o.post.mu.Lock()
+		defer o.post.mu.Unlock()
+		line = o.post.lines[channel]
+		return line != nil
+	})
+	for range cap(line.wake) + 1 { // the last of them waits until the first was heard
+		line.wake <- struct{}{}
 	}
 }
 
